@@ -1,0 +1,61 @@
+#include "core/buffer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "fullconv/algorithm.h"
+
+namespace fullconv::internal {
+namespace {
+
+constexpr std::size_t kCacheLine = 64;
+
+/// Requests below this are left to the allocator: reading /proc/meminfo costs some 20 µs.
+constexpr std::size_t kWorthChecking = std::size_t{16} << 20;
+
+/// Bytes that can still be had without swapping; no limit where the system does not tell.
+std::size_t available_memory() {
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key; meminfo >> key;) {
+    if (key == "MemAvailable:") {
+      std::size_t kibibytes = 0;
+      meminfo >> kibibytes;
+      return kibibytes << 10;
+    }
+    meminfo.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return std::numeric_limits<std::size_t>::max();
+}
+
+std::string in_mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+}  // namespace
+
+void AlignedFree::operator()(std::byte* bytes) const { std::free(bytes); }
+
+AlignedBytes allocate_zeros(index_t count, std::size_t size) {
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<index_t>::max()) - kCacheLine;
+  if (count < 0 || static_cast<std::size_t>(count) > most / size) {
+    throw InsufficientMemory("a workspace of " + std::to_string(count) + " elements overflows");
+  }
+  const std::size_t bytes = static_cast<std::size_t>(count) * size;
+  if (bytes >= kWorthChecking) {
+    if (const std::size_t available = available_memory(); bytes > available) {
+      throw InsufficientMemory("a workspace of " + in_mebibytes(bytes) +
+                               " does not fit: " + in_mebibytes(available) + " available");
+    }
+  }
+  // aligned_alloc wants a multiple of the alignment, and not zero.
+  const std::size_t rounded =
+      std::max(bytes + kCacheLine - 1, kCacheLine) / kCacheLine * kCacheLine;
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kCacheLine, rounded)));
+  if (!memory) throw InsufficientMemory("a workspace of " + in_mebibytes(bytes) + " was refused");
+  std::memset(memory.get(), 0, rounded);
+  return memory;
+}
+
+}  // namespace fullconv::internal

@@ -1,0 +1,175 @@
+// What every algorithm shares around its own run(): the checks of execute(), the quiet refusals of
+// plan(), and the adapter that stages operands whose strides an algorithm does not take.
+
+#include <functional>
+#include <stdexcept>
+
+#include "core/buffer.h"
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+namespace {
+
+std::string to_text(const Extents& extents) {
+  std::string text;
+  for (const index_t extent : extents) {
+    text += text.empty() ? '[' : ',';
+    text += std::to_string(extent);
+  }
+  return text + ']';
+}
+
+/// The first byte that a view touches, and the one past the last.
+struct Span {
+  const std::byte* begin;
+  const std::byte* end;
+};
+
+template <class T>
+Span touched_span(const TensorView<T>& view) {
+  index_t lowest = 0;
+  index_t highest = 0;
+  for (std::size_t axis = 0; axis < view.extents.size(); ++axis) {
+    const index_t reach = (view.extents[axis] - 1) * view.strides[axis];
+    (reach < 0 ? lowest : highest) += reach;
+  }
+  const auto* data = reinterpret_cast<const std::byte*>(view.data);
+  constexpr auto size = static_cast<index_t>(sizeof(T));
+  return {data + lowest * size, data + (highest + 1) * size};
+}
+
+bool overlap(const Span& a, const Span& b) {
+  constexpr std::less<> before;
+  return before(a.begin, b.end) && before(b.begin, a.end);
+}
+
+template <class T>
+bool rows_are_dense(const TensorView<T>& view) {
+  return view.strides[3] == 1 || view.extents[3] == 1;
+}
+
+template <class T>
+void check_operand(char name, const TensorView<T>& view, const Extents& expected,
+                   bool takes_any_strides) {
+  if (view.extents != expected) {
+    throw std::invalid_argument(std::string{name} + " is " + to_text(view.extents) +
+                                ": the plan is for " + to_text(expected));
+  }
+  if (view.data == nullptr) throw std::invalid_argument(std::string{name} + " has no data");
+  if (!takes_any_strides && !rows_are_dense(view)) {
+    throw std::invalid_argument(std::string{name} + " has innermost stride " +
+                                std::to_string(view.strides[3]) +
+                                ": plan with any_strides to have it staged");
+  }
+}
+
+template <class T>
+void check_distinct_elements(const TensorView<T>& y) {
+  for (std::size_t axis = 0; axis < y.extents.size(); ++axis) {
+    if (y.strides[axis] == 0 && y.extents[axis] > 1) {
+      throw std::invalid_argument("y has stride 0 in axis " + std::to_string(axis) +
+                                  ": its elements would share memory");
+    }
+  }
+}
+
+template <class From, class To>
+void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
+  const auto& [A, B, I, J] = from.extents;
+  for (index_t a = 0; a < A; ++a)
+    for (index_t b = 0; b < B; ++b)
+      for (index_t i = 0; i < I; ++i)
+        for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
+}
+
+index_t elements(const Extents& extents) {
+  return extents[0] * extents[1] * extents[2] * extents[3];
+}
+
+/// Runs a plan that needs dense rows on operands of any strides, copying those that do not fit.
+template <class T>
+class StagedPlan final : public Plan<T> {
+ public:
+  explicit StagedPlan(std::unique_ptr<Plan<T>> inner)
+      : Plan<T>(inner->problem()),
+        inner_(std::move(inner)),
+        x_(elements(this->problem().x_extents())),
+        k_(elements(this->problem().k_extents())),
+        y_(elements(this->problem().y_extents())) {}
+
+  std::size_t workspace_bytes() const override {
+    return inner_->workspace_bytes() + x_.bytes() + k_.bytes() + y_.bytes();
+  }
+  int threads() const override { return inner_->threads(); }
+  bool takes_any_strides() const override { return true; }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    if (rows_are_dense(y)) {
+      inner_->execute(staged(x, x_), staged(k, k_), y);
+    } else {
+      const TensorView<T> dense_y(y_.data(), y.extents);
+      inner_->execute(staged(x, x_), staged(k, k_), dense_y);
+      copy_elements(dense_y, y);
+    }
+  }
+
+ private:
+  static TensorView<const T> staged(const TensorView<const T>& operand, Buffer<T>& room) {
+    if (rows_are_dense(operand)) return operand;
+    const TensorView<T> dense(room.data(), operand.extents);
+    copy_elements(operand, dense);
+    return dense;
+  }
+
+  std::unique_ptr<Plan<T>> inner_;
+  Buffer<T> x_, k_, y_;
+};
+
+}  // namespace
+
+template <class T>
+void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k,
+                      const TensorView<T>& y) {
+  const bool any_strides = takes_any_strides();
+  check_operand('x', x, problem_.x_extents(), any_strides);
+  check_operand('k', k, problem_.k_extents(), any_strides);
+  check_operand('y', y, problem_.y_extents(), any_strides);
+  check_distinct_elements(y);
+  const Span written = touched_span(y);
+  if (overlap(written, touched_span(x))) throw std::invalid_argument("y overlaps x");
+  if (overlap(written, touched_span(k))) throw std::invalid_argument("y overlaps k");
+  run(x, k, y);
+}
+
+template <class T>
+Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) const {
+  validate(problem);
+  if (options.threads < 1) {
+    throw std::invalid_argument("threads is " + std::to_string(options.threads) +
+                                ": it must be at least 1");
+  }
+  Planner<T> planner;
+  if constexpr (std::is_same_v<T, float>) {
+    planner = plan_f32;
+  } else {
+    planner = plan_f64;
+  }
+  if (planner == nullptr) return Declined{"does not offer this scalar"};
+  if (options.threads > 1 && !threaded) return Declined{"is serial: takes one thread only"};
+
+  Planned<T> planned = planner(problem, options);
+  auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
+  if (plan != nullptr && options.any_strides && !(*plan)->takes_any_strides()) {
+    return std::make_unique<StagedPlan<T>>(std::move(*plan));
+  }
+  return planned;
+}
+
+template class Plan<float>;
+template class Plan<double>;
+template Planned<float> Algorithm::plan(const Problem&, const PlanOptions&) const;
+template Planned<double> Algorithm::plan(const Problem&, const PlanOptions&) const;
+
+}  // namespace fullconv

@@ -1,0 +1,66 @@
+// Zero-padding: the image is copied into the middle of zeros, h−1 rows and w−1 columns on each
+// side, and correlated with the flipped kernel. Every output then has all h·w taps and no border
+// exists. 2·(H+h−1)·(W+w−1)·h·w flops; a workspace of (H+2h−2)·(W+2w−2) elements and the flipped
+// kernel.
+
+#include "core/buffer.h"
+#include "core/lift.h"
+#include "core/registry.h"
+
+namespace fullconv {
+namespace {
+
+template <class T>
+class ZeroPad {
+ public:
+  explicit ZeroPad(const Problem& problem)
+      : h_(problem.h),
+        w_(problem.w),
+        columns_(problem.W + 2 * (problem.w - 1)),
+        padded_((problem.H + 2 * (problem.h - 1)) * columns_),
+        flipped_(problem.h * problem.w) {}
+
+  void load(const Plane<const T>& x) {
+    // The border is zero from the start, and nothing ever writes to it.
+    for (index_t i = 0; i < x.rows; ++i) {
+      std::copy_n(x.row(i), x.columns, padded_row(i + h_ - 1) + w_ - 1);
+    }
+  }
+
+  void add(const Plane<const T>& k, const Plane<T>& y) {
+    for (index_t p = 0; p < h_; ++p)
+      std::reverse_copy(k.row(p), k.row(p) + w_, flipped_row(h_ - 1 - p));
+    for (index_t i = 0; i < y.rows; ++i) {
+      for (index_t p = 0; p < h_; ++p) {
+        for (index_t q = 0; q < w_; ++q) {
+          add_scaled_row(flipped_row(p)[q], padded_row(i + p) + q, y.row(i), y.columns);
+        }
+      }
+    }
+  }
+
+  std::size_t workspace_bytes() const { return padded_.bytes() + flipped_.bytes(); }
+
+ private:
+  T* padded_row(index_t i) const { return padded_.data() + i * columns_; }
+  T* flipped_row(index_t p) const { return flipped_.data() + p * w_; }
+
+  index_t h_, w_, columns_;
+  Buffer<T> padded_;
+  Buffer<T> flipped_;
+};
+
+}  // namespace
+
+constinit const Algorithm builtin::zero_pad{
+    .name = "zero_pad",
+    .summary =
+        "image padded with h-1 and w-1 zeros, then a valid correlation with the flipped kernel",
+    .error_model = ErrorModel::componentwise,
+    .non_finite = NonFinite::multiplies_padding,
+    .operations = padded_operations,
+    .plan_f32 = plan_lifted<float, ZeroPad<float>>,
+    .plan_f64 = plan_lifted<double, ZeroPad<double>>,
+};
+
+}  // namespace fullconv

@@ -1,0 +1,178 @@
+// Convolution theorem: the transform of x ∗ k is the product of the transforms, once both are
+// padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around. A
+// layer sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not
+// N·K·C. About 2.5·P·log₂P flops a real transform of P points; a workspace of P·(min(N,C)·(K+1) +
+// 2) scalars. Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
+
+#include <cmath>
+#include <stdexcept>
+
+#include "core/buffer.h"
+#include "core/plane.h"
+#include "core/registry.h"
+#include "fft/fftw.h"
+
+namespace fullconv {
+namespace {
+
+/// The smallest 2^a·3^b·5^c·7^d that is at least `size`: sizes that FFTW has fast codelets for.
+index_t fast_transform_size(index_t size) {
+  for (index_t candidate = size;; ++candidate) {
+    index_t rest = candidate;
+    for (const index_t factor : {2, 3, 5, 7}) {
+      while (rest % factor == 0) rest /= factor;
+    }
+    if (rest == 1) return candidate;
+  }
+}
+
+template <class T>
+class FftPlan final : public Plan<T> {
+ public:
+  FftPlan(const Problem& problem, Effort effort)
+      : Plan<T>(problem),
+        rows_(fast_transform_size(problem.output_rows())),
+        columns_(fast_transform_size(problem.output_columns())),
+        spectrum_size_(rows_ * (columns_ / 2 + 1)),
+        spectrum_stride_((spectrum_size_ + kAlignment - 1) / kAlignment * kAlignment),
+        kept_side_(problem.N <= problem.C ? Side::images : Side::kernels),
+        kept_(std::min(problem.N, problem.C)),
+        samples_(rows_ * columns_),
+        kept_spectra_(kept_ * problem.K * spectrum_stride_),
+        sums_(kept_ * spectrum_stride_),
+        spectrum_(spectrum_stride_) {
+    const unsigned rigor = effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
+    const auto rows = static_cast<int>(rows_);
+    const auto columns = static_cast<int>(columns_);
+    auto* spectrum = reinterpret_cast<typename Fftw<T>::Complex*>(spectrum_.data());
+    const std::unique_lock lock(fftw_planner_mutex());
+    forward_.reset(Fftw<T>::plan_forward(rows, columns, samples_.data(), spectrum, rigor));
+    inverse_.reset(Fftw<T>::plan_inverse(rows, columns, spectrum, samples_.data(), rigor));
+    if (!forward_ || !inverse_) throw std::runtime_error("FFTW made no plan");
+  }
+
+  std::size_t workspace_bytes() const override {
+    return samples_.bytes() + kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes();
+  }
+  bool takes_any_strides() const override { return true; }
+
+ protected:
+  // Convolution commutes, so images and kernels play the same part: the spectra of the side with
+  // fewer planes a channel are kept, those of the other are made one at a time and used at once.
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const Problem& problem = this->problem();
+    const bool keep_images = kept_side_ == Side::images;
+    const index_t passing = keep_images ? problem.C : problem.N;
+
+    for (index_t s = 0; s < kept_; ++s) {
+      for (index_t o = 0; o < problem.K; ++o) {
+        transform(keep_images ? strided_plane(x, s, o) : strided_plane(k, o, s),
+                  kept_spectrum(s, o));
+      }
+    }
+    for (index_t t = 0; t < passing; ++t) {
+      for (index_t o = 0; o < problem.K; ++o) {
+        transform(keep_images ? strided_plane(k, o, t) : strided_plane(x, t, o), spectrum_.data());
+        for (index_t s = 0; s < kept_; ++s) add_product(o == 0, kept_spectrum(s, o), sum(s));
+      }
+      for (index_t s = 0; s < kept_; ++s) {
+        transform_back(sum(s), keep_images ? strided_plane(y, s, t) : strided_plane(y, t, s));
+      }
+    }
+  }
+
+ private:
+  using Complex = std::complex<T>;
+  enum class Side { images, kernels };
+
+  /// Spectra start where FFTW's SIMD codelets want them, as the plan was made for.
+  static constexpr index_t kAlignment = 64 / static_cast<index_t>(sizeof(Complex));
+
+  template <class U>
+  struct StridedPlane {
+    U* data;
+    index_t rows, columns, row_stride, column_stride;
+  };
+
+  template <class U>
+  static StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) {
+    return {&tensor(a, b, 0, 0), tensor.extents[2], tensor.extents[3], tensor.strides[2],
+            tensor.strides[3]};
+  }
+
+  Complex* kept_spectrum(index_t s, index_t o) const {
+    return kept_spectra_.data() + (s * this->problem().K + o) * spectrum_stride_;
+  }
+  Complex* sum(index_t s) const { return sums_.data() + s * spectrum_stride_; }
+
+  void transform(const StridedPlane<const T>& plane, Complex* spectrum) {
+    for (index_t i = 0; i < plane.rows; ++i) {
+      const T* from = plane.data + i * plane.row_stride;
+      T* to = samples_.data() + i * columns_;
+      for (index_t j = 0; j < plane.columns; ++j) to[j] = from[j * plane.column_stride];
+      std::fill(to + plane.columns, to + columns_, T{0});
+    }
+    std::fill(samples_.data() + plane.rows * columns_, samples_.data() + rows_ * columns_, T{0});
+    Fftw<T>::forward(forward_.get(), samples_.data(), spectrum);
+  }
+
+  /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
+  void add_product(bool first, const Complex* kept, Complex* sum) const {
+    const T scale = T{1} / static_cast<T>(rows_ * columns_);
+    const Complex* passing = spectrum_.data();
+    for (index_t f = 0; f < spectrum_size_; ++f) {
+      // Spelled out: std::complex's product tests for NaN and calls a function.
+      const T re = passing[f].real() * kept[f].real() - passing[f].imag() * kept[f].imag();
+      const T im = passing[f].real() * kept[f].imag() + passing[f].imag() * kept[f].real();
+      const Complex product(re * scale, im * scale);
+      sum[f] = first ? product : sum[f] + product;
+    }
+  }
+
+  void transform_back(Complex* spectrum, const StridedPlane<T>& plane) {
+    Fftw<T>::inverse(inverse_.get(), spectrum, samples_.data());
+    for (index_t i = 0; i < plane.rows; ++i) {
+      const T* from = samples_.data() + i * columns_;
+      T* to = plane.data + i * plane.row_stride;
+      for (index_t j = 0; j < plane.columns; ++j) to[j * plane.column_stride] = from[j];
+    }
+  }
+
+  index_t rows_, columns_;
+  index_t spectrum_size_, spectrum_stride_;
+  Side kept_side_;
+  index_t kept_;
+  Buffer<T> samples_;
+  Buffer<Complex> kept_spectra_, sums_, spectrum_;
+  FftwPlan<T> forward_, inverse_;
+};
+
+double fft_operations(const Problem& problem) {
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const double points = static_cast<double>(fast_transform_size(problem.output_rows())) *
+                        static_cast<double>(fast_transform_size(problem.output_columns()));
+  const double transforms = static_cast<double>(N * K + K * C + N * C);
+  // A complex multiply-add is eight operations, for half of the points.
+  return transforms * 2.5 * points * std::log2(points) +
+         static_cast<double>(N * K * C) * 4 * points;
+}
+
+template <class T>
+Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
+  return std::make_unique<FftPlan<T>>(problem, options.effort);
+}
+
+}  // namespace
+
+constinit const Algorithm builtin::fft{
+    .name = "fft",
+    .summary = "product of FFTW's real transforms of the whole image, channels summed as spectra",
+    .error_model = ErrorModel::normwise,
+    .non_finite = NonFinite::spreads,
+    .operations = fft_operations,
+    .plan_f32 = plan_fft<float>,
+    .plan_f64 = plan_fft<double>,
+};
+
+}  // namespace fullconv

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "fullconv/problem.h"
+#include "fullconv/view.h"
+
+namespace fullconv {
+
+/// What the rounding error of an algorithm is bounded by, u being the unit roundoff.
+enum class ErrorModel {
+  componentwise,  ///< |err[i,j]| ≤ n·u·Σ|x||k| with n products in the sum (Jeannerod & Rump 2013)
+  normwise,  ///< max|err| ≤ c·u·log₂P·(‖x‖₂‖k‖₂ + ‖y‖₂), P points of the transform
+};
+
+/// What an algorithm does where operands hold NaN or ±Inf.
+enum class NonFinite {
+  as_defined,          ///< a tap outside the image does not exist
+  multiplies_padding,  ///< as if the image were surrounded by zeros, so that 0·Inf = NaN appears
+  spreads,             ///< whole output planes that a non-finite operand plane enters are spoilt
+};
+
+/// How much time planning may take to make executing faster.
+enum class Effort {
+  estimate,  ///< decide from the sizes alone: microseconds
+  measure,   ///< time the alternatives: up to seconds
+};
+
+struct PlanOptions {
+  int threads = 1;                   ///< use at most this many threads
+  Effort effort = Effort::estimate;  ///< what to spend on planning
+  /// Book room so that operands may have any strides. Without it, an algorithm that needs
+  /// innermost stride 1 refuses other views in execute().
+  bool any_strides = false;
+};
+
+/// Why an algorithm does not take a problem: an answer, not an error.
+struct Declined {
+  std::string reason;
+};
+
+/// Thrown, before memory is asked for, when more is needed than the machine has left.
+class InsufficientMemory : public std::bad_alloc {
+ public:
+  explicit InsufficientMemory(std::string what) : what_(std::move(what)) {}
+  const char* what() const noexcept override { return what_.c_str(); }
+
+ private:
+  std::string what_;
+};
+
+/// A problem made ready to run: owns workspace, twiddles and library handles.
+///
+/// One plan serves one thread at a time; different plans are independent.
+template <class T>
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  const Problem& problem() const { return problem_; }
+
+  /// Bytes that this plan holds beside the operands.
+  virtual std::size_t workspace_bytes() const { return 0; }
+
+  /// Threads that execute() uses: at most what was asked for.
+  virtual int threads() const { return 1; }
+
+  /// Whether execute() takes operands of any strides, or only those with innermost stride 1.
+  virtual bool takes_any_strides() const { return false; }
+
+  /// Overwrites y[N,C,H+h−1,W+w−1] with x[N,K,H,W] ∗ k[K,C,h,w]. Allocates nothing.
+  ///
+  /// Throws std::invalid_argument, with y untouched, if a shape or stride is not what the plan was
+  /// made for, or if the memory that y spans overlaps that of x or k.
+  void execute(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y);
+
+ protected:
+  explicit Plan(const Problem& problem) : problem_(problem) {}
+
+  /// What execute() does once the operands are known to fit.
+  virtual void run(const TensorView<const T>& x, const TensorView<const T>& k,
+                   const TensorView<T>& y) = 0;
+
+ private:
+  Problem problem_;
+};
+
+template <class T>
+using Planned = std::variant<std::unique_ptr<Plan<T>>, Declined>;
+
+template <class T>
+using Planner = Planned<T> (*)(const Problem&, const PlanOptions&);
+
+/// The operations that an algorithm performs, as opposed to the nominal 2·multiply_adds.
+using OperationCount = double (*)(const Problem&);
+
+/// Two for each product that exists.
+constexpr double nominal_operations(const Problem& problem) {
+  return 2.0 * static_cast<double>(problem.multiply_adds());
+}
+
+/// Two for each output and tap, inside the image or not.
+constexpr double padded_operations(const Problem& problem) {
+  const auto& [N, K, C, H, W, h, w] = problem;
+  return 2.0 * static_cast<double>(N * K * C) * static_cast<double>(h * w) *
+         static_cast<double>(problem.output_rows() * problem.output_columns());
+}
+
+/// One row of the registry.
+struct Algorithm {
+  std::string_view name;
+  std::string_view summary;  ///< one line
+  ErrorModel error_model;
+  NonFinite non_finite;
+  bool threaded = false;  ///< takes more than one thread
+  OperationCount operations = nominal_operations;
+  Planner<float> plan_f32 = nullptr;   ///< null where float is not offered
+  Planner<double> plan_f64 = nullptr;  ///< null where double is not offered
+
+  /// Makes `problem` ready to run, or says why not.
+  ///
+  /// Throws std::invalid_argument if the problem or the options make no sense, and
+  /// InsufficientMemory if the workspace would not fit into this machine.
+  template <class T>
+  Planned<T> plan(const Problem& problem, const PlanOptions& options = {}) const;
+};
+
+/// All algorithms that this build has, in the order of algorithms/CMakeLists.txt.
+std::span<const Algorithm* const> algorithms();
+
+/// The algorithm of that name, or null.
+const Algorithm* find_algorithm(std::string_view name);
+
+extern template class Plan<float>;
+extern template class Plan<double>;
+
+}  // namespace fullconv

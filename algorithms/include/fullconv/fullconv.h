@@ -1,0 +1,5 @@
+#pragma once
+
+#include "fullconv/algorithm.h"  // IWYU pragma: export
+#include "fullconv/problem.h"    // IWYU pragma: export
+#include "fullconv/view.h"       // IWYU pragma: export
