@@ -7,6 +7,8 @@
 
 namespace fullconv {
 
+constexpr index_t ceil_divide(index_t a, index_t b) { return (a + b - 1) / b; }
+
 /// One plane of a tensor whose rows are dense.
 template <class T>
 struct Plane {

@@ -78,11 +78,21 @@ void validate(const Problem& problem) {
 std::string to_string(const Problem& problem) {
   const auto& [N, K, C, H, W, h, w] = problem;
   std::string text;
+  const auto append = [&](const char* tag, index_t size) {
+    text += tag;
+    text += std::to_string(size);
+  };
   if (N != 1 || K != 1 || C != 1) {
-    text = "n" + std::to_string(N) + "_i" + std::to_string(K) + "_o" + std::to_string(C) + "_";
+    append("n", N);
+    append("_i", K);
+    append("_o", C);
+    text += '_';
   }
-  return text + std::to_string(H) + "x" + std::to_string(W) + "_k" + std::to_string(h) + "x" +
-         std::to_string(w);
+  append("", H);
+  append("x", W);
+  append("_k", h);
+  append("x", w);
+  return text;
 }
 
 Problem parse_problem(std::string_view text) {

@@ -15,9 +15,12 @@
 namespace fullconv {
 namespace {
 
-/// The smallest 2^a·3^b·5^c·7^d that is at least `size`: sizes that FFTW has fast codelets for.
+/// The smallest 2^a·3^b·5^c·7^d from `size` on that FFTW's vector codelets take: a multiple of 8
+/// above 64 and of 4 above 16. Measured f32, forward and back, next to the nearest sizes without:
+/// 72² 15 µs, 70² 22 µs; 144² 57 µs, 140² 77 µs; 1120² 5.9 ms, 1092² 8.1 ms, 1125² 14.7 ms.
 index_t fast_transform_size(index_t size) {
-  for (index_t candidate = size;; ++candidate) {
+  const index_t step = size > 64 ? 8 : size > 16 ? 4 : 1;
+  for (index_t candidate = ceil_divide(size, step) * step;; candidate += step) {
     index_t rest = candidate;
     for (const index_t factor : {2, 3, 5, 7}) {
       while (rest % factor == 0) rest /= factor;

@@ -1,8 +1,11 @@
-// Lowering: column f of a matrix L holds the K·h·w samples that output f sums over, zeros where
-// there is no image, so that y[n] = A·L with A[C, K·h·w] the weights; OpenBLAS does the product,
-// one for all channels. L is built and used in panels, since whole it has h·w times the bytes of
-// the image. 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops; each sample is written and read h·w times in cache.
-// Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks, IWFHR 2006.
+// Lowering: convolution becomes a matrix product once the samples that each output sums over are
+// laid out as columns of a matrix. Row (o,q) of that matrix is channel o shifted right by tap
+// column q, zeros where there is no image, its rows one behind the other; tap row p reads the same
+// matrix p image rows further up. So y[n] = Σ_p A_p·L(shifted by p), with A_p[C, K·w] the weights
+// of tap row p, and OpenBLAS does the products: for all channels at once, panel by panel.
+// 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops; each sample is written about 2·w times, to cache.
+// Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks, IWFHR 2006; sharing
+// rows between taps: Cho and Brand, MEC: Memory-efficient Convolution, ICML 2017.
 
 #include "core/buffer.h"
 #include "core/parallel.h"
@@ -13,26 +16,67 @@
 namespace fullconv {
 namespace {
 
-// A panel that stays in the second-level cache: 256 samples deep, 512 KiB.
-constexpr index_t kPanelDepth = 288;
+/// The size of a panel: how many output rows and columns it computes, and how it lowers them.
+struct Panel {
+  index_t rows;          ///< output rows
+  index_t columns;       ///< output columns
+  index_t pitch;         ///< columns of the lowered matrix for each image row
+  index_t lowered_rows;  ///< image rows that the output rows take samples from
+  index_t depth;         ///< rows (o,q) lowered at a time
+
+  index_t lowered_columns() const { return lowered_rows * pitch; }
+};
+
+// A lowered panel stays in the second-level cache. Measured where that has 2 MiB, nominal GFLOP/s:
+//   panel                   128 KiB  512 KiB  2 MiB
+//   1024x1024_k15x15             38       42     42
+//   n1_i64_o64_56x56_k3x3       108      135    132
+//   n4_i64_o3_112x112_k7x7       57       62     18
 constexpr index_t kPanelBytes = index_t{512} << 10;
 
-constexpr index_t ceil_divide(index_t a, index_t b) { return (a + b - 1) / b; }
+/// What a product needs at least for OpenBLAS to run at its rate.
+constexpr index_t kProductColumns = 2048;
+
+/// OpenBLAS multiplies thin matrices without packing them; rows of the right one that start on
+/// cache lines then double its speed (one row by 225x512: 80 GFLOP/s, by 225x582: 39).
+constexpr index_t kThin = 8;
+constexpr index_t kCacheLineBytes = 64;
+
+Panel choose_panel(const Problem& problem, index_t scalar_bytes, int threads) {
+  const index_t budget = kPanelBytes / scalar_bytes;
+  Panel panel{};
+  // Wide enough for long products, yet the taller the kernel the narrower, so that the h−1 image
+  // rows above a panel, which its neighbour lowers as well, do not fill the cache.
+  panel.columns =
+      std::min(problem.output_columns(), std::clamp<index_t>(4096 / problem.h, 64, 512));
+  panel.pitch = panel.columns;
+  if (problem.C < kThin) {
+    const index_t line = kCacheLineBytes / scalar_bytes;
+    panel.pitch = ceil_divide(panel.columns, line) * line;
+  }
+  const index_t rows =
+      std::clamp<index_t>(problem.h - 1, ceil_divide(kProductColumns, panel.columns), 512);
+  // As many panels as there are threads or a multiple of that, all of about one size.
+  const index_t panels = ceil_divide(ceil_divide(problem.output_rows(), rows), threads) * threads;
+  panel.rows = ceil_divide(problem.output_rows(), panels);
+  panel.lowered_rows = panel.rows + problem.h - 1;
+  panel.depth = std::clamp<index_t>(budget / panel.lowered_columns(), 8, problem.K * problem.w);
+  return panel;
+}
 
 template <class T>
 class Im2colGemmPlan final : public Plan<T> {
  public:
   Im2colGemmPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
-        depth_(problem.K * problem.h * problem.w),
-        outputs_(problem.output_rows() * problem.output_columns()),
-        panel_depth_(std::min(depth_, kPanelDepth)),
-        panel_columns_(std::min(outputs_, kPanelBytes / kScalarBytes / panel_depth_)),
-        panels_(ceil_divide(outputs_, panel_columns_)),
-        threads_(useful_threads(problem, options, problem.N * panels_)),
-        weights_(problem.C * depth_),
-        lowered_(threads_ * panel_depth_ * panel_columns_),
-        products_(threads_ * problem.C * panel_columns_) {
+        depth_(problem.K * problem.w),
+        panel_(choose_panel(problem, sizeof(T), options.threads)),
+        panels_down_(ceil_divide(problem.output_rows(), panel_.rows)),
+        panels_across_(ceil_divide(problem.output_columns(), panel_.columns)),
+        threads_(useful_threads(problem, options, problem.N * panels_down_ * panels_across_)),
+        weights_(problem.h * problem.C * depth_),
+        lowered_(threads_ * panel_.depth * panel_.lowered_columns()),
+        products_(threads_ * problem.C * panel_.rows * panel_.pitch) {
     blas::use_one_thread();
   }
 
@@ -45,92 +89,79 @@ class Im2colGemmPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     gather_weights(k);
-    parallel_for(threads_, this->problem().N * panels_, [&](index_t part, int thread) {
-      compute_panel(part / panels_, part % panels_ * panel_columns_, thread, x, y);
+    const index_t panels = this->problem().N * panels_down_ * panels_across_;
+    parallel_for(threads_, panels, [&](index_t panel, int thread) {
+      const index_t across = panel % panels_across_;
+      const index_t down = panel / panels_across_ % panels_down_;
+      const index_t n = panel / (panels_across_ * panels_down_);
+      compute_panel(n, down * panel_.rows, across * panel_.columns, thread, x, y);
     });
   }
 
  private:
-  static constexpr index_t kScalarBytes = sizeof(T);
-
-  /// A[c, (o,p,q)] = k[o,c,p,q]
+  /// A_p[c, (o,q)] = k[o,c,p,q]
   void gather_weights(const TensorView<const T>& k) {
     const Problem& problem = this->problem();
     T* to = weights_.data();
-    for (index_t c = 0; c < problem.C; ++c)
-      for (index_t o = 0; o < problem.K; ++o)
-        for (index_t p = 0; p < problem.h; ++p) to = std::copy_n(&k(o, c, p, 0), problem.w, to);
-  }
-
-  /// Outputs [first, first + panel_columns_) of image n, counted row by row.
-  void compute_panel(index_t n, index_t first, int thread, const TensorView<const T>& x,
-                     const TensorView<T>& y) const {
-    const Problem& problem = this->problem();
-    const index_t count = std::min(panel_columns_, outputs_ - first);
-    T* lowered = lowered_.data() + thread * panel_depth_ * panel_columns_;
-    // Where outputs lie one behind the other the product goes straight to them.
-    const bool dense = y.strides[2] == problem.output_columns();
-    T* products =
-        dense ? &y(n, 0, 0, 0) + first : products_.data() + thread * problem.C * panel_columns_;
-    const index_t products_stride = dense ? y.strides[1] : panel_columns_;
-
-    for (index_t depth = 0; depth < depth_; depth += panel_depth_) {
-      const index_t slice = std::min(panel_depth_, depth_ - depth);
-      for (index_t row = 0; row < slice; ++row) {
-        lower_row(n, depth + row, first, count, x, lowered + row * panel_columns_);
-      }
-      blas::gemm(problem.C, count, slice, weights_.data() + depth, depth_, lowered, panel_columns_,
-                 depth == 0 ? T{0} : T{1}, products, products_stride);
-    }
-    if (!dense) {
+    for (index_t p = 0; p < problem.h; ++p)
       for (index_t c = 0; c < problem.C; ++c)
-        scatter(products + c * products_stride, plane(y, n, c), first, count);
+        for (index_t o = 0; o < problem.K; ++o) to = std::copy_n(&k(o, c, p, 0), problem.w, to);
+  }
+
+  /// The outputs of image n from (row, column) on.
+  void compute_panel(index_t n, index_t row, index_t column, int thread,
+                     const TensorView<const T>& x, const TensorView<T>& y) const {
+    const Problem& problem = this->problem();
+    const index_t rows = std::min(panel_.rows, problem.output_rows() - row);
+    T* lowered = lowered_.data() + thread * panel_.depth * panel_.lowered_columns();
+    // Where outputs lie as in the panel the products go straight to them.
+    const bool in_place = y.strides[2] == panel_.pitch && panel_.pitch == problem.output_columns();
+    T* products = in_place ? &y(n, 0, row, 0)
+                           : products_.data() + thread * problem.C * panel_.rows * panel_.pitch;
+    const index_t products_stride = in_place ? y.strides[1] : panel_.rows * panel_.pitch;
+
+    for (index_t depth = 0; depth < depth_; depth += panel_.depth) {
+      const index_t slice = std::min(panel_.depth, depth_ - depth);
+      for (index_t d = 0; d < slice; ++d) {
+        const index_t o = (depth + d) / problem.w;
+        const index_t q = (depth + d) % problem.w;
+        lower(plane(x, n, o), row - (problem.h - 1), column - q,
+              lowered + d * panel_.lowered_columns());
+      }
+      for (index_t p = 0; p < problem.h; ++p) {
+        blas::gemm(problem.C, rows * panel_.pitch, slice,
+                   weights_.data() + p * problem.C * depth_ + depth, depth_,
+                   lowered + (problem.h - 1 - p) * panel_.pitch, panel_.lowered_columns(),
+                   depth == 0 && p == 0 ? T{0} : T{1}, products, products_stride);
+      }
+    }
+    if (!in_place) {
+      const index_t columns = std::min(panel_.columns, problem.output_columns() - column);
+      for (index_t c = 0; c < problem.C; ++c)
+        for (index_t i = 0; i < rows; ++i)
+          std::copy_n(products + c * products_stride + i * panel_.pitch, columns,
+                      &y(n, c, row + i, column));
     }
   }
 
-  /// Row (o,p,q) of the lowered matrix: the sample that this tap takes for each output.
-  void lower_row(index_t n, index_t depth, index_t first, index_t count,
-                 const TensorView<const T>& x, T* to) const {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
-    const Plane<const T> image = plane(x, n, depth / (h * w));
-    const index_t p = depth / w % h;
-    const index_t q = depth % w;
-    for_each_row(first, count, [&](index_t i, index_t begin, index_t end) {
-      T* const row_end = to + (end - begin);
-      if (i < p || i - p >= H) {
-        to = std::fill_n(to, end - begin, T{0});
-        return;
+  /// Copies the samples from (row, column) on, zeros where there is no image.
+  void lower(const Plane<const T>& x, index_t row, index_t column, T* to) const {
+    const index_t begin = std::clamp<index_t>(-column, 0, panel_.pitch);
+    const index_t end = std::clamp<index_t>(x.columns - column, begin, panel_.pitch);
+    for (index_t i = row; i < row + panel_.lowered_rows; ++i, to += panel_.pitch) {
+      if (i < 0 || i >= x.rows) {
+        std::fill_n(to, panel_.pitch, T{0});
+      } else {
+        std::fill(to, to + begin, T{0});
+        std::copy_n(x.row(i) + column + begin, end - begin, to + begin);
+        std::fill(to + end, to + panel_.pitch, T{0});
       }
-      const index_t inside_begin = std::clamp(q, begin, end);
-      const index_t inside_end = std::clamp(q + W, begin, end);
-      to = std::fill_n(to, inside_begin - begin, T{0});
-      if (inside_begin < inside_end) {
-        to = std::copy(image.row(i - p) + inside_begin - q, image.row(i - p) + inside_end - q, to);
-      }
-      to = std::fill_n(to, row_end - to, T{0});
-    });
-  }
-
-  void scatter(const T* products, const Plane<T>& y, index_t first, index_t count) const {
-    for_each_row(first, count, [&](index_t i, index_t begin, index_t end) {
-      std::copy_n(products, end - begin, y.row(i) + begin);
-      products += end - begin;
-    });
-  }
-
-  /// Cuts `count` outputs from `first` on into rows: visit(i, begin column, end column).
-  template <class Visit>
-  void for_each_row(index_t first, index_t count, const Visit& visit) const {
-    const index_t columns = this->problem().output_columns();
-    for (index_t i = first / columns, begin = first % columns; count > 0; ++i, begin = 0) {
-      const index_t end = std::min(columns, begin + count);
-      visit(i, begin, end);
-      count -= end - begin;
     }
   }
 
-  index_t depth_, outputs_;
-  index_t panel_depth_, panel_columns_, panels_;
+  index_t depth_;
+  Panel panel_;
+  index_t panels_down_, panels_across_;
   int threads_;
   Buffer<T> weights_;
   Buffer<T> lowered_;
@@ -146,8 +177,7 @@ Planned<T> plan_im2col_gemm(const Problem& problem, const PlanOptions& options) 
 
 constinit const Algorithm builtin::im2col_gemm{
     .name = "im2col_gemm",
-    .summary =
-        "taps lowered to the columns of a matrix, panel by panel, times the weights by OpenBLAS",
+    .summary = "shifted images as rows of a matrix, panel by panel, times the weights by OpenBLAS",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
     .threaded = true,
