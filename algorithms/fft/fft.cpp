@@ -5,6 +5,7 @@
 // 2) scalars. Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "core/buffer.h"
@@ -163,6 +164,10 @@ double fft_operations(const Problem& problem) {
 
 template <class T>
 Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
+  constexpr index_t kMostPoints = std::numeric_limits<int>::max() / 2;
+  if (std::max(problem.output_rows(), problem.output_columns()) > kMostPoints) {
+    return Declined{"has a side with more points than FFTW can count"};
+  }
   return std::make_unique<FftPlan<T>>(problem, options.effort);
 }
 

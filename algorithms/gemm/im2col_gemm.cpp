@@ -16,15 +16,17 @@
 namespace fullconv {
 namespace {
 
-/// The size of a panel: how many output rows and columns it computes, and how it lowers them.
+/// The outputs that are computed together, and how much is lowered for them at a time.
 struct Panel {
-  index_t rows;          ///< output rows
-  index_t columns;       ///< output columns
-  index_t pitch;         ///< columns of the lowered matrix for each image row
-  index_t lowered_rows;  ///< image rows that the output rows take samples from
-  index_t depth;         ///< rows (o,q) lowered at a time
+  index_t rows;     ///< output rows
+  index_t columns;  ///< output columns
+  index_t pitch;    ///< columns of the lowered matrix for each image row
+  index_t taps;     ///< tap rows p that share one lowering
+  index_t depth;    ///< rows (o,q) of the lowered matrix
 
-  index_t lowered_columns() const { return lowered_rows * pitch; }
+  /// Image rows that `taps` tap rows reach from `rows` output rows.
+  index_t lowered_rows() const { return rows + taps - 1; }
+  index_t lowered_columns() const { return lowered_rows() * pitch; }
 };
 
 // A lowered panel stays in the second-level cache. Measured where that has 2 MiB, nominal GFLOP/s:
@@ -42,25 +44,29 @@ constexpr index_t kProductColumns = 2048;
 constexpr index_t kThin = 8;
 constexpr index_t kCacheLineBytes = 64;
 
+/// Rows and tap rows of a panel. The image rows above a panel are lowered again by its neighbour:
+/// twice the work where the two are alike, and more where the rows are fewer.
+constexpr index_t kMostRows = 128;
+
 Panel choose_panel(const Problem& problem, index_t scalar_bytes, int threads) {
-  const index_t budget = kPanelBytes / scalar_bytes;
   Panel panel{};
-  // Wide enough for long products, yet the taller the kernel the narrower, so that the h−1 image
-  // rows above a panel, which its neighbour lowers as well, do not fill the cache.
+  // Wide enough for long products, yet the taller the kernel the narrower, to stay in the cache.
   panel.columns =
       std::min(problem.output_columns(), std::clamp<index_t>(4096 / problem.h, 64, 512));
   panel.pitch = panel.columns;
   if (problem.C < kThin) {
     const index_t line = kCacheLineBytes / scalar_bytes;
-    panel.pitch = ceil_divide(panel.columns, line) * line;
+    const index_t padded = ceil_divide(panel.columns, line) * line;
+    if (padded < 2 * panel.columns) panel.pitch = padded;
   }
+  panel.taps = std::min(problem.h, kMostRows);
   const index_t rows =
-      std::clamp<index_t>(problem.h - 1, ceil_divide(kProductColumns, panel.columns), 512);
+      std::clamp(panel.taps - 1, ceil_divide(kProductColumns, panel.columns), 4 * kMostRows);
   // As many panels as there are threads or a multiple of that, all of about one size.
   const index_t panels = ceil_divide(ceil_divide(problem.output_rows(), rows), threads) * threads;
   panel.rows = ceil_divide(problem.output_rows(), panels);
-  panel.lowered_rows = panel.rows + problem.h - 1;
-  panel.depth = std::clamp<index_t>(budget / panel.lowered_columns(), 8, problem.K * problem.w);
+  const index_t most_depth = kPanelBytes / scalar_bytes / panel.lowered_columns();
+  panel.depth = std::clamp<index_t>(most_depth, 1, problem.K * problem.w);
   return panel;
 }
 
@@ -115,24 +121,32 @@ class Im2colGemmPlan final : public Plan<T> {
     const index_t rows = std::min(panel_.rows, problem.output_rows() - row);
     T* lowered = lowered_.data() + thread * panel_.depth * panel_.lowered_columns();
     // Where outputs lie as in the panel the products go straight to them.
-    const bool in_place = y.strides[2] == panel_.pitch && panel_.pitch == problem.output_columns();
+    const bool in_place =
+        y.strides[2] == panel_.pitch && panel_.pitch == problem.output_columns() &&
+        y.strides[1] >= panel_.rows * panel_.pitch && blas::takes_size(y.strides[1]);
     T* products = in_place ? &y(n, 0, row, 0)
                            : products_.data() + thread * problem.C * panel_.rows * panel_.pitch;
     const index_t products_stride = in_place ? y.strides[1] : panel_.rows * panel_.pitch;
 
+    bool first = true;
     for (index_t depth = 0; depth < depth_; depth += panel_.depth) {
       const index_t slice = std::min(panel_.depth, depth_ - depth);
-      for (index_t d = 0; d < slice; ++d) {
-        const index_t o = (depth + d) / problem.w;
-        const index_t q = (depth + d) % problem.w;
-        lower(plane(x, n, o), row - (problem.h - 1), column - q,
-              lowered + d * panel_.lowered_columns());
-      }
-      for (index_t p = 0; p < problem.h; ++p) {
-        blas::gemm(problem.C, rows * panel_.pitch, slice,
-                   weights_.data() + p * problem.C * depth_ + depth, depth_,
-                   lowered + (problem.h - 1 - p) * panel_.pitch, panel_.lowered_columns(),
-                   depth == 0 && p == 0 ? T{0} : T{1}, products, products_stride);
+      for (index_t p_begin = 0; p_begin < problem.h; p_begin += panel_.taps) {
+        const index_t p_end = std::min(p_begin + panel_.taps, problem.h);
+        const index_t top = row - (p_end - 1);  // the first image row that is reached
+        for (index_t d = 0; d < slice; ++d) {
+          const index_t o = (depth + d) / problem.w;
+          const index_t q = (depth + d) % problem.w;
+          lower(plane(x, n, o), {top, row + rows - p_begin}, column - q,
+                lowered + d * panel_.lowered_columns());
+        }
+        for (index_t p = p_begin; p < p_end; ++p) {
+          blas::gemm(problem.C, rows * panel_.pitch, slice,
+                     weights_.data() + p * problem.C * depth_ + depth, depth_,
+                     lowered + (row - p - top) * panel_.pitch, panel_.lowered_columns(),
+                     first ? T{0} : T{1}, products, products_stride);
+          first = false;
+        }
       }
     }
     if (!in_place) {
@@ -144,11 +158,17 @@ class Im2colGemmPlan final : public Plan<T> {
     }
   }
 
-  /// Copies the samples from (row, column) on, zeros where there is no image.
-  void lower(const Plane<const T>& x, index_t row, index_t column, T* to) const {
+  /// Image rows [begin, end).
+  struct Rows {
+    index_t begin;
+    index_t end;
+  };
+
+  /// Copies `pitch` samples of each row from `column` on, zeros where there is no image.
+  void lower(const Plane<const T>& x, Rows rows, index_t column, T* to) const {
     const index_t begin = std::clamp<index_t>(-column, 0, panel_.pitch);
     const index_t end = std::clamp<index_t>(x.columns - column, begin, panel_.pitch);
-    for (index_t i = row; i < row + panel_.lowered_rows; ++i, to += panel_.pitch) {
+    for (index_t i = rows.begin; i < rows.end; ++i, to += panel_.pitch) {
       if (i < 0 || i >= x.rows) {
         std::fill_n(to, panel_.pitch, T{0});
       } else {
@@ -170,6 +190,9 @@ class Im2colGemmPlan final : public Plan<T> {
 
 template <class T>
 Planned<T> plan_im2col_gemm(const Problem& problem, const PlanOptions& options) {
+  if (!blas::takes_size(problem.K * problem.w) || !blas::takes_size(problem.C)) {
+    return Declined{"has more rows or columns of weights than OpenBLAS can count"};
+  }
   return std::make_unique<Im2colGemmPlan<T>>(problem, options);
 }
 
