@@ -108,10 +108,12 @@ class Im2colGemmPlan final : public Plan<T> {
   /// A_p[c, (o,q)] = k[o,c,p,q]
   void gather_weights(const TensorView<const T>& k) {
     const Problem& problem = this->problem();
-    T* to = weights_.data();
-    for (index_t p = 0; p < problem.h; ++p)
-      for (index_t c = 0; c < problem.C; ++c)
-        for (index_t o = 0; o < problem.K; ++o) to = std::copy_n(&k(o, c, p, 0), problem.w, to);
+    for (index_t c = 0; c < problem.C; ++c)
+      for (index_t o = 0; o < problem.K; ++o)
+        for (index_t p = 0; p < problem.h; ++p) {
+          std::copy_n(&k(o, c, p, 0), problem.w,
+                      &weights_[(p * problem.C + c) * depth_ + o * problem.w]);
+        }
   }
 
   /// The outputs of image n from (row, column) on.
