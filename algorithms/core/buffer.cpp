@@ -7,17 +7,10 @@
 #include <limits>
 #include <string>
 
-#include "fullconv/algorithm.h"
+#include "fullconv/memory.h"
 
-namespace fullconv::internal {
-namespace {
+namespace fullconv {
 
-constexpr std::size_t kCacheLine = 64;
-
-/// Requests below this are left to the allocator: reading /proc/meminfo costs some 20 µs.
-constexpr std::size_t kWorthChecking = std::size_t{16} << 20;
-
-/// Bytes that can still be had without swapping; no limit where the system does not tell.
 std::size_t available_memory() {
   std::ifstream meminfo("/proc/meminfo");
   for (std::string key; meminfo >> key;) {
@@ -30,6 +23,14 @@ std::size_t available_memory() {
   }
   return std::numeric_limits<std::size_t>::max();
 }
+
+namespace internal {
+namespace {
+
+constexpr std::size_t kCacheLine = 64;
+
+/// Requests below this are left to the allocator: reading /proc/meminfo costs some 20 µs.
+constexpr std::size_t kWorthChecking = std::size_t{16} << 20;
 
 std::string in_mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -58,4 +59,5 @@ AlignedBytes allocate_zeros(index_t count, std::size_t size) {
   return memory;
 }
 
-}  // namespace fullconv::internal
+}  // namespace internal
+}  // namespace fullconv

@@ -1,5 +1,6 @@
 #include "fullconv/problem.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <stdexcept>
@@ -45,7 +46,11 @@ class Reader {
 
  private:
   [[noreturn]] void fail() const {
-    throw std::invalid_argument("malformed problem '" + std::string(text_) +
+    std::string shown(text_);
+    // One line, whatever was given.
+    std::ranges::replace_if(
+        shown, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+    throw std::invalid_argument("malformed problem '" + shown +
                                 "': expected something like 8x8_k5x5 or n8_i64_o32_56x56_k3x3");
   }
 

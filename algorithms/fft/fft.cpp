@@ -171,6 +171,12 @@ Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
   return std::make_unique<FftPlan<T>>(problem, options.effort);
 }
 
+void forget_wisdom() {
+  const std::lock_guard lock(fftw_planner_mutex());
+  fftwf_forget_wisdom();
+  fftw_forget_wisdom();
+}
+
 }  // namespace
 
 constinit const Algorithm builtin::fft{
@@ -179,6 +185,9 @@ constinit const Algorithm builtin::fft{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::spreads,
     .operations = fft_operations,
+    // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
+    .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
+    .forget = forget_wisdom,
     .plan_f32 = plan_fft<float>,
     .plan_f64 = plan_fft<double>,
 };

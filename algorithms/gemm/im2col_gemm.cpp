@@ -48,6 +48,9 @@ constexpr index_t kCacheLineBytes = 64;
 /// twice the work where the two are alike, and more where the rows are fewer.
 constexpr index_t kMostRows = 128;
 
+/// OpenBLAS sums longer products piece by piece anyway.
+constexpr index_t kMostDepth = 1024;
+
 Panel choose_panel(const Problem& problem, index_t scalar_bytes, int threads) {
   Panel panel{};
   // Wide enough for long products, yet the taller the kernel the narrower, to stay in the cache.
@@ -60,13 +63,13 @@ Panel choose_panel(const Problem& problem, index_t scalar_bytes, int threads) {
     if (padded < 2 * panel.columns) panel.pitch = padded;
   }
   panel.taps = std::min(problem.h, kMostRows);
-  const index_t rows =
-      std::clamp(panel.taps - 1, ceil_divide(kProductColumns, panel.columns), 4 * kMostRows);
+  const index_t long_products = ceil_divide(kProductColumns, panel.columns);
+  const index_t rows = std::min(std::max(panel.taps - 1, long_products), 4 * kMostRows);
   // As many panels as there are threads or a multiple of that, all of about one size.
   const index_t panels = ceil_divide(ceil_divide(problem.output_rows(), rows), threads) * threads;
   panel.rows = ceil_divide(problem.output_rows(), panels);
-  const index_t most_depth = kPanelBytes / scalar_bytes / panel.lowered_columns();
-  panel.depth = std::clamp<index_t>(most_depth, 1, problem.K * problem.w);
+  const index_t fits = kPanelBytes / scalar_bytes / panel.lowered_columns();
+  panel.depth = std::clamp<index_t>(fits, 1, std::min(problem.K * problem.w, kMostDepth));
   return panel;
 }
 
@@ -207,6 +210,8 @@ constinit const Algorithm builtin::im2col_gemm{
     .non_finite = NonFinite::multiplies_padding,
     .threaded = true,
     .operations = padded_operations,
+    // Some of OpenBLAS's kernels for small matrices copy four columns of the left one.
+    .scratch_bytes = 4 * kMostDepth * sizeof(double) + 1024,
     .plan_f32 = plan_im2col_gemm<float>,
     .plan_f64 = plan_im2col_gemm<double>,
 };

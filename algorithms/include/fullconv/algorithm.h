@@ -2,13 +2,12 @@
 
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 
+#include "fullconv/memory.h"
 #include "fullconv/problem.h"
 #include "fullconv/view.h"
 
@@ -44,16 +43,6 @@ struct PlanOptions {
 /// Why an algorithm does not take a problem: an answer, not an error.
 struct Declined {
   std::string reason;
-};
-
-/// Thrown, before memory is asked for, when more is needed than the machine has left.
-class InsufficientMemory : public std::bad_alloc {
- public:
-  explicit InsufficientMemory(std::string what) : what_(std::move(what)) {}
-  const char* what() const noexcept override { return what_.c_str(); }
-
- private:
-  std::string what_;
 };
 
 /// A problem made ready to run: owns workspace, twiddles and library handles.
@@ -123,6 +112,12 @@ struct Algorithm {
   NonFinite non_finite;
   bool threaded = false;  ///< takes more than one thread
   OperationCount operations = nominal_operations;
+  /// What the libraries beneath may allocate by themselves within execute(), and give back, in
+  /// each thread.
+  std::size_t scratch_bytes = 0;
+  /// Forgets what planning has taught the library behind it, as FFTW's wisdom, so that the next
+  /// plan is made as if it were the first; null where nothing is remembered.
+  void (*forget)() = nullptr;
   Planner<float> plan_f32 = nullptr;   ///< null where float is not offered
   Planner<double> plan_f64 = nullptr;  ///< null where double is not offered
 

@@ -1,5 +1,6 @@
 #pragma once
 
 #include "fullconv/algorithm.h"  // IWYU pragma: export
+#include "fullconv/memory.h"     // IWYU pragma: export
 #include "fullconv/problem.h"    // IWYU pragma: export
 #include "fullconv/view.h"       // IWYU pragma: export
