@@ -1,0 +1,298 @@
+// The command line: which algorithms there are, one convolution of two files, and whether all
+// algorithms agree. Exit codes: 0 fine, 1 the answer is no, 2 the question was wrong.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "check.h"
+#include "errors.h"
+#include "memory.h"
+#include "npy.h"
+#include "operand_files.h"
+#include "output_file.h"
+#include "registry.h"
+#include "table.h"
+
+namespace fullconv::cli {
+namespace {
+
+enum ExitCode { kFine = 0, kNo = 1, kBadQuestion = 2 };
+
+std::vector<std::string> scalars(const Algorithm& algorithm) {
+  std::vector<std::string> names;
+  if (algorithm.plan_f32 != nullptr) names.emplace_back("f32");
+  if (algorithm.plan_f64 != nullptr) names.emplace_back("f64");
+  return names;
+}
+
+std::string name(ErrorModel model) {
+  switch (model) {
+    case ErrorModel::componentwise:
+      return "componentwise";
+    case ErrorModel::normwise:
+      return "normwise";
+  }
+  return {};
+}
+
+std::string name(NonFinite behaviour) {
+  switch (behaviour) {
+    case NonFinite::as_defined:
+      return "as_defined";
+    case NonFinite::multiplies_padding:
+      return "multiplies_padding";
+    case NonFinite::spreads:
+      return "spreads";
+  }
+  return {};
+}
+
+struct ListArguments {
+  bool json = false;
+  bool peers = false;
+};
+
+void list_as_json() {
+  auto list = nlohmann::ordered_json::array();
+  for (const Algorithm* algorithm : algorithms()) {
+    list.push_back({{"name", algorithm->name},
+                    {"kind", "ours"},
+                    {"scalars", scalars(*algorithm)},
+                    {"summary", algorithm->summary},
+                    {"error_model", name(algorithm->error_model)},
+                    {"non_finite", name(algorithm->non_finite)},
+                    {"threaded", algorithm->threaded}});
+  }
+  fmt::print("{}\n", list.dump(2));
+}
+
+void list_as_table() {
+  std::vector<Row> rows{{"name", "scalars", "threads", "error model", "NaN and Inf", "summary"}};
+  for (const Algorithm* algorithm : algorithms()) {
+    rows.push_back({std::string(algorithm->name),
+                    fmt::format("{}", fmt::join(scalars(*algorithm), " ")),
+                    algorithm->threaded ? "many" : "one", name(algorithm->error_model),
+                    name(algorithm->non_finite), std::string(algorithm->summary)});
+  }
+  fmt::print("{}", format_table(rows));
+}
+
+ExitCode list(const ListArguments& arguments) {
+  arguments.json ? list_as_json() : list_as_table();
+  return kFine;
+}
+
+/// Not the machine's number of processors: using more is foolish, but no mistake.
+int parse_threads(const std::string& text) {
+  constexpr int kMost = 1024;
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc{} || end != text.data() + text.size() || threads < 1 || threads > kMost) {
+    throw UsageError(
+        fmt::format("--threads is '{}': expected a whole number from 1 to {}", text, kMost));
+  }
+  return threads;
+}
+
+struct ConvolveArguments {
+  std::string image, kernel, output;
+  std::string algorithm{default_algorithm().name};
+  std::string threads = "1";
+};
+
+template <class T>
+ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, int threads,
+                  const std::string& output) {
+  const Problem& problem = files.problem();
+  const Extents y_extents = problem.y_extents();
+  require_memory(tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
+                     tensor_bytes<T>(y_extents),
+                 to_string(problem));
+  const testing::Operands<T> operands = files.read<T>();
+  std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
+                   std::numeric_limits<T>::quiet_NaN());
+
+  Planned<T> planned = make_plan<T>(algorithm, problem, threads);
+  if (const auto* declined = std::get_if<Declined>(&planned)) {
+    fmt::print(stderr, "declined: {}\n", declined->reason);
+    return kNo;
+  }
+  // Opened before the work, so that a path that cannot be written is not found out after it.
+  OutputFile file(output);
+  std::get<0>(planned)->execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
+  const std::string header = npy_header(files.scalar(), files.output_shape());
+  file.write(std::as_bytes(std::span(header)));
+  file.write(std::as_bytes(std::span(y)));
+  file.commit();
+  return kFine;
+}
+
+ExitCode convolve(const ConvolveArguments& arguments) {
+  const int threads = parse_threads(arguments.threads);
+  const Algorithm& algorithm = known_algorithm(arguments.algorithm);
+  OperandFiles files(arguments.image, arguments.kernel);
+  return with_scalar(files.scalar(), [&]<class T>(T) {
+    return convolve<T>(files, algorithm, threads, arguments.output);
+  });
+}
+
+struct CheckArguments {
+  std::vector<std::string> files, cases, algorithms;
+  std::string threads = "1";
+};
+
+std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& names) {
+  std::vector<const Algorithm*> chosen;
+  for (const std::string& name : names) chosen.push_back(&known_algorithm(name));
+  if (chosen.empty()) chosen.assign(algorithms().begin(), algorithms().end());
+  return chosen;
+}
+
+ExitCode check(CheckArguments arguments) {
+  // `--algorithm A B` lists two, and the parser cannot tell B from a file.
+  if (!arguments.algorithms.empty()) {
+    std::erase_if(arguments.files, [&](const std::string& word) {
+      if (find_algorithm(word) == nullptr) return false;
+      arguments.algorithms.push_back(word);
+      return true;
+    });
+  }
+  const auto& [files, cases, names, threads] = arguments;
+  Checker checker(chosen_algorithms(names), parse_threads(threads));
+
+  if (files.empty()) {
+    constexpr const char* kSome[] = {"8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5"};
+    std::vector<testing::Case> parsed;
+    for (const std::string& text : cases) parsed.push_back(testing::parse_case(text));
+    if (cases.empty()) {
+      for (const char* text : kSome) parsed.push_back(testing::parse_case(text));
+    }
+    checker.check(parsed);
+  } else {
+    if (!cases.empty()) {
+      throw UsageError(fmt::format("both '{}' and --case {} given: expected files or cases",
+                                   files.front(), cases.front()));
+    }
+    if (files.size() != 2) {
+      throw UsageError(fmt::format("'{}' given: expected two files, IMAGE.npy KERNEL.npy",
+                                   fmt::join(files, " ")));
+    }
+    OperandFiles operands(files[0], files[1]);
+    checker.check(operands, fmt::format("{} * {}", files[0], files[1]));
+  }
+  return checker.summarise() ? kFine : kNo;
+}
+
+void add_threads(CLI::App* command, std::string& threads) {
+  command->add_option("--threads", threads, "Use at most so many")
+      ->type_name("T")
+      ->capture_default_str();
+}
+
+CLI::App* add_list(CLI::App& app, ListArguments& arguments) {
+  CLI::App* command = app.add_subcommand("list", "Show the algorithms");
+  command->add_flag("--json", arguments.json, "As an array of objects");
+  command->add_flag("--peers", arguments.peers, "Other people's libraries, too; none yet");
+  return command;
+}
+
+CLI::App* add_convolve(CLI::App& app, ConvolveArguments& arguments) {
+  CLI::App* command = app.add_subcommand("convolve", "Convolve an image and a kernel");
+  command->add_option("IMAGE.npy", arguments.image, "H x W, or N x K x H x W; float32 or float64")
+      ->type_name("")
+      ->required();
+  command->add_option("KERNEL.npy", arguments.kernel, "h x w, or K x C x h x w; of the same type")
+      ->type_name("")
+      ->required();
+  command->add_option("-o,--output", arguments.output, "Where y goes, of the same type and rank")
+      ->type_name("OUT.npy")
+      ->required();
+  command->add_option("--algorithm", arguments.algorithm, "One of `fullconv list`")
+      ->type_name("NAME")
+      ->capture_default_str();
+  add_threads(command, arguments.threads);
+  return command;
+}
+
+CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "check", "Compare algorithms with the definition and with each other, on files or cases");
+  command->add_option("FILES", arguments.files, "IMAGE.npy KERNEL.npy")->type_name("");
+  command->add_option("--case", arguments.cases, "A problem such as 8x8_k5x5; may be repeated")
+      ->type_name("CASE");
+  command->add_option("--algorithm", arguments.algorithms, "Only this one; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  add_threads(command, arguments.threads);
+  return command;
+}
+
+ExitCode run(int argc, char** argv) {
+  CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
+  app.set_version_flag("--version", "fullconv " FULLCONV_VERSION);
+  ListArguments list_arguments;
+  ConvolveArguments convolve_arguments;
+  CheckArguments check_arguments;
+  const CLI::App* list_command = add_list(app, list_arguments);
+  const CLI::App* convolve_command = add_convolve(app, convolve_arguments);
+  const CLI::App* check_command = add_check(app, check_arguments);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    app.exit(help_or_version);
+    return kFine;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(fmt::format("{}: expected what fullconv --help shows", error.what()));
+  }
+  if (list_command->parsed()) return list(list_arguments);
+  if (convolve_command->parsed()) return convolve(convolve_arguments);
+  if (check_command->parsed()) return check(check_arguments);
+  throw UsageError("no command given: expected list, convolve or check");
+}
+
+/// Printed text may still be on its way when all else is done.
+void flush_standard_output() {
+  std::cout.flush();
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw UsageError("standard output: cannot be written: " + system_message(errno));
+  }
+}
+
+/// Whatever a file name holds, an error is one line.
+void print_error(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  fmt::print(stderr, "fullconv: {}\n", text);
+}
+
+}  // namespace
+}  // namespace fullconv::cli
+
+int main(int argc, char** argv) {
+  namespace cli = fullconv::cli;
+  // A file size limit is then an error of write() like any other.
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    const cli::ExitCode code = cli::run(argc, argv);
+    cli::flush_standard_output();
+    return code;
+  } catch (const fullconv::InsufficientMemory& error) {
+    cli::print_error(error.what());
+  } catch (const std::bad_alloc&) {
+    cli::print_error("out of memory: expected a problem that fits into it");
+  } catch (const std::exception& error) {
+    cli::print_error(error.what());
+  }
+  return cli::kBadQuestion;
+}

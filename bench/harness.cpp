@@ -1,0 +1,134 @@
+#include "harness.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "commit.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace fullconv::bench {
+namespace {
+
+/// What follows `key` and a colon in one of /proc's tables, or nothing.
+std::string proc_value(const char* path, std::string_view key) {
+  std::ifstream table(path);
+  for (std::string line; std::getline(table, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t begin = line.find_first_not_of(": \t", key.size());
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return {};
+}
+
+/// Google Benchmark's table, except that a skipped benchmark is not an error by itself, and that a
+/// rate, whose name has its unit, does not get a second one.
+class Table : public benchmark::ConsoleReporter {
+ public:
+  explicit Table(const ConsoleReporter& configured) : ConsoleReporter(configured) {}
+
+ protected:
+  void PrintRunData(const Run& run) override {
+    if (run.error_occurred) {
+      GetOutputStream() << fmt::format("{:<{}} {}\n", run.benchmark_name(), name_field_width_,
+                                       run.error_message);
+      return;
+    }
+    Run plain = run;
+    for (auto& [name, counter] : plain.counters) counter.flags = benchmark::Counter::kDefaults;
+    ConsoleReporter::PrintRunData(plain);
+  }
+};
+
+}  // namespace
+
+std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  const auto wants_help = [](std::string_view argument) { return argument == "--help"; };
+  try {
+    // Google Benchmark would answer --help itself, without our options.
+    if (std::none_of(argv, argv + argc, wants_help)) {
+      benchmark::Initialize(&argc, argv, [] {
+        fmt::print(
+            stderr,
+            "a --benchmark_ flag has a bad value: expected console, json or csv as a format; "
+            "ns, us, ms or s as a time unit; auto, true or false as a colour\n");
+        std::exit(kBadQuestion);
+      });
+    }
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}\nGoogle Benchmark's own options:\n", app.help());
+    benchmark::PrintDefaultHelp();
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return kBadQuestion;
+  }
+}
+
+void add_context() {
+  using benchmark::AddCustomContext;
+  const std::string cpu = proc_value("/proc/cpuinfo", "model name");
+  const char* wait_policy = std::getenv("OMP_WAIT_POLICY");
+  AddCustomContext("fullconv_version", FULLCONV_VERSION);
+  AddCustomContext("fullconv_commit", FULLCONV_COMMIT);
+  AddCustomContext("compiler", FULLCONV_COMPILER);
+  AddCustomContext("compiler_flags", FULLCONV_COMPILER_FLAGS);
+  AddCustomContext("build_type", FULLCONV_BUILD_TYPE);
+#ifdef NDEBUG
+  AddCustomContext("assertions", "off");
+#else
+  AddCustomContext("assertions", "on");
+#endif
+#ifdef _OPENMP
+  AddCustomContext("openmp", std::to_string(_OPENMP));
+#else
+  AddCustomContext("openmp", "none");
+#endif
+  AddCustomContext("omp_wait_policy", wait_policy == nullptr ? "unset" : wait_policy);
+  AddCustomContext("cpu_model", cpu.empty() ? "unknown" : cpu);
+  AddCustomContext("cores", std::to_string(default_threads().back()));
+}
+
+int run() {
+  std::unique_ptr<benchmark::BenchmarkReporter> reporter(benchmark::CreateDefaultDisplayReporter());
+  if (const auto* console = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get())) {
+    reporter = std::make_unique<Table>(*console);
+  }
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter.get());
+  benchmark::Shutdown();
+  if (!std::cout.flush()) {
+    fmt::print(stderr, "cannot write to standard output\n");
+    return kBadQuestion;
+  }
+  // Google Benchmark has said so where no name matched the filter.
+  return matched == 0 ? kBadQuestion : 0;
+}
+
+std::vector<int> default_threads() {
+  const auto all = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return all == 1 ? std::vector{1} : std::vector{1, all};
+}
+
+void end_idle_threads() {
+#ifdef _OPENMP
+  omp_pause_resource_all(omp_pause_hard);
+#endif
+}
+
+benchmark::Counter giga_per_second(double per_iteration) {
+  return {per_iteration * 1e-9, benchmark::Counter::kIsIterationInvariantRate};
+}
+
+}  // namespace fullconv::bench

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "support/accuracy.h"
+#include "support/operands.h"
+
+namespace fullconv::cli {
+
+enum class Verdict { ok, wrong, declined, not_applicable };
+
+struct Judgement {
+  Verdict verdict = Verdict::ok;
+  std::size_t compared = 0;  ///< outputs that the two numbers are about
+  double error_in_bounds = 0;
+  double relative_l2 = 0;
+  std::string remark = {};  ///< the worst output of a wrong result; why a verdict does not apply
+};
+
+/// Holds results against the definition, also where that is not a finite number.
+///
+/// A value is *spoilt* where it is NaN or infinite and not what the definition says. That is wrong
+/// unless the algorithm's registry row announces it, or sums may overflow. A finite value beyond
+/// its bound, or where the definition has none, is wrong always.
+template <class T>
+class Judge {
+ public:
+  explicit Judge(const testing::Operands<T>& operands);
+
+  bool sampled() const { return oracle_.sampled(); }
+
+  /// Outputs that are looked at.
+  std::size_t outputs() const { return outputs_; }
+
+  Judgement judge(const Algorithm& algorithm, const TensorView<const T>& y) const;
+
+  /// Whether each error has a bound, and so each distance between two results.
+  bool bounds_apply() const { return definition_.empty(); }
+
+  /// The largest |a − b| in units of the sum of both bounds.
+  double distance(const Algorithm& a, const TensorView<const T>& a_y, const Algorithm& b,
+                  const TensorView<const T>& b_y) const {
+    return testing::distance_in_bounds<T>(oracle_, a.error_model, a_y, b.error_model, b_y);
+  }
+
+ private:
+  Judgement judge_with_spoilt(const Algorithm& algorithm, const TensorView<const T>& y) const;
+  bool may_overflow(index_t n, index_t c) const;
+  bool may_overflow() const;
+
+  testing::Oracle<T> oracle_;  // of the operands with zeros for what is not finite
+  std::size_t outputs_ = 0;
+  bool finite_operands_ = true;
+  std::vector<testing::Wide<T>> definition_;  // in the oracle's order; only if bounds do not apply
+};
+
+}  // namespace fullconv::cli

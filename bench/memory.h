@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "fullconv/view.h"
+
+namespace fullconv::cli {
+
+/// What a dense tensor takes. Not an integer, since sums and multiples of it must not overflow.
+template <class T>
+constexpr double tensor_bytes(const Extents& extents) {
+  double bytes = sizeof(T);
+  for (const index_t extent : extents) bytes *= static_cast<double>(extent);
+  return bytes;
+}
+
+/// Throws UsageError, before any is asked for, where `bytes` for `what` are more than can be had
+/// without swapping. Workspaces see to it themselves.
+void require_memory(double bytes, const std::string& what);
+
+}  // namespace fullconv::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "errors.h"
+#include "fullconv/fullconv.h"
+
+namespace fullconv::cli {
+
+/// The algorithm of that name. Throws UsageError, listing those that there are.
+const Algorithm& known_algorithm(const std::string& name);
+
+/// What computes a convolution unless the user says otherwise.
+const Algorithm& default_algorithm();
+
+/// Algorithm::plan, with an error that tells whose workspace does not fit.
+template <class T>
+Planned<T> make_plan(const Algorithm& algorithm, const Problem& problem, int threads) {
+  try {
+    return algorithm.plan<T>(problem, {.threads = threads});
+  } catch (const InsufficientMemory& error) {
+    throw UsageError(fmt::format("{} on {}: {}", algorithm.name, to_string(problem), error.what()));
+  }
+}
+
+}  // namespace fullconv::cli

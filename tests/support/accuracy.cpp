@@ -1,0 +1,134 @@
+#include "support/accuracy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+namespace fullconv::testing {
+namespace {
+
+template <class T>
+constexpr double kUnitRoundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
+
+/// |error| / bound, infinite where either is not a number.
+double in_bounds(double error, double bound) {
+  const double ratio = std::abs(error) / bound;
+  return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
+}
+
+std::string describe(const char* what, long double is, long double expected) {
+  std::ostringstream text;
+  text.precision(9);
+  text << what << " is " << is << " instead of " << expected;
+  return text.str();
+}
+
+template <class T>
+std::string describe(const Reference<T>& r, T is) {
+  std::ostringstream where;
+  where << "y[" << r.n << "," << r.c << "," << r.i << "," << r.j << "]";
+  return describe(where.str().c_str(), is, r.value);
+}
+
+/// Σy against Σx·Σk, plane by plane. A sum of values each within its bound is within the sum of the
+/// bounds, and Σ over y of Σ|x||k| is Σ|x|·Σ|k|.
+template <class T>
+void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<const T>& y,
+                    Accuracy& accuracy) {
+  const Problem& problem = oracle.problem();
+  const index_t outputs = problem.output_rows() * problem.output_columns();
+  const index_t taps = problem.K * std::min(problem.H, problem.h) * std::min(problem.W, problem.w);
+  for (index_t n = 0; n < problem.N; ++n)
+    for (index_t c = 0; c < problem.C; ++c) {
+      Wide<T> total = 0;
+      for (index_t i = 0; i < problem.output_rows(); ++i)
+        for (index_t j = 0; j < problem.output_columns(); ++j) total += y(n, c, i, j);
+      const auto& plane = oracle.plane(n, c);
+      // Summing both sides in the wider type errs, too, by less than one term a summand.
+      const double summing = static_cast<double>(outputs + problem.H * problem.W + taps) *
+                             kUnitRoundoff<Wide<T>> * plane.magnitude;
+      const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps};
+      const double bound = model == ErrorModel::componentwise
+                               ? error_bound(model, oracle, whole)
+                               : static_cast<double>(outputs) * error_bound(model, oracle, whole);
+      const double ratio = in_bounds(static_cast<double>(total - plane.total), bound + summing);
+      if (ratio > accuracy.error_in_bounds) {
+        accuracy.error_in_bounds = ratio;
+        accuracy.worst = describe("the sum of y", total, plane.total);
+      }
+    }
+}
+
+}  // namespace
+
+template <class T>
+double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>& reference) {
+  constexpr double u = kUnitRoundoff<T>;
+  const auto products = static_cast<double>(reference.products);
+  const double oracle_error =
+      products * (kUnitRoundoff<Wide<T>> * reference.magnitude +
+                  static_cast<double>(std::numeric_limits<T>::denorm_min()));
+  switch (model) {
+    case ErrorModel::componentwise:
+      return products * u * reference.magnitude + oracle_error;
+    case ErrorModel::normwise: {
+      constexpr double c = 16;
+      const Problem& problem = oracle.problem();
+      const auto points = static_cast<double>(problem.output_rows() * problem.output_columns());
+      const double stages = std::max(1.0, std::log2(points));
+      const auto& plane = oracle.plane(reference.n, reference.c);
+      return u * (c * stages + static_cast<double>(problem.K)) * plane.operand_norms +
+             u * c * stages * plane.output_norm + oracle_error;
+    }
+  }
+  return 0;
+}
+
+template <class T>
+Accuracy measure_accuracy(const Oracle<T>& oracle, ErrorModel model, const TensorView<const T>& y) {
+  Accuracy accuracy{.sampled = oracle.sampled()};
+  double error_square = 0;
+  double value_square = 0;
+  oracle.for_each([&](const Reference<T>& r) {
+    const T is = y(r.n, r.c, r.i, r.j);
+    const auto error = static_cast<double>(is - r.value);
+    error_square += error * error;
+    value_square += static_cast<double>(r.value * r.value);
+    const double ratio = in_bounds(error, error_bound(model, oracle, r));
+    if (ratio > accuracy.error_in_bounds) {
+      accuracy.error_in_bounds = ratio;
+      accuracy.worst = describe(r, is);
+    }
+  });
+  accuracy.relative_l2 = error_square == 0 ? 0 : std::sqrt(error_square / value_square);
+  if (oracle.sampled()) compare_totals(oracle, model, y, accuracy);
+  return accuracy;
+}
+
+template <class T>
+double distance_in_bounds(const Oracle<T>& oracle, ErrorModel a_model, const TensorView<const T>& a,
+                          ErrorModel b_model, const TensorView<const T>& b) {
+  double farthest = 0;
+  oracle.for_each([&](const Reference<T>& r) {
+    const double difference =
+        static_cast<double>(a(r.n, r.c, r.i, r.j)) - static_cast<double>(b(r.n, r.c, r.i, r.j));
+    const double bound = error_bound(a_model, oracle, r) + error_bound(b_model, oracle, r);
+    farthest = std::max(farthest, in_bounds(difference, bound));
+  });
+  return farthest;
+}
+
+template double error_bound(ErrorModel, const Oracle<float>&, const Reference<float>&);
+template double error_bound(ErrorModel, const Oracle<double>&, const Reference<double>&);
+template Accuracy measure_accuracy(const Oracle<float>&, ErrorModel,
+                                   const TensorView<const float>&);
+template Accuracy measure_accuracy(const Oracle<double>&, ErrorModel,
+                                   const TensorView<const double>&);
+template double distance_in_bounds(const Oracle<float>&, ErrorModel, const TensorView<const float>&,
+                                   ErrorModel, const TensorView<const float>&);
+template double distance_in_bounds(const Oracle<double>&, ErrorModel,
+                                   const TensorView<const double>&, ErrorModel,
+                                   const TensorView<const double>&);
+
+}  // namespace fullconv::testing

@@ -1,0 +1,230 @@
+#include "support/conformance.h"
+
+#include <exception>
+#include <limits>
+#include <random>
+#include <sstream>
+
+#include "support/accuracy.h"
+#include "support/operands.h"
+#include "support/oracle.h"
+#include "support/tensor.h"
+
+namespace fullconv::testing {
+namespace {
+
+/// Operands and what comes out of them.
+template <class T>
+struct Trial {
+  Trial(const Case& c, std::uint64_t seed)
+      : operands(make_operands<T>(c, seed)),
+        oracle(c.problem, operands.x_view(), operands.k_view()) {}
+
+  Operands<T> operands;
+  Oracle<T> oracle;
+};
+
+/// The first output that is not exactly what it should be, as text.
+template <class T>
+std::string first_inexact(const Oracle<T>& oracle, const TensorView<const T>& y) {
+  std::ostringstream text;
+  text.precision(std::numeric_limits<T>::max_digits10);
+  oracle.for_each([&](const Reference<T>& r) {
+    const T is = y(r.n, r.c, r.i, r.j);
+    if (is == static_cast<T>(r.value) || text.tellp() > 0) return;
+    text << "y[" << r.n << "," << r.c << "," << r.i << "," << r.j << "] is " << is
+         << " instead of exactly " << r.value;
+  });
+  return text.str();
+}
+
+template <class T>
+class Hearing {
+ public:
+  Hearing(const Algorithm& algorithm, const Case& c, Plan<T>& plan)
+      : algorithm_(algorithm), case_(c), plan_(plan) {}
+
+  /// Executes into y and notes what is wrong with that.
+  void execute(const std::string& round, const Trial<T>& trial, const Layout& layout,
+               Tensor<T>& y) {
+    const auto accuse = [&](const std::string& what) {
+      violations_.push_back(round + ": " + what);
+    };
+    const Tensor<T> x(trial.operands.x_view(), layout);
+    const Tensor<T> k(trial.operands.k_view(), layout);
+    try {
+      plan_.execute(x.view(), k.view(), y.view());
+    } catch (const std::exception& error) {
+      return accuse(std::string("execute() threw ") + error.what());
+    }
+    const TensorView<const T> result = y.view();
+    const Accuracy accuracy = measure_accuracy(trial.oracle, algorithm_.error_model, result);
+    if (!accuracy.within_bound()) {
+      accuse(accuracy.worst + ", off by " + std::to_string(accuracy.error_in_bounds) + " bounds");
+    } else if (case_.family == Family::ints &&
+               algorithm_.error_model == ErrorModel::componentwise) {
+      if (const auto inexact = first_inexact(trial.oracle, result); !inexact.empty()) {
+        accuse(inexact);
+      }
+    }
+    if (!y.guards_intact()) accuse("wrote outside y");
+    check_unchanged('x', x, trial.operands.x_view(), accuse);
+    check_unchanged('k', k, trial.operands.k_view(), accuse);
+  }
+
+  std::vector<std::string> violations() && { return std::move(violations_); }
+
+ private:
+  template <class Accuse>
+  static void check_unchanged(char name, const Tensor<T>& operand,
+                              const TensorView<const T>& original, const Accuse& accuse) {
+    if (!same_bits(operand.view(), original)) accuse(std::string("changed ") + name);
+    if (!operand.guards_intact()) accuse(std::string("wrote around ") + name);
+  }
+
+  const Algorithm& algorithm_;
+  const Case& case_;
+  Plan<T>& plan_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace
+
+template <class T>
+Verdict judge(const Algorithm& algorithm, const Case& c, const PlanOptions& options) {
+  auto planned = algorithm.plan<T>(c.problem, options);
+  if (const auto* declined = std::get_if<Declined>(&planned)) return {declined->reason, {}};
+  Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
+
+  const Trial<T> first(c, 1);
+  const Trial<T> second(c, 2);
+  Hearing<T> hearing(algorithm, c, plan);
+  for (const Layout& layout : {Layout{}, kGapped}) {
+    const auto round = [&](const char* which) { return std::string(layout.name) + ", " + which; };
+    Tensor<T> y(c.problem.y_extents(), layout);
+    y.fill(std::numeric_limits<T>::quiet_NaN());
+    hearing.execute(round("into NaN"), first, layout, y);
+    y.fill(T{12345});
+    hearing.execute(round("into garbage"), second, layout, y);
+    hearing.execute(round("into the last result"), first, layout, y);
+  }
+  Verdict verdict{{}, std::move(hearing).violations()};
+  if (plan.threads() < 1 || plan.threads() > options.threads) {
+    verdict.violations.push_back("uses " + std::to_string(plan.threads()) + " threads of " +
+                                 std::to_string(options.threads));
+  }
+  return verdict;
+}
+
+template Verdict judge<float>(const Algorithm&, const Case&, const PlanOptions&);
+template Verdict judge<double>(const Algorithm&, const Case&, const PlanOptions&);
+
+namespace {
+
+std::vector<Case> make_conformance_cases() {
+  std::vector<Case> cases;
+  for (const char* text : {
+           // points and lines
+           "1x1_k1x1",
+           "1x1_k5x7",
+           "5x7_k1x1",
+           "1x17_k1x5",
+           "17x1_k5x1",
+           "1x9_k7x1",
+           "9x1_k1x7",
+           "1x40_k3x9",
+           "40x1_k9x3",
+           "1x2000_k1x301",
+           "1000x1_k301x1",
+           // kernel larger than the image in one axis, in the other, in both; as large
+           "3x11_k7x4",
+           "11x3_k4x7",
+           "5x3_k7x9",
+           "2x2_k33x34",
+           "2x3_k3x2",
+           "8x8_k8x8",
+           "7x9_k7x9",
+           "3x600_k9x5",
+           "600x3_k5x9",
+           // even and odd kernels, primes
+           "8x8_k5x5",
+           "8x8_k2x2",
+           "16x12_k4x6",
+           "9x9_k8x8",
+           "13x17_k2x3",
+           "13x17_k3x2",
+           "31x37_k11x13",
+           "127x3_k5x101",
+           "101x103_k7x5",
+           // families
+           "8x8_k5x5_ints",
+           "5x3_k7x9_ints",
+           "1x1_k1x1_ints",
+           "64x65_k9x7_ints",
+           "n2_i3_o4_17x13_k3x5_ints",
+           "n3_i17_o2_7x6_k4x3_ints",
+           "31x33_k7x6_gauss",
+           "n2_i2_o3_12x11_k5x4_gauss",
+           "31x33_k7x6_box",
+           "n2_i3_o2_12x11_k5x4_box",
+           "31x33_k7x6_rank2",
+           "n2_i2_o3_12x11_k5x4_rank2",
+           // several threads have something to do, and several blocks in each axis
+           "64x64_k9x9",
+           "200x300_k7x5",
+           "40x530_k6x4",
+           "n2_i3_o4_33x29_k5x3",
+           "n3_i17_o17_20x23_k3x3",
+           "n1_i40_o3_40x50_k5x5",
+           // a lowered matrix as deep as a panel, and as wide, and one off
+           "n1_i32_o2_3x89_k3x3",
+           "n1_i32_o2_4x74_k3x3",
+           "n1_i96_o2_2x225_k1x3",
+           "n1_i96_o3_1x225_k1x3",
+           "n1_i96_o2_1x224_k1x3",
+           "n1_i96_o2_1x226_k1x3",
+           "n1_i41_o2_9x60_k1x7",
+           "30x33_k17x17",
+           "30x31_k16x18",
+           "30x31_k24x24_ints",
+       }) {
+    cases.push_back(parse_case(text));
+  }
+
+  // y just below, at and just above powers of two, in each axis.
+  for (index_t block = 8; block <= 1024; block *= 2) {
+    for (const index_t size : {block - 1, block, block + 1}) {
+      cases.push_back({{.H = 3, .W = size - 2, .h = 2, .w = 3}});
+      cases.push_back({{.H = size - 2, .W = 4, .h = 3, .w = 2}});
+    }
+  }
+
+  constexpr index_t counts[] = {1, 2, 3, 17};
+  for (const index_t N : counts)
+    for (const index_t K : counts)
+      for (const index_t C : counts)
+        cases.push_back({{.N = N, .K = K, .C = C, .H = 6, .W = 5, .h = 3, .w = 2}});
+
+  std::mt19937 engine(11);
+  const auto up_to = [&](unsigned most) { return static_cast<index_t>(engine() % most) + 1; };
+  constexpr Family families[] = {Family::random, Family::ints, Family::gauss, Family::rank2};
+  for (std::size_t r = 0; r < 48; ++r) {
+    Problem problem{.H = up_to(24), .W = up_to(24), .h = up_to(16), .w = up_to(16)};
+    if (r % 3 == 0) {
+      problem.N = up_to(4);
+      problem.K = up_to(4);
+      problem.C = up_to(4);
+    }
+    cases.push_back({problem, families[r % std::size(families)]});
+  }
+  return cases;
+}
+
+}  // namespace
+
+const std::vector<Case>& conformance_cases() {
+  static const std::vector<Case> cases = make_conformance_cases();
+  return cases;
+}
+
+}  // namespace fullconv::testing

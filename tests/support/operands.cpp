@@ -1,0 +1,107 @@
+#include "support/operands.h"
+
+#include <cmath>
+#include <random>
+
+namespace fullconv::testing {
+namespace {
+
+// Not std::uniform_real_distribution: its values differ between standard libraries.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine_(seed) {}
+
+  /// Uniform in [−1, 1).
+  double real() { return std::ldexp(static_cast<double>(engine_() >> 11), -52) - 1; }
+
+  /// Uniform among −magnitude … magnitude.
+  double integer(std::int64_t magnitude) {
+    const auto choices = static_cast<std::uint64_t>(2 * magnitude + 1);
+    return static_cast<double>(static_cast<std::int64_t>(engine_() % choices) - magnitude);
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+template <class T, class Draw>
+void fill(std::vector<T>& values, const Draw& draw) {
+  for (T& value : values) value = static_cast<T>(draw());
+}
+
+/// Integers small enough that Σ|x||k| stays below 2²⁴, so that any order of summing is exact.
+std::int64_t exact_magnitude(const Problem& problem) {
+  const double products = static_cast<double>(problem.K) *
+                          static_cast<double>(std::min(problem.H, problem.h)) *
+                          static_cast<double>(std::min(problem.W, problem.w));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::sqrt(0x1p23 / products)));
+}
+
+/// The weight of a separable bell, off centre so that flipping it shows.
+double bell(index_t position, index_t size, double centre) {
+  const double distance = (static_cast<double>(position) - centre * static_cast<double>(size)) /
+                          (0.3 * static_cast<double>(size) + 0.5);
+  return std::exp(-0.5 * distance * distance);
+}
+
+template <class T>
+void fill_kernel(const Case& c, Random& random, std::vector<T>& k) {
+  const auto& [N, K, C, H, W, h, w] = c.problem;
+  for (index_t plane = 0; plane < K * C; ++plane) {
+    std::vector<double> columns[2];
+    std::vector<double> rows[2];
+    for (auto& column : columns) {
+      for (index_t p = 0; p < h; ++p) column.push_back(random.real());
+    }
+    for (auto& row : rows) {
+      for (index_t q = 0; q < w; ++q) row.push_back(random.real());
+    }
+    for (index_t p = 0; p < h; ++p) {
+      for (index_t q = 0; q < w; ++q) {
+        double value = 1.0 / static_cast<double>(h * w);
+        if (c.family == Family::gauss) value = bell(p, h, 0.45) * bell(q, w, 0.55);
+        if (c.family == Family::rank2) {
+          value = 0;
+          for (int r = 0; r < 2; ++r) {
+            value += columns[r][static_cast<std::size_t>(p)] * rows[r][static_cast<std::size_t>(q)];
+          }
+        }
+        k[static_cast<std::size_t>((plane * h + p) * w + q)] = static_cast<T>(value);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+Operands<T> make_operands(const Case& c, std::uint64_t seed) {
+  Operands<T> operands{
+      c.problem, std::vector<T>(static_cast<std::size_t>(element_count(c.problem.x_extents()))),
+      std::vector<T>(static_cast<std::size_t>(element_count(c.problem.k_extents())))};
+  Random random(seed);
+  switch (c.family) {
+    case Family::random:
+      fill(operands.x, [&] { return random.real(); });
+      fill(operands.k, [&] { return random.real(); });
+      break;
+    case Family::ints: {
+      const std::int64_t magnitude = exact_magnitude(c.problem);
+      fill(operands.x, [&] { return random.integer(magnitude); });
+      fill(operands.k, [&] { return random.integer(magnitude); });
+      break;
+    }
+    case Family::gauss:
+    case Family::box:
+    case Family::rank2:
+      fill(operands.x, [&] { return random.real(); });
+      fill_kernel(c, random, operands.k);
+      break;
+  }
+  return operands;
+}
+
+template Operands<float> make_operands(const Case&, std::uint64_t);
+template Operands<double> make_operands(const Case&, std::uint64_t);
+
+}  // namespace fullconv::testing
