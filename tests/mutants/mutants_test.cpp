@@ -1,0 +1,48 @@
+// A check that nothing can fail checks nothing: the conformance judge must reject every mutant.
+
+#include "mutants/mutants.h"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <set>
+
+#include "support/conformance.h"
+
+namespace fullconv::testing {
+namespace {
+
+/// The first case on which the judge rejects the algorithm, and for what; empty if none.
+template <class T>
+std::string rejection(const Algorithm& algorithm) {
+  for (const Case& c : conformance_cases()) {
+    const Verdict verdict = judge<T>(algorithm, c);
+    if (!verdict.violations.empty()) return to_string(c) + ", " + verdict.violations.front();
+  }
+  return {};
+}
+
+TEST(Mutants, SurviveOnlyUnmutated) {
+  EXPECT_EQ(rejection<float>(unmutated()), "");
+  EXPECT_EQ(rejection<double>(unmutated()), "");
+}
+
+TEST(Mutants, AreAllKilled) {
+  std::size_t killed = 0;
+  std::set<std::string_view> names;
+  for (const Algorithm& mutant : mutants()) {
+    EXPECT_TRUE(names.insert(mutant.name).second) << mutant.name << " is there twice";
+    const std::string in_double = rejection<double>(mutant);
+    const std::string in_float = mutant.plan_f32 ? rejection<float>(mutant) : in_double;
+    const bool dead = !in_float.empty() && !in_double.empty();
+    EXPECT_TRUE(dead) << mutant.name << " survived in " << (in_float.empty() ? "float" : "double");
+    if (!dead) continue;
+    ++killed;
+    std::cout << mutant.name << ": " << in_float << '\n';
+  }
+  std::cout << "killed " << killed << " of " << mutants().size() << '\n';
+  EXPECT_GE(killed, 20U);
+}
+
+}  // namespace
+}  // namespace fullconv::testing

@@ -1,0 +1,123 @@
+// What the registry says of its algorithms, and what planning refuses.
+
+#include <ctime>
+#include <limits>
+#include <set>
+
+#include "complaint.h"
+#include "contender.h"
+
+namespace fullconv::testing {
+namespace {
+
+TEST(Registry, ListsEachAlgorithmOnce) {
+  EXPECT_FALSE(algorithms().empty());
+  std::set<std::string_view> names;
+  for (const Algorithm* algorithm : algorithms()) {
+    ASSERT_NE(algorithm, nullptr);
+    EXPECT_TRUE(names.insert(algorithm->name).second) << algorithm->name;
+    EXPECT_EQ(find_algorithm(algorithm->name), algorithm);
+  }
+}
+
+TEST(Registry, DescribesEachInOneLine) {
+  for (const Algorithm* algorithm : algorithms()) {
+    EXPECT_FALSE(algorithm->name.empty());
+    EXPECT_EQ(algorithm->name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"),
+              std::string_view::npos)
+        << algorithm->name;
+    expect_one_line(algorithm->summary, {});
+    EXPECT_LE(algorithm->summary.size(), 100U) << algorithm->name;
+    EXPECT_TRUE(algorithm->plan_f32 || algorithm->plan_f64) << algorithm->name;
+  }
+}
+
+TEST(Registry, FindsNothingElse) {
+  for (const char* name : {"", " ", "no_such_algorithm", "FFT", "fft ", "*"}) {
+    EXPECT_EQ(find_algorithm(name), nullptr) << name;
+  }
+  const std::string_view first = algorithms().front()->name;
+  EXPECT_EQ(find_algorithm(first.substr(0, first.size() - 1)), nullptr);
+}
+
+TEST(Registry, CountsOperations) {
+  const Problem small = parse_problem("n2_i3_o4_17x13_k5x7");
+  const Problem large = parse_problem("n2_i3_o4_170x130_k5x7");
+  for (const Algorithm* algorithm : algorithms()) {
+    EXPECT_GT(algorithm->operations(small), 0) << algorithm->name;
+    EXPECT_GT(algorithm->operations(large), algorithm->operations(small)) << algorithm->name;
+  }
+  EXPECT_EQ(nominal_operations(small), 2.0 * 2 * 3 * 4 * 17 * 13 * 5 * 7);
+  EXPECT_EQ(padded_operations(small), 2.0 * 2 * 3 * 4 * 21 * 19 * 5 * 7);
+}
+
+class Planning : public EachSubject {};
+FULLCONV_FOR_EACH_SUBJECT(Planning);
+
+TEST_P(Planning, RefusesWhatMakesNoSense) {
+  run([]<class T>(const Contender<T>& contender) {
+    for (const int threads : {0, -1, std::numeric_limits<int>::min()}) {
+      const Contender<T> nobody{contender.algorithm, threads};
+      expect_complaint<std::invalid_argument>([&] { nobody.plan({.H = 8, .W = 8}); },
+                                              {"threads is " + std::to_string(threads)});
+    }
+    const auto refuses = [&](const Problem& problem, const char* why) {
+      expect_complaint<std::invalid_argument>([&] { contender.plan(problem); }, {why});
+    };
+    refuses({.H = 0}, "size of 0");
+    refuses({.w = -1}, "size of -1");
+    refuses({.H = index_t{1} << 40, .W = index_t{1} << 40}, "overflow");
+  });
+}
+
+/// Spending time on planning changes the time that executing takes, and nothing else.
+TEST_P(Planning, MayMeasure) {
+  run([]<class T>(const Contender<T>& contender) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"30x31_k9x8", "n2_i3_o4_17x13_k3x3"}))) {
+      const auto plan = contender.plan(problem, {.effort = Effort::measure});
+      EXPECT_EQ(plan->problem(), problem);
+      Tensor<T> x(problem.x_extents());
+      Tensor<T> k(problem.k_extents());
+      Tensor<T> y(problem.y_extents());
+      x.fill(1);
+      k.fill(1);
+      plan->execute(std::as_const(x).view(), std::as_const(k).view(), y.view());
+      const Oracle<T> oracle(problem, std::as_const(x).view(), std::as_const(k).view());
+      const auto accuracy =
+          measure_accuracy(oracle, contender.algorithm.error_model, std::as_const(y).view());
+      EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+    }
+  });
+}
+
+/// A problem far beyond this machine is answered at once: by a plan that needs no memory for it, by
+/// a decline, or by InsufficientMemory; never by swapping.
+TEST_P(Planning, AnswersImpossibleProblemsAtOnce) {
+  run([]<class T>(const Contender<T>& contender) {
+    for (const char* text :
+         {"1000000x1000000_k3x3", "1000000x1000000_k1001x1001", "3x3_k1000000x1000000",
+          "1x999999999999937_k1x2", "999999999999937x1_k2x1", "1x1_k1x999999999999937",
+          "n1000000_i1_o2_100x100_k3x3", "n1_i1000000_o1000000000000_1x1_k1x1",
+          "n100000_i100000_o1_1000x1000_k1x1", "n1_i1_o1000000000000000_1x1_k1x1",
+          "n1_i1000000000000000_o1_1x1_k1x1", "1x1_k1x1152921504606846975"}) {
+      for (const bool any_strides : {false, true}) {
+        SCOPED_TRACE(text);
+        const std::clock_t begin = std::clock();
+        try {
+          const auto plan = contender.plan(parse_problem(text), {.any_strides = any_strides});
+          if (plan) {
+            EXPECT_LT(plan->workspace_bytes(), std::size_t{1} << 40);
+          }
+        } catch (const InsufficientMemory& error) {
+          expect_one_line(error.what(), {"workspace"});
+        }
+        // Filling gigabytes before it finds that more are needed would take longer.
+        EXPECT_LT((std::clock() - begin) / CLOCKS_PER_SEC, 1);
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace fullconv::testing

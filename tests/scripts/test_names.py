@@ -1,0 +1,98 @@
+import unittest
+
+from support import FolderTest
+
+from fullconv_scripts.names import (
+    parse_benchmark_name,
+    parse_case,
+    read_cases,
+    short_names,
+)
+
+
+class Cases(unittest.TestCase):
+    def test_plane(self):
+        case = parse_case("257x300_k9x4")
+        self.assertEqual((case.H, case.W, case.h, case.w), (257, 300, 9, 4))
+        self.assertEqual((case.N, case.K, case.C), (1, 1, 1))
+        self.assertFalse(case.layer)
+        self.assertEqual(case.rest, "")
+
+    def test_layer(self):
+        case = parse_case("n8_i64_o32_56x57_k3x5")
+        self.assertEqual((case.N, case.K, case.C), (8, 64, 32))
+        self.assertTrue(case.layer)
+        self.assertEqual(case.multiply_adds, 8 * 64 * 32 * 56 * 57 * 3 * 5)
+        x, k, y = 8 * 64 * 56 * 57, 64 * 32 * 3 * 5, 8 * 32 * 58 * 61
+        self.assertEqual(case.values, x + k + y)
+
+    def test_what_follows_the_kernel_is_kept(self):
+        self.assertEqual(parse_case("24x20_k5x3_ints").rest, "ints")
+        self.assertEqual(parse_case("24x20_k5x3_s2x2_gauss").rest, "s2x2_gauss")
+
+    def test_malformed(self):
+        malformed = "8x8 8x8k5x5 8x8_k5 0x8_k5x5 n1_8x8_k5x5 8x8_k5x5_ -8x8_k5x5".split()
+        for text in ["", *malformed]:
+            with self.subTest(text), self.assertRaisesRegex(ValueError, "no case"):
+                parse_case(text)
+
+
+class CaseFiles(FolderTest):
+    def test_comments_and_remarks(self):
+        path = self.folder / "cases.txt"
+        path.write_text("# all\n\n 8x8_k5x5 \n9x9_k2x2   # conv1: 3 → 64\n8x8_k5x5 # again\n")
+        cases = read_cases(str(path))
+        self.assertEqual(
+            {case.text: remark for case, remark in cases.items()},
+            {"8x8_k5x5": "", "9x9_k2x2": "conv1: 3 → 64"},
+        )
+
+    def test_malformed_line_is_named(self):
+        path = self.folder / "cases.txt"
+        path.write_text("8x8_k5x5\n8x8\n")
+        with self.assertRaisesRegex(ValueError, r"cases\.txt:2: '8x8' is no case"):
+            read_cases(str(path))
+
+
+class BenchmarkNames(unittest.TestCase):
+    def test_five_fields(self):
+        name = parse_benchmark_name("oneshot/fft/f64/n2_i3_o4_14x14_k3x3/threads:12/real_time")
+        self.assertEqual(
+            (name.phase, name.algorithm, name.scalar, name.case, name.threads),
+            ("oneshot", "fft", "f64", "n2_i3_o4_14x14_k3x3", 12),
+        )
+
+    def test_nothing_need_follow(self):
+        self.assertEqual(parse_benchmark_name("plan/fft/f32/8x8_k5x5/threads:1").threads, 1)
+
+    def test_cold_plans_are_a_phase_of_their_own(self):
+        name = "plan/fft/f32/8x8_k5x5/threads:1/cold/real_time"
+        self.assertEqual(parse_benchmark_name(name).phase, "cold plan")
+
+    def test_foreign(self):
+        for text in ("BM_memcpy/8", "execute/fft/f16/8x8_k5x5/threads:1", "fma_peak/f32/threads:1"):
+            with self.subTest(text), self.assertRaises(ValueError):
+                parse_benchmark_name(text)
+
+
+class ShortNames(unittest.TestCase):
+    def test_cut_where_unambiguous(self):
+        names = ["naive_branching", "fft", "fft_overlap_save", "low_rank", "lower"]
+        self.assertEqual(
+            short_names(names),
+            {
+                "naive_branching": "naive",
+                "fft": "fft",
+                "fft_overlap_save": "fft_overlap",
+                "low_rank": "low",
+                "lower": "lower",
+            },
+        )
+
+    def test_all_differ(self):
+        names = ["a_b_c", "a_b_d", "a_c", "a"]
+        self.assertEqual(len(set(short_names(names).values())), len(names))
+
+
+if __name__ == "__main__":
+    unittest.main()

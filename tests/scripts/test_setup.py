@@ -1,0 +1,126 @@
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from support import ROOT, SCRIPTS, FolderTest
+
+
+def needed():
+    """The table in scripts/setup: package, probe, name."""
+    text = (SCRIPTS / "setup").read_text()
+    table = re.search(r"^needed='\n(.*?)^'", text, re.MULTILINE | re.DOTALL)[1]
+    return [line.split() for line in table.splitlines() if line.strip()]
+
+
+def found_by_cmake():
+    """What CMake files look for. Those that stand in a variable are in the lists of algorithms."""
+    names = set()
+    for folder in ("algorithms", "bench", "tests"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.name == "CMakeLists.txt" or path.suffix == ".cmake":
+                text = re.sub(r"#.*", "", path.read_text())
+                names |= set(re.findall(r"find_package\((\w+)", text))
+                for required in re.findall(r"REQUIRES ([\w ]+)\)", text):
+                    names |= set(required.split())
+    return names - {"fullconv", "Threads"}  # ourselves, and the C library
+
+
+class Packages(unittest.TestCase):
+    def test_cover_what_cmake_looks_for(self):
+        names = {name for _, _, name in needed()}
+        self.assertGreaterEqual(len(found_by_cmake()), 8)
+        self.assertEqual(found_by_cmake() - names, set())
+
+    def test_cover_what_find_python_asks_for(self):
+        text = (SCRIPTS / "find-python").read_text()
+        modules = re.search(r"find_spec, \((.*?)\)", text)[1]
+        probes = {probe for _, probe, _ in needed()}
+        for module in re.findall(r'"(\w+)"', modules):
+            self.assertIn(f"python:{module}", probes)
+
+    def test_rows_are_whole(self):
+        for row in needed():
+            self.assertEqual(len(row), 3, row)
+            self.assertRegex(row[1], r"^(nothing|(command|header|python):\S+)$")
+
+
+class Elsewhere(FolderTest):
+    """With a PATH of our own making, so that nothing is ever installed."""
+
+    def setUp(self):
+        super().setUp()
+        for tool in ("sh", "awk", "grep", "sed", "dirname", "cat", "tail", "mktemp", "rm", "env"):
+            (self.folder / tool).symlink_to(shutil.which(tool))
+        self.log = self.folder / "log"
+
+    def program(self, name, text):
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def setup_script(self):
+        environment = {**os.environ, "PATH": str(self.folder)}
+        environment.pop("DEBIAN_FRONTEND", None)
+        return subprocess.run(
+            [str(SCRIPTS / "setup")], capture_output=True, text=True, check=False, env=environment
+        )
+
+    def test_other_system_says_what_to_install(self):
+        done = self.setup_script()
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("not a Debian system", done.stderr)
+        self.assertIn("  libfftw3-dev (FFTW)\n", done.stderr)
+        self.assertNotIn("ca-certificates", done.stderr)
+
+    def test_neither_root_nor_sudo(self):
+        self.program("dpkg-query", "echo installed cmake; exit 1")
+        self.program("apt-get", f"echo apt-get $@ >>'{self.log}'; exit 1")
+        self.program("id", "echo 1000")
+        done = self.setup_script()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("neither root nor sudo", done.stderr)
+        self.assertIn("  g++ (C++20-compiler)\n", done.stderr)
+        self.assertNotIn("cmake", done.stderr)
+        self.assertFalse(self.log.exists())
+
+    def test_all_is_there_already(self):
+        packages = " ".join(package for package, _, _ in needed())
+        self.program("dpkg-query", f"for p in {packages}; do echo installed $p; done")
+        self.program("apt-get", f"echo apt-get $@ >>'{self.log}'")
+        done = self.setup_script()
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertFalse(self.log.exists())
+
+    def test_installs_only_what_is_missing_and_updates_only_if_needed(self):
+        packages = " ".join(p for p, _, _ in needed() if p not in ("cmake", "libfmt-dev"))
+        self.program("dpkg-query", f"for p in {packages}; do echo installed $p; done; exit 1")
+        self.program("id", "echo 1000")
+        self.program("sudo", '"$@"')
+        # The first attempt fails, as on a system without package lists.
+        self.program(
+            "apt-get",
+            f"echo $@ $DEBIAN_FRONTEND >>'{self.log}'\n"
+            f"[ $1 = update ] || [ \"$(grep -c . '{self.log}')\" -gt 1 ]",
+        )
+        done = self.setup_script()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        install = "install --yes --no-install-recommends cmake libfmt-dev noninteractive"
+        self.assertEqual(
+            self.log.read_text().splitlines(), [install, "update", install]
+        )
+
+    def test_a_failing_apt_is_shown(self):
+        self.program("dpkg-query", "exit 1")
+        self.program("id", "echo 1000")
+        self.program("sudo", '"$@"')
+        self.program("apt-get", "echo E: no network; exit 100")
+        done = self.setup_script()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("E: no network", done.stderr)
+        self.assertIn("Please install", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

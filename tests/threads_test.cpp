@@ -1,0 +1,129 @@
+// Plans are independent: several threads plan, execute and destroy at once.
+
+#include <algorithm>
+#include <latch>
+#include <thread>
+
+#include "contender.h"
+#include "support/operands.h"
+
+namespace fullconv::testing {
+namespace {
+
+constexpr int kRounds = 20;
+
+/// One contender's work in a thread of its own: plans anew, executes, compares, kRounds times.
+template <class T>
+class Worker {
+ public:
+  Worker(const Contender<T>& contender, const Problem& problem, std::uint64_t seed)
+      : contender_(contender),
+        operands_(make_operands<T>({problem}, seed)),
+        oracle_(problem, operands_.x_view(), operands_.k_view()) {}
+
+  void work() {
+    const Problem& problem = operands_.problem;
+    for (int round = 0; round < kRounds; ++round) {
+      auto planned =
+          contender_.algorithm.template plan<T>(problem, {.threads = contender_.threads});
+      auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
+      if (plan == nullptr) return;
+      Tensor<T> y(problem.y_extents());
+      (*plan)->execute(operands_.x_view(), operands_.k_view(), y.view());
+      const TensorView<const T> result = y.view();
+      const auto accuracy = measure_accuracy(oracle_, contender_.algorithm.error_model, result);
+      worst_ = std::max(worst_, accuracy.error_in_bounds);
+      ++executed_;
+    }
+  }
+
+  void expect_right() const {
+    EXPECT_LE(worst_, 1) << contender_.algorithm.name;
+    if (executed_ == 0) std::cout << contender_.algorithm.name << " declined\n";
+  }
+
+ private:
+  Contender<T> contender_;
+  Operands<T> operands_;
+  Oracle<T> oracle_;
+  double worst_ = 0;
+  int executed_ = 0;
+};
+
+/// Runs all workers at once, each in a thread of its own.
+template <class T>
+void work_at_once(std::vector<Worker<T>>& workers) {
+  std::latch start(static_cast<std::ptrdiff_t>(workers.size()));
+  std::vector<std::jthread> threads;
+  for (auto& worker : workers) {
+    threads.emplace_back([&] {
+      start.arrive_and_wait();
+      worker.work();
+    });
+  }
+  threads.clear();  // joins
+  for (const auto& worker : workers) worker.expect_right();
+}
+
+class Threads : public EachSubject {};
+FULLCONV_FOR_EACH_SUBJECT(Threads);
+
+TEST_P(Threads, RunTwoPlansOfOneAlgorithm) {
+  run([]<class T>(const Contender<T>& contender) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"40x41_k9x8", "n2_i3_o4_33x29_k3x3"}))) {
+      std::vector<Worker<T>> workers;
+      for (const std::uint64_t seed : {1, 2}) workers.emplace_back(contender, problem, seed);
+      work_at_once(workers);
+    }
+  });
+}
+
+template <class T>
+class ThreadsOfAll : public ::testing::Test {};
+using Scalars = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(ThreadsOfAll, Scalars);
+
+TYPED_TEST(ThreadsOfAll, RunDifferentAlgorithmsAtOnce) {
+  for (const Problem& problem : parse_problems({"40x41_k9x8", "n2_i3_o4_33x29_k3x3"})) {
+    std::vector<Worker<TypeParam>> workers;
+    std::uint64_t seed = 1;
+    for (const Algorithm* algorithm : algorithms()) {
+      const int threads = algorithm->threaded ? 2 : 1;
+      workers.emplace_back(Contender<TypeParam>{*algorithm, threads}, problem, seed++);
+    }
+    work_at_once(workers);
+  }
+}
+
+TYPED_TEST(ThreadsOfAll, AreDeclinedBySerialAlgorithms) {
+  for (const Algorithm* algorithm : algorithms()) {
+    if (algorithm->threaded) continue;
+    const auto planned =
+        algorithm->plan<TypeParam>({.H = 8, .W = 8, .h = 3, .w = 3}, {.threads = 2});
+    const auto* declined = std::get_if<Declined>(&planned);
+    ASSERT_NE(declined, nullptr) << algorithm->name << " is serial and took two threads";
+    EXPECT_FALSE(declined->reason.empty()) << algorithm->name;
+    EXPECT_EQ(declined->reason.find('\n'), std::string::npos) << algorithm->name;
+  }
+}
+
+/// Asking for many threads never gives more than that, nor more than there is work for.
+TYPED_TEST(ThreadsOfAll, AreNoMoreThanAskedFor) {
+  for (const Algorithm* algorithm : algorithms()) {
+    if (!algorithm->threaded) continue;
+    for (const int asked : {1, 2, 3, 64}) {
+      const Contender<TypeParam> contender{*algorithm, asked};
+      for (const Problem& problem :
+           parse_problems({"1x1_k1x1", "1x1_k3x3", "8x8_k3x3", "n2_i3_o4_63x61_k3x3"})) {
+        const auto plan = contender.plan(problem);
+        if (!plan) continue;
+        EXPECT_GE(plan->threads(), 1) << algorithm->name;
+        EXPECT_LE(plan->threads(), asked) << algorithm->name;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fullconv::testing
