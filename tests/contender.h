@@ -69,6 +69,12 @@ struct Contender {
     return y;
   }
 
+  /// Demands that y is within its bounds.
+  void expect_right(const Oracle<T>& oracle, const TensorView<const T>& y) const {
+    const Accuracy accuracy = measure_accuracy(oracle, algorithm.error_model, y);
+    EXPECT_TRUE(accuracy.within_bound()) << to_string(oracle.problem()) << ", " << accuracy.worst;
+  }
+
   /// x ∗ k with its bounds, or nothing where the algorithm declines.
   std::optional<Bounded<T>> convolve_bounded(const Problem& problem, const TensorView<const T>& x,
                                              const TensorView<const T>& k) const {

@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "contender.h"
-#include "support/operands.h"
+#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
@@ -24,14 +24,11 @@ TEST_P(Large, IsRightWhereSampled) {
              << " that this test affords";
       GTEST_SKIP() << reason.str();
     }
-    const auto operands = make_operands<T>({problem});
-    const auto y = contender.convolve(problem, operands.x_view(), operands.k_view());
+    const Trial<T> trial({problem});
+    ASSERT_TRUE(trial.oracle.sampled());
+    const auto y = contender.convolve(problem, trial.x(), trial.k());
     if (!y) GTEST_SKIP() << "declined";
-    const Oracle<T> oracle(problem, operands.x_view(), operands.k_view());
-    ASSERT_TRUE(oracle.sampled());
-    const auto accuracy =
-        measure_accuracy(oracle, contender.algorithm.error_model, std::as_const(*y).view());
-    EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+    contender.expect_right(trial.oracle, y->view());
   });
 }
 

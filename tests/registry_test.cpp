@@ -1,11 +1,13 @@
 // What the registry says of its algorithms, and what planning refuses.
 
+#include <cmath>
 #include <ctime>
 #include <limits>
 #include <set>
 
 #include "complaint.h"
 #include "contender.h"
+#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
@@ -70,23 +72,26 @@ TEST_P(Planning, RefusesWhatMakesNoSense) {
   });
 }
 
-/// Spending time on planning changes the time that executing takes, and nothing else.
-TEST_P(Planning, MayMeasure) {
+template <class T>
+void expect_works(const Contender<T>& contender, Plan<T>& plan) {
+  const Trial<T> trial({plan.problem()});
+  Tensor<T> y(plan.problem().y_extents());
+  plan.execute(trial.x(), trial.k(), y.view());
+  contender.expect_right(trial.oracle, y.view());
+}
+
+/// Spending time on planning changes the time that executing takes, and nothing else. Nor does it
+/// when what a library has learnt of that is forgotten.
+TEST_P(Planning, MayMeasureAndForget) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem :
          contender.taken(parse_problems({"30x31_k9x8", "n2_i3_o4_17x13_k3x3"}))) {
-      const auto plan = contender.plan(problem, {.effort = Effort::measure});
-      EXPECT_EQ(plan->problem(), problem);
-      Tensor<T> x(problem.x_extents());
-      Tensor<T> k(problem.k_extents());
-      Tensor<T> y(problem.y_extents());
-      x.fill(1);
-      k.fill(1);
-      plan->execute(std::as_const(x).view(), std::as_const(k).view(), y.view());
-      const Oracle<T> oracle(problem, std::as_const(x).view(), std::as_const(k).view());
-      const auto accuracy =
-          measure_accuracy(oracle, contender.algorithm.error_model, std::as_const(y).view());
-      EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+      const auto measured = contender.plan(problem, {.effort = Effort::measure});
+      EXPECT_EQ(measured->problem(), problem);
+      expect_works(contender, *measured);
+      if (contender.algorithm.forget != nullptr) contender.algorithm.forget();
+      expect_works(contender, *measured);
+      expect_works(contender, *contender.plan(problem));
     }
   });
 }
@@ -115,6 +120,27 @@ TEST_P(Planning, AnswersImpossibleProblemsAtOnce) {
         // Filling gigabytes before it finds that more are needed would take longer.
         EXPECT_LT((std::clock() - begin) / CLOCKS_PER_SEC, 1);
       }
+    }
+  });
+}
+
+/// What would fit the address space but not the memory that is left is refused before it is filled.
+TEST_P(Planning, RefusesMoreMemoryThanIsLeft) {
+  run([]<class T>(const Contender<T>& contender) {
+    const std::size_t available = available_memory();
+    if (available == std::numeric_limits<std::size_t>::max()) {
+      GTEST_SKIP() << "the system does not tell what is left";
+    }
+    const auto elements = 2 * static_cast<double>(available) / sizeof(T);
+    const auto side = static_cast<index_t>(std::sqrt(elements));
+    try {
+      const auto plan =
+          contender.plan({.H = side, .W = side, .h = 3, .w = 3}, {.any_strides = true});
+      if (plan) {
+        EXPECT_LT(plan->workspace_bytes(), available);
+      }
+    } catch (const InsufficientMemory& error) {
+      expect_one_line(error.what(), {"workspace", "MiB available"});
     }
   });
 }

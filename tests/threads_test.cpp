@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "contender.h"
-#include "support/operands.h"
+#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
@@ -17,21 +17,20 @@ template <class T>
 class Worker {
  public:
   Worker(const Contender<T>& contender, const Problem& problem, std::uint64_t seed)
-      : contender_(contender),
-        operands_(make_operands<T>({problem}, seed)),
-        oracle_(problem, operands_.x_view(), operands_.k_view()) {}
+      : contender_(contender), trial_({problem}, seed) {}
 
   void work() {
-    const Problem& problem = operands_.problem;
+    const Problem& problem = trial_.oracle.problem();
     for (int round = 0; round < kRounds; ++round) {
       auto planned =
           contender_.algorithm.template plan<T>(problem, {.threads = contender_.threads});
       auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
       if (plan == nullptr) return;
       Tensor<T> y(problem.y_extents());
-      (*plan)->execute(operands_.x_view(), operands_.k_view(), y.view());
+      (*plan)->execute(trial_.x(), trial_.k(), y.view());
       const TensorView<const T> result = y.view();
-      const auto accuracy = measure_accuracy(oracle_, contender_.algorithm.error_model, result);
+      const auto accuracy =
+          measure_accuracy(trial_.oracle, contender_.algorithm.error_model, result);
       worst_ = std::max(worst_, accuracy.error_in_bounds);
       ++executed_;
     }
@@ -44,8 +43,7 @@ class Worker {
 
  private:
   Contender<T> contender_;
-  Operands<T> operands_;
-  Oracle<T> oracle_;
+  Trial<T> trial_;
   double worst_ = 0;
   int executed_ = 0;
 };
@@ -75,6 +73,24 @@ TEST_P(Threads, RunTwoPlansOfOneAlgorithm) {
       std::vector<Worker<T>> workers;
       for (const std::uint64_t seed : {1, 2}) workers.emplace_back(contender, problem, seed);
       work_at_once(workers);
+    }
+  });
+}
+
+/// Planning and destroying alone, as fast as can be, which libraries with a global planner dislike.
+TEST_P(Threads, PlanAtOnce) {
+  run([]<class T>(const Contender<T>& contender) {
+    constexpr std::ptrdiff_t crowd = 4;
+    std::latch start(crowd);
+    std::vector<std::jthread> threads;
+    for (index_t number = 0; number < crowd; ++number) {
+      threads.emplace_back([&, number] {
+        start.arrive_and_wait();
+        for (index_t size = 3; size < 150; ++size) {
+          const Problem problem{.H = size + number, .W = 153 - size, .h = 3, .w = 3};
+          contender.algorithm.template plan<T>(problem, {.threads = contender.threads});
+        }
+      });
     }
   });
 }

@@ -4,7 +4,7 @@
 
 #include "complaint.h"
 #include "contender.h"
-#include "support/operands.h"
+#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
@@ -41,50 +41,37 @@ const std::vector<Problem>& problems() {
   return all;
 }
 
-/// An execution of one problem, to be repeated on other views.
 template <class T>
-struct Expected {
-  explicit Expected(const Problem& problem)
-      : operands(make_operands<T>({problem})),
-        oracle(problem, operands.x_view(), operands.k_view()) {}
-
-  Operands<T> operands;
-  Oracle<T> oracle;
-};
-
-template <class T>
-void expect_right(Plan<T>& plan, const Algorithm& algorithm, const Expected<T>& expected,
+void expect_right(const Contender<T>& contender, Plan<T>& plan, const Trial<T>& trial,
                   const Layout& x_layout, const Layout& k_layout, const Layout& y_layout) {
   SCOPED_TRACE(::testing::Message() << to_string(plan.problem()) << " with x " << x_layout.name
                                     << ", k " << k_layout.name << ", y " << y_layout.name);
-  const Tensor<T> x(expected.operands.x_view(), x_layout);
-  const Tensor<T> k(expected.operands.k_view(), k_layout);
+  const Tensor<T> x(trial.x(), x_layout);
+  const Tensor<T> k(trial.k(), k_layout);
   Tensor<T> y(plan.problem().y_extents(), y_layout);
   plan.execute(x.view(), k.view(), y.view());
-  const TensorView<const T> result = y.view();
-  const Accuracy accuracy = measure_accuracy(expected.oracle, algorithm.error_model, result);
-  EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+  contender.expect_right(trial.oracle, y.view());
   EXPECT_TRUE(y.guards_intact());
 }
 
 /// Every layout for each operand in turn, the other two dense, and for all three at once.
 template <class T, class Wanted>
-void expect_right_on_layouts(Plan<T>& plan, const Algorithm& algorithm, const Wanted& wanted) {
-  const Expected<T> expected(plan.problem());
+void expect_right_on_layouts(const Contender<T>& contender, Plan<T>& plan, const Wanted& wanted) {
+  const Trial<T> trial({plan.problem()});
   constexpr Layout dense;
   for (const Layout& layout : kLayouts) {
     if (!wanted(layout)) continue;
-    expect_right(plan, algorithm, expected, layout, dense, dense);
-    expect_right(plan, algorithm, expected, dense, layout, dense);
-    expect_right(plan, algorithm, expected, dense, dense, layout);
-    expect_right(plan, algorithm, expected, layout, layout, layout);
+    expect_right(contender, plan, trial, layout, dense, dense);
+    expect_right(contender, plan, trial, dense, layout, dense);
+    expect_right(contender, plan, trial, dense, dense, layout);
+    expect_right(contender, plan, trial, layout, layout, layout);
   }
 }
 
 TEST_P(Views, OfDenseRowsNeedNoOption) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem : contender.taken(problems())) {
-      expect_right_on_layouts(*contender.plan(problem), contender.algorithm,
+      expect_right_on_layouts(contender, *contender.plan(problem),
                               [](const Layout& layout) { return layout.has_dense_rows(); });
     }
   });
@@ -95,7 +82,7 @@ TEST_P(Views, OfAnyStridesAreTakenWhenPlannedFor) {
     for (const Problem& problem : contender.taken(problems())) {
       const auto plan = contender.plan(problem, {.any_strides = true});
       EXPECT_TRUE(plan->takes_any_strides());
-      expect_right_on_layouts(*plan, contender.algorithm, [](const Layout&) { return true; });
+      expect_right_on_layouts(contender, *plan, [](const Layout&) { return true; });
     }
   });
 }
@@ -105,18 +92,16 @@ TEST_P(Views, MayRepeatOperands) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem : contender.taken(problems())) {
       SCOPED_TRACE(to_string(problem));
-      const Expected<T> source(problem);
+      const Trial<T> source({problem});
       const auto broadcast = [](TensorView<const T> view, std::initializer_list<std::size_t> axes) {
         for (const std::size_t axis : axes) view.strides[axis] = 0;
         return view;
       };
-      const auto x = broadcast(source.operands.x_view(), {0, 2});
-      const auto k = broadcast(source.operands.k_view(), {1});
+      const auto x = broadcast(source.x(), {0, 2});
+      const auto k = broadcast(source.k(), {1});
       const Oracle<T> oracle(problem, x, k);
       const auto y = contender.convolve(problem, x, k);
-      const Accuracy accuracy =
-          measure_accuracy(oracle, contender.algorithm.error_model, y->view());
-      EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+      contender.expect_right(oracle, y->view());
     }
   });
 }
@@ -129,7 +114,7 @@ TEST_P(Views, MayHaveAnyStrideInAxesOfOneElement) {
                         "n3_i1_o1_12x10_k3x3", "n1_i1_o3_12x10_k3x3", "n1_i3_o1_33x29_k7x7",
                         "n2_i3_o1_14x30_k3x3", "n1_i3_o9_14x14_k3x3"});
     for (const Problem& problem : contender.taken(problems)) {
-      const Expected<T> expected(problem);
+      const Trial<T> trial({problem});
       const auto plan = contender.plan(problem);
       for (const index_t stride : {index_t{0}, index_t{-7}, index_t{1} << 40}) {
         SCOPED_TRACE(::testing::Message() << to_string(problem) << ", stride " << stride);
@@ -140,12 +125,8 @@ TEST_P(Views, MayHaveAnyStrideInAxesOfOneElement) {
           return view;
         };
         Tensor<T> y(problem.y_extents());
-        plan->execute(restride(expected.operands.x_view()), restride(expected.operands.k_view()),
-                      restride(y.view()));
-        const TensorView<const T> result = y.view();
-        const Accuracy accuracy =
-            measure_accuracy(expected.oracle, contender.algorithm.error_model, result);
-        EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+        plan->execute(restride(trial.x()), restride(trial.k()), restride(y.view()));
+        contender.expect_right(trial.oracle, y.view());
       }
     }
   });
@@ -269,8 +250,8 @@ TEST_P(Views, ThatOverlapAreRefused) {
 TEST_P(Views, MayTouch) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem : contender.taken(problems())) {
-      const Expected<T> expected(problem);
-      const auto& [own, x, k] = expected.operands;
+      const Trial<T> trial({problem});
+      const auto& [own, x, k] = trial.operands;
       std::vector<T> memory(x);
       memory.resize(x.size() + static_cast<std::size_t>(element_count(problem.y_extents())));
       memory.insert(memory.end(), k.begin(), k.end());
@@ -278,10 +259,7 @@ TEST_P(Views, MayTouch) {
       contender.plan(problem)->execute(
           {memory.data(), problem.x_extents()},
           {memory.data() + memory.size() - k.size(), problem.k_extents()}, y);
-      const TensorView<const T> result = y;
-      const Accuracy accuracy =
-          measure_accuracy(expected.oracle, contender.algorithm.error_model, result);
-      EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+      contender.expect_right(trial.oracle, y);
     }
   });
 }

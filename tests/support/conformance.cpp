@@ -6,23 +6,11 @@
 #include <sstream>
 
 #include "support/accuracy.h"
-#include "support/operands.h"
-#include "support/oracle.h"
 #include "support/tensor.h"
+#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
-
-/// Operands and what comes out of them.
-template <class T>
-struct Trial {
-  Trial(const Case& c, std::uint64_t seed)
-      : operands(make_operands<T>(c, seed)),
-        oracle(c.problem, operands.x_view(), operands.k_view()) {}
-
-  Operands<T> operands;
-  Oracle<T> oracle;
-};
 
 /// The first output that is not exactly what it should be, as text.
 template <class T>
@@ -50,8 +38,8 @@ class Hearing {
     const auto accuse = [&](const std::string& what) {
       violations_.push_back(round + ": " + what);
     };
-    const Tensor<T> x(trial.operands.x_view(), layout);
-    const Tensor<T> k(trial.operands.k_view(), layout);
+    const Tensor<T> x(trial.x(), layout);
+    const Tensor<T> k(trial.k(), layout);
     try {
       plan_.execute(x.view(), k.view(), y.view());
     } catch (const std::exception& error) {
@@ -68,8 +56,8 @@ class Hearing {
       }
     }
     if (!y.guards_intact()) accuse("wrote outside y");
-    check_unchanged('x', x, trial.operands.x_view(), accuse);
-    check_unchanged('k', k, trial.operands.k_view(), accuse);
+    check_unchanged('x', x, trial.x(), accuse);
+    check_unchanged('k', k, trial.k(), accuse);
   }
 
   std::vector<std::string> violations() && { return std::move(violations_); }
