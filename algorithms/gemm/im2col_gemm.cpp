@@ -79,7 +79,7 @@ class Im2colGemmPlan final : public Plan<T> {
   Im2colGemmPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
         depth_(problem.K * problem.w),
-        panel_(choose_panel(problem, sizeof(T), options.threads)),
+        panel_(choose_panel(problem, sizeof(T), useful_threads(problem, options, options.threads))),
         panels_down_(ceil_divide(problem.output_rows(), panel_.rows)),
         panels_across_(ceil_divide(problem.output_columns(), panel_.columns)),
         threads_(useful_threads(problem, options, problem.N * panels_down_ * panels_across_)),

@@ -272,9 +272,10 @@ def _wins(results: Results, scalar: str, threads: int) -> dict[tuple[int, int], 
     wins = {}
     others = rows[(rows["series"] != 0) & (rows["H"] != rows["h"])]
     rows = rows[rows["series"].isin({0, *others["series"]})]  # not those that only 0 stands for
-    for (image, series, _), cell in rows.groupby(["H", "series", "cell"]):
+    too_slow = set(pick(results.skipped, kind="left out")["cell"])
+    for (image, series, number), cell in rows.groupby(["H", "series", "cell"]):
         best = fastest_variants(cell).set_index("algorithm")
-        if len(best) >= 2:
+        if len(best) >= 2 or number in too_slow:
             win = find_winner(best["samples"].to_dict())
             wins[int(image), int(series)] = win, int(best.loc[win.winner, "threads"])
     return wins
@@ -300,6 +301,8 @@ def _winner_map(
     short = short_names(results.algorithms)
     looks = style.looks(results.algorithms)
     notes = ["Number: how many times longer the second fastest takes. Blank: not measured."]
+    if any(win.margin is None for win, _ in wins.values()):
+        notes.append("Alone: the others were left out, predicted to take too long.")
     verdicts = {win.verdict for win, _ in wins.values()}
     if "tie" in verdicts:
         notes.append(f"Hatched, =: tie, surely within {100 * (EQUAL_WITHIN - 1):.0f} %.")
@@ -361,6 +364,8 @@ def _at_most(threads: int) -> str:
 
 def _margin_text(win: Win, short: dict[str, str]) -> str:
     """The second line in a cell of the map."""
+    if win.margin is None:
+        return "alone"
     if win.verdict == "tie":
         return f"= {short[win.level_with[0]]}"
     mark = "?" if win.verdict == "unresolved" else ""

@@ -168,6 +168,14 @@ class Winners(unittest.TestCase):
         self.assertAlmostEqual(win.margin.estimate, 3)
         self.assertEqual(charts._wins(found, "f32", 4), {})
 
+    def test_one_alone_wins_where_the_others_were_left_out_as_too_slow(self):
+        alone = contender("alpha_one", [1.0] * 4)
+        found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "left out: predicted 9 s")])])
+        win, _ = charts._wins(found, "f32", 1)[8, 3]
+        self.assertEqual((win.winner, win.margin), ("alpha_one", None))
+        found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "declined: no")])])
+        self.assertEqual(charts._wins(found, "f32", 1), {})
+
     def test_a_kernel_of_the_image_size_has_one_row(self):
         two = [contender("alpha_one", [1.0] * 4), contender("beta", [2.0] * 4)]
         found = tabulated([cell("8x8_k8x8", two), cell("8x8_k3x3", two)])
