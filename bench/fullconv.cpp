@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "check.h"
+#include "contender.h"
 #include "errors.h"
 #include "memory.h"
 #include "npy.h"
@@ -52,6 +53,8 @@ std::string name(NonFinite behaviour) {
       return "multiplies_padding";
     case NonFinite::spreads:
       return "spreads";
+    case NonFinite::unspecified:
+      return "unspecified";
   }
   return {};
 }
@@ -59,35 +62,90 @@ std::string name(NonFinite behaviour) {
 struct ListArguments {
   bool json = false;
   bool peers = false;
+  bool floors = false;
 };
 
-void list_as_json() {
+std::string name(bench::Kind kind) {
+  switch (kind) {
+    case bench::Kind::ours:
+      return "ours";
+    case bench::Kind::peer:
+      return "peer";
+    case bench::Kind::floor:
+      return "floor";
+  }
+  return {};
+}
+
+std::string name(bench::Share share) {
+  switch (share) {
+    case bench::Share::none:
+      return "none";
+    case bench::Share::outside:
+      return "outside";
+    case bench::Share::inside:
+      return "inside";
+  }
+  return {};
+}
+
+nlohmann::ordered_json as_json(const bench::Ledger& ledger) {
+  return {{"plan", name(ledger.plan)},
+          {"allocation", name(ledger.allocation)},
+          {"kernel_transform", name(ledger.kernel_transform)},
+          {"layout_change", name(ledger.layout_change)},
+          {"language_call", name(ledger.language_call)},
+          {"precision", ledger.precision},
+          {"note", ledger.note}};
+}
+
+std::string version(const bench::Contender& contender) {
+  return contender.version == nullptr ? "" : contender.version();
+}
+
+std::vector<bench::Contender> listed(const ListArguments& arguments) {
+  std::vector<bench::Contender> contenders(bench::ours().begin(), bench::ours().end());
+  const auto add = [&](std::span<const bench::Contender> more) {
+    contenders.insert(contenders.end(), more.begin(), more.end());
+  };
+  if (arguments.peers) add(bench::peers());
+  if (arguments.floors) add(bench::floors());
+  return contenders;
+}
+
+void list_as_json(const ListArguments& arguments) {
   auto list = nlohmann::ordered_json::array();
-  for (const Algorithm* algorithm : algorithms()) {
-    list.push_back({{"name", algorithm->name},
-                    {"kind", "ours"},
-                    {"scalars", scalars(*algorithm)},
-                    {"summary", algorithm->summary},
-                    {"error_model", name(algorithm->error_model)},
-                    {"non_finite", name(algorithm->non_finite)},
-                    {"threaded", algorithm->threaded}});
+  for (const bench::Contender& contender : listed(arguments)) {
+    const Algorithm& algorithm = *contender.algorithm;
+    list.push_back({{"name", algorithm.name},
+                    {"kind", name(contender.kind)},
+                    {"scalars", scalars(algorithm)},
+                    {"summary", algorithm.summary},
+                    {"error_model", name(algorithm.error_model)},
+                    {"non_finite", name(algorithm.non_finite)},
+                    {"threaded", algorithm.threaded},
+                    {"version", version(contender)},
+                    {"ledger", as_json(contender.ledger)}});
   }
   fmt::print("{}\n", list.dump(2));
 }
 
-void list_as_table() {
+void list_as_table(const ListArguments& arguments) {
   std::vector<Row> rows{{"name", "scalars", "threads", "error model", "NaN and Inf", "summary"}};
-  for (const Algorithm* algorithm : algorithms()) {
-    rows.push_back({std::string(algorithm->name),
-                    fmt::format("{}", fmt::join(scalars(*algorithm), " ")),
-                    algorithm->threaded ? "many" : "one", name(algorithm->error_model),
-                    name(algorithm->non_finite), std::string(algorithm->summary)});
+  if (arguments.peers) rows.front().emplace_back("version");
+  for (const bench::Contender& contender : listed(arguments)) {
+    const Algorithm& algorithm = *contender.algorithm;
+    rows.push_back({std::string(algorithm.name),
+                    fmt::format("{}", fmt::join(scalars(algorithm), " ")),
+                    algorithm.threaded ? "many" : "one", name(algorithm.error_model),
+                    name(algorithm.non_finite), std::string(algorithm.summary)});
+    if (arguments.peers) rows.back().push_back(version(contender));
   }
   fmt::print("{}", format_table(rows));
 }
 
 ExitCode list(const ListArguments& arguments) {
-  arguments.json ? list_as_json() : list_as_table();
+  arguments.json ? list_as_json(arguments) : list_as_table(arguments);
   return kFine;
 }
 
@@ -201,7 +259,8 @@ void add_threads(CLI::App* command, std::string& threads) {
 CLI::App* add_list(CLI::App& app, ListArguments& arguments) {
   CLI::App* command = app.add_subcommand("list", "Show the algorithms");
   command->add_flag("--json", arguments.json, "As an array of objects");
-  command->add_flag("--peers", arguments.peers, "Other people's libraries, too; none yet");
+  command->add_flag("--peers", arguments.peers, "Other people's libraries, too");
+  command->add_flag("--floors", arguments.floors, "What no convolution can undercut, too");
   return command;
 }
 

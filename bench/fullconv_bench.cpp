@@ -1,436 +1,304 @@
 // Times every algorithm on every case, each output verified before it is timed.
 
 #include <fmt/format.h>
-#include <hwy/aligned_allocator.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
+#include <charconv>
 #include <cstdio>
+#include <deque>
 #include <iterator>
-#include <limits>
 #include <map>
 #include <memory>
-#include <new>
 #include <optional>
+#include <regex>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <utility>
-#include <variant>
 #include <vector>
 
+#include "blocks.h"
+#include "cell.h"
+#include "contender.h"
 #include "fullconv/fullconv.h"
 #include "harness.h"
-#include "support/accuracy.h"
+#include "selection.h"
 #include "support/case.h"
-#include "support/operands.h"
-#include "support/oracle.h"
 
 namespace fullconv::bench {
 namespace {
 
-using testing::Accuracy;
 using testing::Case;
-using testing::Oracle;
 
-enum class Phase {
-  plan,       // make a plan by measuring, when that has been done before, and destroy it
-  cold_plan,  // the same for the first time; only where an algorithm's library remembers
-  oneshot,    // make a plan by estimate, for the first time, execute it once and destroy it
-  execute,    // execute a plan made by measuring
-};
-
-struct PhaseName {
-  Phase phase;
-  const char* name;
-  const char* suffix = "";
-};
-constexpr PhaseName kPhases[] = {{Phase::plan, "plan"},
-                                 {Phase::cold_plan, "plan", "/cold"},
-                                 {Phase::oneshot, "oneshot"},
-                                 {Phase::execute, "execute"}};
-
-template <class T>
-constexpr const char* kScalarName = std::is_same_v<T, float> ? "f32" : "f64";
-
-/// A dense tensor at an alignment that is the same in every run, or times would depend on where the
-/// allocator happened to put it.
-template <class T>
-class Tensor {
- public:
-  explicit Tensor(const Extents& extents)
-      : extents_(extents), elements_(hwy::AllocateAligned<T>(size())) {
-    if (!elements_) throw std::bad_alloc();
-  }
-
-  std::size_t size() const { return static_cast<std::size_t>(testing::element_count(extents_)); }
-  T* data() { return elements_.get(); }
-  TensorView<T> view() const { return {elements_.get(), extents_}; }
-
- private:
-  Extents extents_;
-  hwy::AlignedFreeUniquePtr<T[]> elements_;
-};
-
-/// What all contenders of one case share: operands, output and oracle.
-template <class T>
-class Workload {
- public:
-  explicit Workload(const Case& c)
-      : problem_(checked_to_fit(c.problem)),
-        x_(problem_.x_extents()),
-        k_(problem_.k_extents()),
-        y_(problem_.y_extents()) {
-    const auto operands = testing::make_operands<T>(c);
-    std::ranges::copy(operands.x, x_.data());
-    std::ranges::copy(operands.k, k_.data());
-  }
-
-  void execute(Plan<T>& plan) { plan.execute(x_.view(), k_.view(), y_.view()); }
-
-  Accuracy verify(Plan<T>& plan, ErrorModel model) {
-    if (!oracle_) oracle_.emplace(problem_, x_.view(), k_.view());
-    std::fill_n(y_.data(), y_.size(), std::numeric_limits<T>::quiet_NaN());
-    execute(plan);
-    return testing::measure_accuracy<T>(*oracle_, model, y_.view());
-  }
-
- private:
-  static const Problem& checked_to_fit(const Problem& problem) {
-    const auto size = [](const Extents& extents) {
-      return static_cast<double>(testing::element_count(extents));
-    };
-    const bool whole_oracle = problem.multiply_adds() <= testing::kWholeOracleLimit;
-    const double oracle_bytes = whole_oracle ? sizeof(testing::Wide<T>) + sizeof(double) : 0;
-    const double bytes = 2 * sizeof(T) * (size(problem.x_extents()) + size(problem.k_extents())) +
-                         (sizeof(T) + oracle_bytes) * size(problem.y_extents());
-    if (const auto available = static_cast<double>(available_memory()); bytes > available) {
-      throw InsufficientMemory(fmt::format("operands and oracle of {:.0f} MiB: {:.0f} available",
-                                           bytes / 0x1p20, available / 0x1p20));
-    }
-    return problem;
-  }
-
-  Problem problem_;
-  Tensor<T> x_, k_, y_;
-  std::optional<Oracle<T>> oracle_;
-};
-
-/// What cells leave to each other. One case at a time is kept, so that memory stays bounded, and
-/// one plan.
-class Stage {
- public:
-  /// To be called by each cell before it does anything.
-  void enter(const void* cell) {
-    if (cell == cell_) return;
-    cell_ = cell;
-    plan_.emplace<std::monostate>();
-    end_idle_threads();
-  }
-
-  template <class T>
-  Workload<T>& workload(const Case& c) {
-    auto* current = std::get_if<Workload<T>>(&workload_);
-    if (current == nullptr || to_string(c) != case_) {
-      workload_.emplace<std::monostate>();
-      current = &workload_.emplace<Workload<T>>(c);
-      case_ = to_string(c);
-    }
-    return *current;
-  }
-
-  /// The plan that the cell on stage has left here, or null.
-  template <class T>
-  std::unique_ptr<Plan<T>>& plan() {
-    using Held = std::unique_ptr<Plan<T>>;
-    return std::holds_alternative<Held>(plan_) ? std::get<Held>(plan_) : plan_.emplace<Held>();
-  }
-
- private:
-  const void* cell_ = nullptr;
-  std::string case_;
-  std::variant<std::monostate, Workload<float>, Workload<double>> workload_;
-  std::variant<std::monostate, std::unique_ptr<Plan<float>>, std::unique_ptr<Plan<double>>> plan_;
-};
-
-/// Operations a second of one thread on a small problem, 0 where the algorithm declines that.
-template <class T>
-double measure_rate(const Algorithm& algorithm, const Problem& problem) {
-  using Seconds = std::chrono::duration<double>;
-  using Clock = std::chrono::steady_clock;
-  constexpr Seconds kEnough{0.005};
-  auto planned = algorithm.plan<T>(problem);
-  auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
-  if (plan == nullptr) return 0;
-  Workload<T> workload(Case{problem});
-  Seconds total{0};
-  Seconds fastest = Seconds::max();
-  while (total < kEnough) {
-    const auto start = Clock::now();
-    workload.execute(**plan);
-    const Seconds taken = Clock::now() - start;
-    fastest = std::min(fastest, taken);
-    total += taken;
-  }
-  return algorithm.operations(problem) / fastest.count();
-}
-
-/// Predicted seconds of one execution. By one thread, whatever the cell's count, so that a case is
-/// in with all its thread counts or with none.
-template <class T>
-double predict_seconds(const Algorithm& algorithm, const Problem& problem) {
-  // Planes and layers apart, since with channels a GEMM has more than one row and runs at several
-  // times the rate. Measured on a dozen cases from 64x64_k64x64 to n1_i512_o512_14x14_k3x3, these
-  // predict within a factor of three.
-  static constexpr Problem kPlane{.H = 256, .W = 256, .h = 7, .w = 7};
-  static constexpr Problem kLayer{.K = 16, .C = 16, .H = 28, .W = 28, .h = 3, .w = 3};
-  constexpr double kRateOfLoops = 1e9;
-  static std::map<std::pair<const Algorithm*, const Problem*>, double> rates;
-
-  const Problem& probe = problem.K * problem.C == 1 ? kPlane : kLayer;
-  const auto [entry, is_new] = rates.try_emplace({&algorithm, &probe});
-  double& rate = entry->second;
-  if (is_new) rate = measure_rate<T>(algorithm, probe);
-  return algorithm.operations(problem) / (rate > 0 ? rate : kRateOfLoops);
-}
-
-struct Options {
-  std::vector<std::string> case_names;
-  std::vector<std::string> case_files;
-  std::vector<std::string> algorithms;
-  std::vector<std::string> scalars;
+struct Options : Selection {
+  std::vector<std::string> handicaps;
   std::vector<std::string> phases;
-  std::vector<int> threads = default_threads();
-  double cell_limit = 10;
+  bool peers = false;
+  bool floors = false;
+  std::string cache = "hot";
+  std::string output = "reused";
+  BlockSettings blocks{.cell_time = 0, .half_width = 0.01, .confidence = 0.95};
+
+  bool in_blocks() const { return blocks.cell_time > 0; }
 };
 
-/// One benchmark: an algorithm on a case, with a number of threads, in one phase.
-template <class T>
-class Cell {
- public:
-  Cell(Stage& stage, const Algorithm& algorithm, const Case& c, int threads, Phase phase,
-       double limit)
-      : stage_(stage),
-        algorithm_(algorithm),
-        case_(c),
-        options_{.threads = threads,
-                 .effort = phase == Phase::oneshot ? Effort::estimate : Effort::measure},
-        phase_(phase),
-        limit_(limit) {}
+std::vector<Contender> all_contenders() {
+  std::vector<Contender> all(ours().begin(), ours().end());
+  all.insert(all.end(), peers().begin(), peers().end());
+  all.insert(all.end(), floors().begin(), floors().end());
+  return all;
+}
 
-  /// Google Benchmark calls this again and again, to find the number of iterations and for each
-  /// repetition. Returns whether all was well.
-  bool run(benchmark::State& state) {
-    stage_.enter(this);
-    try {
-      if (!verdict_) verdict_ = judge();
-      if (verdict_->skip.empty()) measure(state);
-    } catch (const std::bad_alloc& error) {
-      verdict_ = {.skip = fmt::format("{}{}", kOutOfMemory, error.what())};
-    } catch (const std::exception& error) {
-      verdict_ = {.skip = fmt::format("failed: {}", error.what()), .well = false};
+/// `fft+5`: a second fft that does 5 % more work. Throws where that makes no sense.
+Entrant parse_handicap(const std::string& text) {
+  const std::size_t plus = text.rfind('+');
+  const std::string name = text.substr(0, plus);
+  for (const Contender& contender : ours()) {
+    if (plus == std::string::npos || contender.algorithm->name != name) continue;
+    int percent = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + plus + 1, end, percent);
+    if (error == std::errc{} && stop == end && percent >= 0) return {text, contender, percent};
+  }
+  throw std::invalid_argument(fmt::format(
+      "--handicap is '{}': expected one of our algorithms and per cents, such as fft+5", text));
+}
+
+/// Who runs, in the order of the registry.
+std::vector<Entrant> choose_entrants(const Options& options) {
+  std::vector<Entrant> entrants;
+  for (const Contender& contender : all_contenders()) {
+    const std::string name(contender.algorithm->name);
+    const bool named = !options.algorithms.empty() && selects(options.algorithms, name);
+    const bool in_group = (contender.kind == Kind::ours && options.algorithms.empty()) ||
+                          (contender.kind == Kind::peer && options.peers) ||
+                          (contender.kind == Kind::floor && options.floors);
+    if (named || in_group) entrants.push_back({name, contender});
+  }
+  std::ranges::transform(options.handicaps, std::back_inserter(entrants), parse_handicap);
+  return entrants;
+}
+
+std::vector<Phase> choose_phases(const Options& options) {
+  if (options.in_blocks()) return {Phase::execute};
+  std::vector<Phase> phases;
+  if (selects(options.phases, "plan")) phases = {Phase::plan, Phase::cold_plan};
+  if (selects(options.phases, "oneshot")) phases.push_back(Phase::oneshot);
+  if (selects(options.phases, "execute")) phases.push_back(Phase::execute);
+  return phases;
+}
+
+/// The cells of a case in one scalar: what runs side by side.
+template <class T>
+std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
+                                              const std::vector<Entrant>& entrants, const Case& c,
+                                              Stage& stage) {
+  std::vector<std::unique_ptr<Cell>> cells;
+  const std::set<int> threads(options.threads.begin(), options.threads.end());
+  const Mode mode{.cold_cache = options.cache == "cold", .fresh_output = options.output == "fresh"};
+  for (const Phase phase : choose_phases(options)) {
+    for (const int count : threads) {
+      for (const Entrant& entrant : entrants) {
+        if (phase == Phase::cold_plan && entrant.contender.algorithm->forget == nullptr) continue;
+        cells.push_back(make_cell<T>(stage, {.entrant = &entrant,
+                                             .problem = c,
+                                             .threads = count,
+                                             .phase = phase,
+                                             .mode = mode,
+                                             .limit = options.cell_limit}));
+      }
     }
-    if (!verdict_->skip.empty()) state.SkipWithError(verdict_->skip.c_str());
-    return verdict_->well;
+  }
+  return cells;
+}
+
+using Field = std::vector<std::unique_ptr<Cell>>;
+
+std::vector<Field> make_fields(const Options& options, const std::vector<Entrant>& entrants,
+                               const std::vector<Case>& cases, Stage& stage) {
+  std::vector<Field> fields;
+  for (const Case& c : cases) {
+    if (selects(options.scalars, "f32")) {
+      fields.push_back(make_cells<float>(options, entrants, c, stage));
+    }
+    if (selects(options.scalars, "f64")) {
+      fields.push_back(make_cells<double>(options, entrants, c, stage));
+    }
+  }
+  return fields;
+}
+
+/// Drops what --benchmark_filter does not name; Google Benchmark does that itself where it drives.
+void filter(std::vector<Field>& fields) {
+  std::string pattern = benchmark::GetBenchmarkFilter();
+  if (pattern.empty() || pattern == "all") return;
+  const bool negative = pattern.front() == '-';
+  const std::regex expression(pattern.substr(negative ? 1 : 0), std::regex::extended);
+  for (Field& field : fields) {
+    std::erase_if(field, [&](const auto& cell) {
+      return std::regex_search(cell->name(), expression) == negative;
+    });
+  }
+}
+
+/// For people: of each contender the median repetition, once its cell is done.
+class Medians : public benchmark::BenchmarkReporter {
+ public:
+  explicit Medians(benchmark::BenchmarkReporter& shown) : shown_(shown) {}
+
+  bool ReportContext(const Context&) override { return true; }
+
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      auto& repetitions = repetitions_[run.run_name.function_name];
+      if (repetitions.empty()) order_.push_back(run.run_name.function_name);
+      repetitions.push_back(run);
+    }
+  }
+
+  void Finalize() override {
+    for (const std::string& name : order_) {
+      auto& runs = repetitions_[name];
+      const auto median = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
+      std::ranges::nth_element(runs, median, {}, &Run::GetAdjustedRealTime);
+      Run shown = *median;
+      if (!shown.error_occurred) shown.report_label = fmt::format("{} blocks", runs.size());
+      shown.counters.erase("block");
+      shown.counters.erase("position");
+      shown_.ReportRuns({shown});
+    }
+    order_.clear();
+    repetitions_.clear();
   }
 
  private:
-  struct Verdict {
-    std::string skip = {};  // why this cell is not timed
-    bool well = true;       // no wrong answer, no failure
-    Accuracy accuracy = {};
-    std::size_t workspace_bytes = 0;
-    int threads = 0;
-  };
-
-  const Problem& problem() const { return case_.problem; }
-
-  std::unique_ptr<Plan<T>> make_plan() const {
-    return std::get<std::unique_ptr<Plan<T>>>(algorithm_.plan<T>(problem(), options_));
-  }
-
-  std::string reason_to_skip() const {
-    const auto planned = algorithm_.plan<T>(problem(), {.threads = options_.threads});
-    if (const auto* declined = std::get_if<Declined>(&planned)) {
-      return fmt::format("{}{}", kDeclined, declined->reason);
-    }
-    const double predicted = predict_seconds<T>(algorithm_, problem());
-    if (predicted <= limit_) return {};
-    return fmt::format("{}predicted {:.{}f} s from {:.2g} operations, limit {:g} s", kLeftOut,
-                       predicted, predicted < 10 ? 2 : 0, algorithm_.operations(problem()), limit_);
-  }
-
-  Verdict judge() {
-    if (std::string reason = reason_to_skip(); !reason.empty()) return {.skip = reason};
-    std::unique_ptr<Plan<T>> plan = make_plan();
-    const Accuracy accuracy = stage_.workload<T>(case_).verify(*plan, algorithm_.error_model);
-    if (!accuracy.within_bound()) {
-      return {.skip = fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy.worst,
-                                  accuracy.error_in_bounds),
-              .well = false};
-    }
-    Verdict verdict{.accuracy = accuracy,
-                    .workspace_bytes = plan->workspace_bytes(),
-                    .threads = plan->threads()};
-    if (phase_ == Phase::execute) stage_.plan<T>() = std::move(plan);
-    return verdict;
-  }
-
-  void measure(benchmark::State& state) {
-    Workload<T>& workload = stage_.workload<T>(case_);
-    switch (phase_) {
-      case Phase::plan:
-        for (auto _ : state) benchmark::DoNotOptimize(make_plan());
-        break;
-      case Phase::cold_plan:
-        for (auto _ : state) {
-          forget(state);
-          benchmark::DoNotOptimize(make_plan());
-        }
-        break;
-      case Phase::oneshot:
-        for (auto _ : state) {
-          forget(state);
-          workload.execute(*make_plan());
-        }
-        break;
-      case Phase::execute: {
-        auto& plan = stage_.plan<T>();
-        if (!plan) plan = make_plan();
-        for (auto _ : state) workload.execute(*plan);
-        break;
-      }
-    }
-    auto& counters = state.counters;
-    if (phase_ == Phase::oneshot || phase_ == Phase::execute) {
-      counters["GFLOP/s"] = giga_per_second(nominal_operations(problem()));
-    }
-    counters["multiply_adds"] = static_cast<double>(problem().multiply_adds());
-    counters["workspace_bytes"] = static_cast<double>(verdict_->workspace_bytes);
-    counters["threads_used"] = verdict_->threads;
-    counters["error_in_bounds"] = verdict_->accuracy.error_in_bounds;
-    counters["relative_l2"] = verdict_->accuracy.relative_l2;
-    counters["sampled"] = verdict_->accuracy.sampled ? 1 : 0;
-  }
-
-  /// Makes the next plan the first one, outside the time.
-  void forget(benchmark::State& state) const {
-    if (algorithm_.forget == nullptr) return;
-    state.PauseTiming();
-    algorithm_.forget();
-    state.ResumeTiming();
-  }
-
-  Stage& stage_;
-  const Algorithm& algorithm_;
-  Case case_;
-  PlanOptions options_;
-  Phase phase_;
-  double limit_;
-  std::optional<Verdict> verdict_;
+  benchmark::BenchmarkReporter& shown_;
+  std::vector<std::string> order_;
+  std::map<std::string, std::vector<Run>> repetitions_;
 };
 
-/// Whether a list of names selects `name`: an empty one selects all.
-bool selects(const std::vector<std::string>& names, std::string_view name) {
-  return names.empty() || std::ranges::find(names, name) != names.end();
-}
-
-/// Each case once, in the order given. Throws where there is none to find.
-std::vector<Case> read_cases(const Options& options) {
-  std::vector<std::string> names = options.case_names;
-  if (names.empty() && options.case_files.empty()) {
-    // Compiled in, so that the program says something useful wherever it is installed.
-    names = {FULLCONV_SMOKE_CASES};
-  }
-  std::vector<Case> cases;
-  std::ranges::transform(names, std::back_inserter(cases), testing::parse_case);
-  for (const std::string& file : options.case_files) {
-    const std::vector<Case> more = testing::read_cases(file);
-    if (more.empty()) throw std::invalid_argument(file + ": expected at least one case");
-    cases.insert(cases.end(), more.begin(), more.end());
-  }
-  std::set<std::string> seen;
-  std::erase_if(cases, [&](const Case& c) { return !seen.insert(to_string(c)).second; });
-  return cases;
-}
-
-template <class T>
-void register_cells(const Options& options, const Case& c, Stage& stage, bool& all_well) {
-  if (!selects(options.scalars, kScalarName<T>)) return;
-  for (const auto& [phase, phase_name, suffix] : kPhases) {
-    if (!selects(options.phases, phase_name)) continue;
-    for (const int threads : std::set(options.threads.begin(), options.threads.end())) {
-      for (const Algorithm* algorithm : algorithms()) {
-        if (!selects(options.algorithms, algorithm->name)) continue;
-        if (phase == Phase::cold_plan && algorithm->forget == nullptr) continue;
-        const std::string name =
-            fmt::format("{}/{}/{}/{}/threads:{}{}", phase_name, algorithm->name, kScalarName<T>,
-                        to_string(c), threads, suffix);
-        auto cell =
-            std::make_shared<Cell<T>>(stage, *algorithm, c, threads, phase, options.cell_limit);
-        benchmark::RegisterBenchmark(name.c_str(), [cell, &all_well](benchmark::State& state) {
-          all_well &= cell->run(state);
-        })->UseRealTime();
-      }
+int run_fields_in_blocks(const Options& options, std::vector<Field>& fields) {
+  filter(fields);
+  const auto reporter = make_reporter();
+  benchmark::BenchmarkReporter::Context context;
+  context.name_field_width = 0;
+  for (const Field& field : fields) {
+    for (const auto& cell : field) {
+      // What Google Benchmark appends takes another 40 characters.
+      context.name_field_width = std::max(context.name_field_width, cell->name().size() + 40);
     }
   }
+  reporter->ReportContext(context);
+  Medians medians(*reporter);
+  const bool for_people = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get()) != nullptr;
+  for (const Field& field : fields) {
+    run_in_blocks(field, options.blocks, for_people ? medians : *reporter);
+    medians.Finalize();
+  }
+  reporter->Finalize();
+  return finish();
 }
 
-void add_options(CLI::App& app, Options& options, const std::vector<std::string>& algorithm_names) {
-  app.add_option("--case", options.case_names, "Problems such as 8x8_k5x5 or n8_i64_o32_56x56_k3x3")
-      ->type_name("CASE");
-  app.add_option("--cases", options.case_files,
-                 "Files with one case a line; the smoke cases where neither is given")
-      ->type_name("FILE");
-  app.add_option("--algorithm", options.algorithms, "Only these algorithms")
-      ->type_name("NAME")
-      ->check(CLI::IsMember(algorithm_names));
-  app.add_option("--scalar", options.scalars, "Only these scalars")
-      ->check(CLI::IsMember({kScalarName<float>, kScalarName<double>}));
+/// Google Benchmark drives: one cell after the other, or as its flags say.
+int run_fields(std::vector<Field>& fields) {
+  for (const Field& field : fields) {
+    for (const auto& cell : field) cell->add();
+  }
+  return run();
+}
+
+auto positive(const char* what) {
+  return [what](const std::string& text) { return check_positive(text, what); };
+}
+
+void add_options(CLI::App& app, Options& options) {
+  std::vector<std::string> names;
+  for (const Contender& contender : all_contenders()) {
+    names.emplace_back(contender.algorithm->name);
+  }
+  options.add_selection(app, names, "Only these algorithms, peers or floors");
+  app.add_flag("--peers", options.peers, "Also other people's libraries");
+  app.add_flag("--floors", options.floors, "Also an empty call and a copy of the operands");
+  app.add_option("--handicap", options.handicaps,
+                 "Also a second plan of NAME that does P % more work; NAME+0 is a twin")
+      ->type_name("NAME+P");
   app.add_option("--phase", options.phases,
                  "plan: make a plan by measuring and destroy it; oneshot: make one by estimate, "
                  "execute and destroy it; execute: a plan made before, by measuring")
       ->check(CLI::IsMember({"plan", "oneshot", "execute"}));
-  app.add_option("--threads", options.threads, "Numbers of threads; one and all cores unless given")
-      ->type_name("T")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--cell-limit", options.cell_limit,
-                 "Leave out what is predicted to take more seconds for one execution")
+  app.add_option("--cache", options.cache,
+                 "cold: operands and output in no cache when a call of phase execute begins")
+      ->check(CLI::IsMember({"hot", "cold"}))
+      ->capture_default_str();
+  app.add_option("--output", options.output,
+                 "fresh: an output that was never touched when a call of phase execute begins")
+      ->check(CLI::IsMember({"reused", "fresh"}))
+      ->capture_default_str();
+
+  auto* cell_time =
+      app.add_option("--cell-time", options.blocks.cell_time,
+                     "Interleave the contenders of each case and scalar in blocks of random order, "
+                     "one JSON row a repetition, for so long at most; phase execute only")
+          ->type_name("SECONDS")
+          ->check(positive("a number of seconds"));
+  app.add_option("--half-width", options.blocks.half_width,
+                 "Less long where every ratio to the fastest is known to within this")
+      ->needs(cell_time)
+      ->check(positive("a number"))
+      ->capture_default_str();
+  app.add_option("--confidence", options.blocks.confidence, "Of that")
+      ->needs(cell_time)
+      ->check(CLI::Range(0.5, 1 - 1e-12))
+      ->capture_default_str();
+  app.add_option("--repetition", options.blocks.repetition, "Of one repetition, at least one call")
+      ->needs(cell_time)
       ->type_name("SECONDS")
-      ->check([](const std::string& text) {
-        double seconds = 0;
-        const bool good = CLI::detail::lexical_cast(text, seconds) && seconds > 0;
-        return good ? "" : "'" + text + "' is not a number of seconds above 0";
-      })
+      ->check(positive("a number of seconds"))
+      ->capture_default_str();
+  app.add_option("--seed", options.blocks.seed, "Of orders and layouts")
+      ->needs(cell_time)
       ->capture_default_str();
 }
 
+/// Throws where options do not go together.
+void check(const Options& options) {
+  const auto other =
+      std::ranges::find_if(options.phases, [](auto& name) { return name != "execute"; });
+  if (options.in_blocks() && other != options.phases.end()) {
+    throw std::invalid_argument(
+        fmt::format("--phase {} does not go with --cell-time: expected execute", *other));
+  }
+}
+
 int time_algorithms(int argc, char** argv) {
-  std::vector<std::string> names;
-  for (const Algorithm* algorithm : algorithms()) names.emplace_back(algorithm->name);
   Options options;
   CLI::App app("Times full convolutions, each output verified before it is timed.",
                "fullconv_bench");
-  add_options(app, options, names);
+  add_options(app, options);
   if (const auto exit_code = parse(app, argc, argv)) return *exit_code;
 
-  Stage stage;
-  bool all_well = true;
+  Stage stage(options.blocks.seed);
+  std::vector<Entrant> entrants;
+  std::vector<Field> fields;
   try {
-    for (const Case& c : read_cases(options)) {
-      register_cells<float>(options, c, stage, all_well);
-      register_cells<double>(options, c, stage, all_well);
-    }
+    check(options);
+    entrants = choose_entrants(options);
+    fields = make_fields(options, entrants, options.cases(), stage);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return kBadQuestion;
   }
+  std::vector<std::string_view> names;
+  for (const Algorithm* algorithm : algorithms()) names.push_back(algorithm->name);
   add_context();
   benchmark::AddCustomContext("algorithms", fmt::format("{}", fmt::join(names, " ")));
-  const int exit_code = run();
+  const int exit_code =
+      options.in_blocks() ? run_fields_in_blocks(options, fields) : run_fields(fields);
+  const bool all_well = std::ranges::all_of(fields, [](const Field& field) {
+    return std::ranges::all_of(field, [](const auto& cell) { return cell->well(); });
+  });
   return all_well ? exit_code : kNo;
 }
 

@@ -101,19 +101,26 @@ void add_context() {
   AddCustomContext("cores", std::to_string(default_threads().back()));
 }
 
-int run() {
+std::unique_ptr<benchmark::BenchmarkReporter> make_reporter() {
   std::unique_ptr<benchmark::BenchmarkReporter> reporter(benchmark::CreateDefaultDisplayReporter());
   if (const auto* console = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get())) {
     reporter = std::make_unique<Table>(*console);
   }
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter.get());
+  return reporter;
+}
+
+int finish() {
   benchmark::Shutdown();
-  if (!std::cout.flush()) {
-    fmt::print(stderr, "cannot write to standard output\n");
-    return kBadQuestion;
-  }
+  if (std::cout.flush()) return 0;
+  fmt::print(stderr, "cannot write to standard output\n");
+  return kBadQuestion;
+}
+
+int run() {
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(make_reporter().get());
+  const int exit_code = finish();
   // Google Benchmark has said so where no name matched the filter.
-  return matched == 0 ? kBadQuestion : 0;
+  return matched == 0 ? kBadQuestion : exit_code;
 }
 
 std::vector<int> default_threads() {

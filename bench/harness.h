@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,14 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv);
 /// Says in the context of the output what this build is and which machine it runs on.
 void add_context();
 
+/// What --benchmark_format asks for.
+std::unique_ptr<benchmark::BenchmarkReporter> make_reporter();
+
 /// Runs what is registered, and returns the exit code. Skipped benchmarks do not change it.
 int run();
+
+/// To be called at the end, by who does not use run(): the exit code.
+int finish();
 
 /// One thread, and as many as this process may use.
 std::vector<int> default_threads();

@@ -54,6 +54,19 @@ function(fullconv_generate_registry)
   target_sources(fullconv PRIVATE ${generated}/registry.cpp)
 endfunction()
 
+# The library's sources once more, as fullconv_phased, with core/phases.h telling the time of phases.
+# Objects, and not an archive, so that whoever links them has no use for the library beneath other
+# targets. Not installed.
+function(fullconv_add_phased)
+  add_library(fullconv_phased OBJECT core/phases.cpp $<TARGET_PROPERTY:fullconv,SOURCES>)
+  target_compile_definitions(fullconv_phased PUBLIC FULLCONV_TIME_PHASES)
+  target_compile_features(fullconv_phased PUBLIC cxx_std_20)
+  target_include_directories(fullconv_phased
+    PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}
+    PRIVATE $<TARGET_PROPERTY:fullconv,INCLUDE_DIRECTORIES>)
+  target_link_libraries(fullconv_phased PRIVATE $<TARGET_PROPERTY:fullconv,LINK_LIBRARIES>)
+endfunction()
+
 # Installs the library so that find_package(fullconv) gives fullconv::fullconv. Only a static library
 # asks its user for what it was linked with.
 function(fullconv_install)

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/phases.h"
 #include "core/plane.h"
 #include "fullconv/algorithm.h"
 
@@ -54,7 +55,10 @@ class PlaneFunction {
  public:
   explicit PlaneFunction(const Problem&) {}
   void load(const Plane<const T>& x) { x_ = x; }
-  void add(const Plane<const T>& k, const Plane<T>& y) { add_plane(x_, k, y); }
+  void add(const Plane<const T>& k, const Plane<T>& y) {
+    const PhaseTimer timing(Phase::direct);
+    add_plane(x_, k, y);
+  }
   std::size_t workspace_bytes() const { return 0; }
 
  private:

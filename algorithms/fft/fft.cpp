@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "core/buffer.h"
+#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
 #include "fft/fftw.h"
@@ -111,6 +112,7 @@ class FftPlan final : public Plan<T> {
   Complex* sum(index_t s) const { return sums_.data() + s * spectrum_stride_; }
 
   void transform(const StridedPlane<const T>& plane, Complex* spectrum) {
+    PhaseTimer timing(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = plane.data + i * plane.row_stride;
       T* to = samples_.data() + i * columns_;
@@ -118,11 +120,13 @@ class FftPlan final : public Plan<T> {
       std::fill(to + plane.columns, to + columns_, T{0});
     }
     std::fill(samples_.data() + plane.rows * columns_, samples_.data() + rows_ * columns_, T{0});
+    timing.enter(Phase::transforms);
     Fftw<T>::forward(forward_.get(), samples_.data(), spectrum);
   }
 
   /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
   void add_product(bool first, const Complex* kept, Complex* sum) const {
+    const PhaseTimer timing(Phase::products);
     const T scale = T{1} / static_cast<T>(rows_ * columns_);
     const Complex* passing = spectrum_.data();
     for (index_t f = 0; f < spectrum_size_; ++f) {
@@ -135,7 +139,9 @@ class FftPlan final : public Plan<T> {
   }
 
   void transform_back(Complex* spectrum, const StridedPlane<T>& plane) {
+    PhaseTimer timing(Phase::transforms);
     Fftw<T>::inverse(inverse_.get(), spectrum, samples_.data());
+    timing.enter(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = samples_.data() + i * columns_;
       T* to = plane.data + i * plane.row_stride;

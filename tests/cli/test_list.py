@@ -28,9 +28,13 @@ class List(CliTest):
         for algorithm in found:
             self.assertEqual(
                 list(algorithm),
-                ["name", "kind", "scalars", "summary", "error_model", "non_finite", "threaded"],
+                [
+                    *("name", "kind", "scalars", "summary", "error_model", "non_finite"),
+                    *("threaded", "version", "ledger"),
+                ],
             )
             self.assertEqual(algorithm["kind"], "ours")
+            self.assertEqual(algorithm["version"], "")
             self.assertLessEqual(set(algorithm["scalars"]), {"f32", "f64"})
             self.assertIn(algorithm["error_model"], ("componentwise", "normwise"))
             self.assertIn(algorithm["non_finite"], ("as_defined", "multiplies_padding", "spreads"))
@@ -43,11 +47,37 @@ class List(CliTest):
         self.assertEqual(offered["only_f64"], ["f64"])
         self.assertEqual(offered["honest"], ["f32", "f64"])
 
-    def test_peers_keep_ours(self):
+    def test_peers_keep_ours_and_say_what_they_are(self):
         with_peers = json.loads(self.assert_fine(self.run_cli("list", "--json", "--peers")).stdout)
         ours = [algorithm for algorithm in with_peers if algorithm["kind"] == "ours"]
         self.assertEqual(ours, algorithms())
-        self.assert_fine(self.run_cli("list", "--peers"))
+        peers = with_peers[len(ours) :]
+        self.assertEqual({peer["kind"] for peer in peers}, {"peer"} if peers else set())
+        for peer in peers:
+            with self.subTest(peer["name"]):
+                self.assertNotEqual(peer["version"], "")
+                self.assert_is_ledger(peer["ledger"])
+
+    def assert_is_ledger(self, ledger):
+        shares = ("plan", "allocation", "kernel_transform", "layout_change", "language_call")
+        self.assertEqual(list(ledger), [*shares, "precision", "note"])
+        for share in shares:
+            self.assertIn(ledger[share], ("none", "outside", "inside"))
+        self.assertNotIn("\n", ledger["note"])
+
+    def test_table_of_peers_has_versions(self):
+        lines = self.assert_fine(self.run_cli("list", "--peers")).stdout.decode().splitlines()
+        self.assertTrue(lines[0].endswith("version"))
+        listed = json.loads(self.assert_fine(self.run_cli("list", "--json", "--peers")).stdout)
+        for line, contender in zip(lines[1:], listed):
+            self.assertTrue(line.startswith(contender["name"] + " "))
+            self.assertTrue(line.endswith(contender["version"]))
+
+    def test_floors_come_last(self):
+        listed = json.loads(self.assert_fine(self.run_cli("list", "--json", "--floors")).stdout)
+        floors = [entry["name"] for entry in listed if entry["kind"] == "floor"]
+        self.assertEqual(floors, ["empty_call", "copy_operands"])
+        self.assertEqual([entry["name"] for entry in listed], names() + floors)
 
     def test_help_and_version(self):
         for arguments in (["--help"], ["list", "--help"], ["convolve", "-h"], ["check", "--help"]):

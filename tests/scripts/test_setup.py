@@ -7,11 +7,19 @@ import unittest
 from support import ROOT, SCRIPTS, FolderTest
 
 
-def needed():
-    """The table in scripts/setup: package, probe, name."""
+def table(name):
+    """A table of scripts/setup: package, probe, name."""
     text = (SCRIPTS / "setup").read_text()
-    table = re.search(r"^needed='\n(.*?)^'", text, re.MULTILINE | re.DOTALL)[1]
-    return [line.split() for line in table.splitlines() if line.strip()]
+    rows = re.search(rf"^{name}='\n(.*?)^'", text, re.MULTILINE | re.DOTALL)[1]
+    return [line.split() for line in rows.splitlines() if line.strip()]
+
+
+def needed():
+    return table("needed")
+
+
+def peers():
+    return table("peers")
 
 
 def found_by_cmake():
@@ -29,7 +37,7 @@ def found_by_cmake():
 
 class Packages(unittest.TestCase):
     def test_cover_what_cmake_looks_for(self):
-        names = {name for _, _, name in needed()}
+        names = {name for _, _, name in needed() + peers()}
         self.assertGreaterEqual(len(found_by_cmake()), 8)
         self.assertEqual(found_by_cmake() - names, set())
 
@@ -41,9 +49,9 @@ class Packages(unittest.TestCase):
             self.assertIn(f"python:{module}", probes)
 
     def test_rows_are_whole(self):
-        for row in needed():
+        for row in needed() + peers() + table("browser"):
             self.assertEqual(len(row), 3, row)
-            self.assertRegex(row[1], r"^(nothing|(command|header|python):\S+)$")
+            self.assertRegex(row[1], r"^(nothing|(command|file|header|python):\S+)$")
 
 
 class Elsewhere(FolderTest):
@@ -60,11 +68,21 @@ class Elsewhere(FolderTest):
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def setup_script(self):
+    def setup_script(self, *arguments):
         environment = {**os.environ, "PATH": str(self.folder)}
         environment.pop("DEBIAN_FRONTEND", None)
         return subprocess.run(
-            [str(SCRIPTS / "setup")], capture_output=True, text=True, check=False, env=environment
+            [str(SCRIPTS / "setup"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    def installed(self, packages):
+        """A dpkg-query that knows these packages."""
+        self.program(
+            "dpkg-query", f"for p in {' '.join(packages)}; do echo installed $p; done; exit 1"
         )
 
     def test_other_system_says_what_to_install(self):
@@ -86,16 +104,14 @@ class Elsewhere(FolderTest):
         self.assertFalse(self.log.exists())
 
     def test_all_is_there_already(self):
-        packages = " ".join(package for package, _, _ in needed())
-        self.program("dpkg-query", f"for p in {packages}; do echo installed $p; done")
+        self.installed(package for package, _, _ in needed())
         self.program("apt-get", f"echo apt-get $@ >>'{self.log}'")
         done = self.setup_script()
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         self.assertFalse(self.log.exists())
 
     def test_installs_only_what_is_missing_and_updates_only_if_needed(self):
-        packages = " ".join(p for p, _, _ in needed() if p not in ("cmake", "libfmt-dev"))
-        self.program("dpkg-query", f"for p in {packages}; do echo installed $p; done; exit 1")
+        self.installed(p for p, _, _ in needed() if p not in ("cmake", "libfmt-dev"))
         self.program("id", "echo 1000")
         self.program("sudo", '"$@"')
         # The first attempt fails, as on a system without package lists.
@@ -120,6 +136,74 @@ class Elsewhere(FolderTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("E: no network", done.stderr)
         self.assertIn("Please install", done.stderr)
+
+    def test_unknown_argument(self):
+        done = self.setup_script("--pears")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertRegex(done.stderr, r"\Asetup: .*'--pears'.*\n\Z")
+
+    def test_installs_peers_only_if_told_to(self):
+        self.installed(package for package, _, _ in needed())
+        self.program("id", "echo 1000")
+        self.program("sudo", '"$@"')
+        self.program("apt-get", f"echo $@ >>'{self.log}'")
+        self.assertEqual(self.setup_script().returncode, 0)
+        self.assertFalse(self.log.exists())
+
+        done = self.setup_script("--peers")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        packages = " ".join(package for package, _, _ in peers())
+        self.assertEqual(
+            self.log.read_text(), f"install --yes --no-install-recommends {packages}\n"
+        )
+
+    def test_without_a_browser_there_is_no_browser_test(self):
+        self.installed(package for package, _, _ in needed())
+        self.assertEqual(self.setup_script().returncode, 0)
+        done = self.setup_script("--browser")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("Please install:\n  chromium (Chromium)\n", done.stderr)
+
+    def test_a_missing_peer_is_no_failure(self):
+        self.installed(p for p, _, _ in needed() + peers() if p not in ("libdnnl-dev", "octave"))
+        self.program("id", "echo 1000")
+        done = self.setup_script("--peers")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("not a Debian system. Going on without:\n", done.stderr)
+        self.assertIn("  libdnnl-dev (oneDNN)\n  octave (Octave)\n", done.stderr)
+        self.assertNotIn("torch", done.stderr)
+
+        self.program("octave-cli", "true")
+        self.program("apt-get", "exit 1")
+        done = self.setup_script("--peers")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("neither root nor sudo", done.stderr)
+        self.assertNotIn("octave (Octave)", done.stderr)
+
+    def test_a_peer_that_apt_does_not_know_hinders_no_other(self):
+        have = self.folder / "have"
+        have.write_text("".join(f"installed {package}\n" for package, _, _ in needed()))
+        self.program("dpkg-query", f"cat '{have}'; exit 1")
+        self.program("id", "echo 1000")
+        self.program("sudo", '"$@"')
+        self.program(
+            "apt-get",
+            "case $* in\n"
+            "  update) exit 0 ;;\n"
+            "  *octave*) echo E: no octave; exit 100 ;;\n"
+            "esac\n"
+            f"while [ $# -gt 1 ]; do shift; done; echo installed $1 >>'{have}'",
+        )
+        done = self.setup_script("--peers")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("E: no octave", done.stderr)
+        self.assertTrue(done.stderr.endswith("Going on without:\n  octave (Octave)\n"))
+
+    def test_without_what_is_needed_peers_do_not_matter(self):
+        done = self.setup_script("--peers")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("Please install", done.stderr)
+        self.assertNotIn("Octave", done.stderr)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ enum class NonFinite {
   as_defined,          ///< a tap outside the image does not exist
   multiplies_padding,  ///< as if the image were surrounded by zeros, so that 0·Inf = NaN appears
   spreads,             ///< whole output planes that a non-finite operand plane enters are spoilt
+  unspecified,         ///< even a finite value may come out where the definition has none
 };
 
 /// How much time planning may take to make executing faster.

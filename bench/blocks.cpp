@@ -1,0 +1,209 @@
+#include "blocks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+
+#include "interval.h"
+
+namespace fullconv::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Fewer say too little of how much times vary: simulated, intervals of those that stop at once miss
+// more often than they say with 3 blocks, and not with 8.
+constexpr std::size_t kFewestBlocks = 8;
+
+/// Takes what Google Benchmark reports of one benchmark.
+class Collector : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& report) override { run = report.front(); }
+
+  std::optional<Run> run;
+};
+
+/// One repetition of so many calls, or of as many as Google Benchmark finds where it is skipped.
+benchmark::BenchmarkReporter::Run run_once(Cell& cell, std::int64_t calls) {
+  Collector collector;
+  benchmark::ClearRegisteredBenchmarks();
+  cell.add()->Iterations(calls)->Repetitions(1);
+  benchmark::RunSpecifiedBenchmarks(&collector, ".");
+  benchmark::ClearRegisteredBenchmarks();
+  if (!collector.run) throw std::runtime_error(cell.name() + ": Google Benchmark did not run it");
+  return *collector.run;
+}
+
+/// A cell with what was measured of it.
+struct Runner {
+  Cell* cell;
+  std::int64_t calls;
+  std::map<std::size_t, double> log_seconds = {};  // by block
+  double spent = 0;                                // seconds, planning included
+
+  bool can_lead() const { return cell->kind() != Kind::floor; }
+
+  double median() const {
+    std::vector<double> values;
+    for (const auto& [block, value] : log_seconds) values.push_back(value);
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    return *middle;
+  }
+
+  /// Of log(time) − log(time of the other), over the blocks of both.
+  double half_width_to(const Runner& other, double confidence) const {
+    std::vector<double> differences;
+    for (const auto& [block, value] : log_seconds) {
+      const auto found = other.log_seconds.find(block);
+      if (found != other.log_seconds.end()) differences.push_back(value - found->second);
+    }
+    return half_width(differences, confidence);
+  }
+};
+
+class Race {
+ public:
+  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
+       benchmark::BenchmarkReporter& reporter)
+      : settings_(settings),
+        reporter_(reporter),
+        random_(settings.seed),
+        time_left_(settings.cell_time) {
+    for (const auto& cell : cells) enter(*cell);
+    for (Runner& runner : runners_) active_.push_back(&runner);
+  }
+
+  void run() {
+    while (!active_.empty()) {
+      const auto orders = balanced_orders(active_.size(), random_);
+      const std::vector<Runner*> field = active_;
+      for (const auto& order : orders) {
+        run_block(field, order);
+        bool someone_left = false;
+        while (dismiss()) someone_left = true;  // the fastest, too, once the others have
+        if (someone_left) break;                // the square was for more
+      }
+    }
+  }
+
+ private:
+  /// Verifies; one that has no time is reported at once.
+  void enter(Cell& cell) {
+    double seconds = 0;
+    if (cell.runs()) seconds = cell.seconds_per_call();
+    if (!cell.runs()) {
+      report(run_once(cell, 1));
+      return;
+    }
+    // A handicap of whole per cents comes out even after a hundred calls.
+    const std::int64_t unit = cell.settings().entrant->handicap == 0 ? 1 : 100;
+    const double units = settings_.repetition / (seconds * static_cast<double>(unit));
+    runners_.push_back({&cell, unit * std::max<std::int64_t>(1, std::llround(std::ceil(units)))});
+  }
+
+  void run_block(const std::vector<Runner*>& field, const std::vector<std::size_t>& order) {
+    for (std::size_t position = 0; position < order.size(); ++position) {
+      Runner& runner = *field[order[position]];
+      const auto start = Clock::now();
+      runner.cell->renew();
+      auto run = run_once(*runner.cell, runner.calls);
+      runner.spent += std::chrono::duration<double>(Clock::now() - start).count();
+      if (!run.error_occurred) {
+        const double seconds = run.real_accumulated_time / static_cast<double>(run.iterations);
+        runner.log_seconds[block_] = std::log(seconds);
+      }
+      run.counters["block"] = static_cast<double>(block_);
+      run.counters["position"] = static_cast<double>(position);
+      report(run);
+    }
+    ++block_;
+  }
+
+  /// The fastest of ours and of the peers, among those who still run: the fastest of all first.
+  std::vector<const Runner*> leaders() const {
+    std::vector<const Runner*> found;
+    for (const Kind kind : {Kind::ours, Kind::peer}) {
+      const Runner* fastest = nullptr;
+      for (const Runner* runner : active_) {
+        if (runner->cell->kind() != kind || runner->log_seconds.empty()) continue;
+        if (fastest == nullptr || runner->median() < fastest->median()) fastest = runner;
+      }
+      if (fastest != nullptr) found.push_back(fastest);
+    }
+    std::ranges::sort(found, {}, [](const Runner* runner) { return runner->median(); });
+    return found;
+  }
+
+  /// Sends home who is done. Returns whether someone is.
+  bool dismiss() {
+    const auto ahead = leaders();
+    const double share = time_left_ / static_cast<double>(active_.size());
+    const auto is_known = [&](const Runner* runner) {
+      return std::ranges::all_of(ahead, [&](const Runner* leader) {
+        return runner == leader || runner->half_width_to(*leader, settings_.confidence) <=
+                                       std::log1p(settings_.half_width);
+      });
+    };
+    const auto is_done = [&](const Runner* runner) {
+      if (!runner->cell->well()) return true;
+      if (runner->log_seconds.size() < kFewestBlocks) return false;
+      const bool leads = std::ranges::find(ahead, runner) != ahead.end();
+      // Others are measured against those who lead, who therefore stay while there are others.
+      if (leads && active_.size() > ahead.size()) return false;
+      return runner->spent > share || is_known(runner);
+    };
+    const auto gone = std::ranges::stable_partition(active_, std::not_fn(is_done));
+    // What they did not need is for the others; what a slow one took beyond its share is not
+    // theirs.
+    for (const Runner* runner : gone) time_left_ -= std::min(runner->spent, share);
+    const bool someone_left = !gone.empty();
+    active_.erase(gone.begin(), gone.end());
+    return someone_left;
+  }
+
+  void report(const benchmark::BenchmarkReporter::Run& run) { reporter_.ReportRuns({run}); }
+
+  const BlockSettings& settings_;
+  benchmark::BenchmarkReporter& reporter_;
+  std::mt19937_64 random_;
+  double time_left_;  // seconds, for those who are active
+  std::vector<Runner> runners_;
+  std::vector<Runner*> active_;
+  std::size_t block_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt19937_64& random) {
+  std::vector<std::size_t> labels(n);
+  std::iota(labels.begin(), labels.end(), std::size_t{0});
+  std::ranges::shuffle(labels, random);
+
+  std::vector<std::vector<std::size_t>> rows;
+  for (std::size_t shift = 0; shift < n; ++shift) {
+    std::vector<std::size_t> row(n);
+    for (std::size_t j = 0; j < n; ++j) {
+      // 0, 1, n−1, 2, n−2, …: all differences of neighbours are different.
+      const std::size_t zigzag = j % 2 == 1 ? (j + 1) / 2 : (n - j / 2) % n;
+      row[j] = labels[(zigzag + shift) % n];
+    }
+    rows.push_back(row);
+    if (n % 2 == 1) rows.emplace_back(row.rbegin(), row.rend());
+  }
+  std::ranges::shuffle(rows, random);
+  return rows;
+}
+
+void run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
+                   benchmark::BenchmarkReporter& reporter) {
+  Race(cells, settings, reporter).run();
+}
+
+}  // namespace fullconv::bench

@@ -1,0 +1,312 @@
+#include "cell.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "cold.h"
+#include "handicap.h"
+#include "harness.h"
+#include "prediction.h"
+
+namespace fullconv::bench {
+namespace {
+
+using testing::Accuracy;
+using testing::Case;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class T>
+constexpr const char* kScalarName = std::is_same_v<T, float> ? "f32" : "f64";
+
+std::string make_name(const CellSettings& settings, const char* scalar) {
+  const auto& [entrant, problem, threads, phase, mode, limit] = settings;
+  std::string_view phase_name = "execute";
+  std::string suffix;
+  switch (phase) {
+    case Phase::plan:
+      phase_name = "plan";
+      break;
+    case Phase::cold_plan:
+      phase_name = "plan";
+      suffix = "/cold";
+      break;
+    case Phase::oneshot:
+      phase_name = "oneshot";
+      break;
+    case Phase::execute:
+      break;
+  }
+  if (mode.cold_cache) suffix += "/cache:cold";
+  if (mode.fresh_output) suffix += "/output:fresh";
+  return fmt::format("{}/{}/{}/{}/threads:{}{}", phase_name, entrant->name, scalar,
+                     to_string(problem), threads, suffix);
+}
+
+template <class T>
+class TypedCell final : public Cell {
+ public:
+  TypedCell(Stage& stage, const CellSettings& settings)
+      : Cell(stage, settings, kScalarName<T>),
+        algorithm_(*settings.entrant->contender.algorithm),
+        options_{.threads = settings.threads,
+                 .effort = settings.phase == Phase::oneshot ? Effort::estimate : Effort::measure} {}
+
+  void renew() override {
+    stage_.enter(this);
+    stage_.renew<T>(settings_.problem);
+  }
+
+ protected:
+  std::string judge() override {
+    if (std::string reason = reason_to_skip(); !reason.empty()) return reason;
+    std::unique_ptr<Plan<T>> plan = make_plan();
+    workspace_bytes_ = plan->workspace_bytes();
+    threads_used_ = plan->threads();
+    if (kind() != Kind::floor) {
+      accuracy_ = workload().verify(*plan, algorithm_.error_model);
+      if (!accuracy_.within_bound()) {
+        well_ = false;
+        return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy_.worst,
+                           accuracy_.error_in_bounds);
+      }
+    }
+    if (settings_.phase == Phase::execute) stage_.plan<T>() = std::move(plan);
+    return {};
+  }
+
+  void measure(benchmark::State& state) override {
+    switch (settings_.phase) {
+      case Phase::plan:
+        for (auto _ : state) benchmark::DoNotOptimize(make_plan());
+        break;
+      case Phase::cold_plan:
+        for (auto _ : state) {
+          forget(state);
+          benchmark::DoNotOptimize(make_plan());
+        }
+        break;
+      case Phase::oneshot:
+        for (auto _ : state) {
+          forget(state);
+          workload().execute(*make_plan());
+        }
+        break;
+      case Phase::execute:
+        measure_execute(state);
+        break;
+    }
+    auto& counters = state.counters;
+    if (settings_.phase == Phase::oneshot || settings_.phase == Phase::execute) {
+      counters["GFLOP/s"] = giga_per_second(nominal_operations(problem()));
+    }
+    counters["multiply_adds"] = static_cast<double>(problem().multiply_adds());
+    counters["workspace_bytes"] = static_cast<double>(workspace_bytes_);
+    counters["threads_used"] = threads_used_;
+    counters["error_in_bounds"] = accuracy_.error_in_bounds;
+    counters["relative_l2"] = accuracy_.relative_l2;
+    counters["sampled"] = accuracy_.sampled ? 1 : 0;
+  }
+
+  double time_calls(index_t calls) override {
+    Plan<T>& plan = current_plan();
+    Workload<T>& load = workload();
+    if (auto* remote = dynamic_cast<RemotePlan<T>*>(&plan)) {
+      load.execute(plan);  // sends the operands
+      return remote->time(calls);
+    }
+    const auto start = Clock::now();
+    for (index_t call = 0; call < calls; ++call) {
+      usual_mode() ? load.execute(plan) : void(call_in_mode(plan));
+    }
+    return seconds_since(start);
+  }
+
+ private:
+  const Problem& problem() const { return settings_.problem.problem; }
+  Workload<T>& workload() { return stage_.workload<T>(settings_.problem); }
+
+  std::unique_ptr<Plan<T>> make_plan() const {
+    auto plan = std::get<std::unique_ptr<Plan<T>>>(algorithm_.plan<T>(problem(), options_));
+    const int handicap = settings_.entrant->handicap;
+    if (handicap == 0) return plan;
+    return std::make_unique<HandicappedPlan<T>>(std::move(plan), handicap);
+  }
+
+  Plan<T>& current_plan() {
+    auto& plan = stage_.plan<T>();
+    if (!plan) plan = make_plan();
+    return *plan;
+  }
+
+  std::string reason_to_skip() const {
+    const auto planned = algorithm_.plan<T>(problem(), {.threads = settings_.threads});
+    if (const auto* declined = std::get_if<Declined>(&planned)) {
+      return fmt::format("{}{}", kDeclined, declined->reason);
+    }
+    const auto* plan = std::get<std::unique_ptr<Plan<T>>>(planned).get();
+    if (!usual_mode() && dynamic_cast<const RemotePlan<T>*>(plan) != nullptr) {
+      return fmt::format("{}memory and caches of another process are out of reach", kDeclined);
+    }
+    return reason_to_leave_out<T>(algorithm_, problem(), settings_.limit);
+  }
+
+  void measure_execute(benchmark::State& state) {
+    Plan<T>& plan = current_plan();
+    Workload<T>& load = workload();
+    load.execute(
+        plan);  // maps the workspace, wakes the threads, sends another process the operands
+    if (auto* remote = dynamic_cast<RemotePlan<T>*>(&plan)) {
+      const auto calls = static_cast<index_t>(state.max_iterations);
+      while (state.KeepRunningBatch(calls)) state.SetIterationTime(remote->time(calls));
+    } else if (!usual_mode()) {
+      for (auto _ : state) state.SetIterationTime(call_in_mode(plan));
+    } else {
+      for (auto _ : state) load.execute(plan);
+    }
+  }
+
+  bool usual_mode() const { return !settings_.mode.cold_cache && !settings_.mode.fresh_output; }
+
+  /// Seconds of one call, which is prepared outside its time.
+  double call_in_mode(Plan<T>& plan) {
+    const auto& [cold_cache, fresh_output] = settings_.mode;
+    static Evictor evictor;
+    Workload<T>& load = workload();
+    std::optional<FreshMemory> memory;
+    TensorView<T> y = load.y();
+    if (fresh_output) {
+      memory.emplace(static_cast<std::size_t>(testing::element_count(y.extents)) * sizeof(T));
+      y.data = static_cast<T*>(memory->data());
+    }
+    if (cold_cache) {
+      evictor.fill_private_levels();
+      evictor.flush(load.x());
+      evictor.flush(load.k());
+      if (!fresh_output) evictor.flush(y);
+    }
+    const auto start = Clock::now();
+    plan.execute(load.x(), load.k(), y);
+    return seconds_since(start);
+  }
+
+  /// Makes the next plan the first one, outside the time.
+  void forget(benchmark::State& state) const {
+    if (algorithm_.forget == nullptr) return;
+    state.PauseTiming();
+    algorithm_.forget();
+    state.ResumeTiming();
+  }
+
+  const Algorithm& algorithm_;
+  PlanOptions options_;
+  Accuracy accuracy_;
+  std::size_t workspace_bytes_ = 0;
+  int threads_used_ = 0;
+};
+
+}  // namespace
+
+void Stage::enter(const void* cell) {
+  if (cell == cell_) return;
+  cell_ = cell;
+  plan_.emplace<std::monostate>();
+  end_idle_threads();
+}
+
+template <class T>
+void Stage::renew(const Case& c) {
+  constexpr std::size_t kMost = 65536;
+  plan_.emplace<std::monostate>();
+  workload<T>(c).move(random_);
+  displacement_ = std::vector<char>(1 + random_() % kMost);
+}
+
+template <class T>
+Workload<T>& Stage::workload(const Case& c) {
+  auto* current = std::get_if<Workload<T>>(&workload_);
+  if (current == nullptr || to_string(c) != case_) {
+    workload_.emplace<std::monostate>();
+    current = &workload_.emplace<Workload<T>>(c);
+    case_ = to_string(c);
+  }
+  return *current;
+}
+
+template <class T>
+std::unique_ptr<Plan<T>>& Stage::plan() {
+  using Held = std::unique_ptr<Plan<T>>;
+  return std::holds_alternative<Held>(plan_) ? std::get<Held>(plan_) : plan_.emplace<Held>();
+}
+
+Cell::Cell(Stage& stage, CellSettings settings, const char* scalar)
+    : stage_(stage), settings_(std::move(settings)), name_(make_name(settings_, scalar)) {}
+
+bool Cell::has_own_clock() const {
+  if (settings_.phase != Phase::execute) return false;
+  const auto& [cold_cache, fresh_output] = settings_.mode;
+  const bool remote = settings_.entrant->contender.ledger.language_call == Share::inside;
+  return remote || cold_cache || fresh_output;
+}
+
+benchmark::internal::Benchmark* Cell::add() {
+  auto* added =
+      benchmark::RegisterBenchmark(name_.c_str(), [this](benchmark::State& state) { run(state); });
+  return has_own_clock() ? added->UseManualTime() : added->UseRealTime();
+}
+
+template <class Body>
+void Cell::guard(const Body& body) {
+  stage_.enter(this);
+  try {
+    if (!judged_) skip_ = judge();
+    judged_ = true;
+    if (skip_.empty()) body();
+  } catch (const std::bad_alloc& error) {
+    skip_ = fmt::format("{}{}", kOutOfMemory, error.what());
+  } catch (const std::exception& error) {
+    skip_ = fmt::format("failed: {}", error.what());
+    well_ = false;
+  }
+  judged_ = true;
+}
+
+void Cell::run(benchmark::State& state) {
+  guard([&] { measure(state); });
+  if (!skip_.empty()) state.SkipWithError(skip_.c_str());
+}
+
+bool Cell::runs() {
+  guard([] {});
+  return skip_.empty();
+}
+
+double Cell::seconds_per_call() {
+  constexpr double kEnough = 0.002;
+  double fastest = std::numeric_limits<double>::max();
+  guard([&] {
+    double total = 0;
+    for (index_t calls = 1; total < kEnough; calls *= 2) {  // the first one warms up
+      const double seconds = time_calls(calls);
+      fastest = std::min(fastest, seconds / static_cast<double>(calls));
+      total += calls > 1 ? seconds : seconds / 2;
+    }
+  });
+  return fastest;
+}
+
+template <class T>
+std::unique_ptr<Cell> make_cell(Stage& stage, const CellSettings& settings) {
+  return std::make_unique<TypedCell<T>>(stage, settings);
+}
+
+template std::unique_ptr<Cell> make_cell<float>(Stage&, const CellSettings&);
+template std::unique_ptr<Cell> make_cell<double>(Stage&, const CellSettings&);
+
+}  // namespace fullconv::bench

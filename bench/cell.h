@@ -1,0 +1,136 @@
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "contender.h"
+#include "support/case.h"
+#include "workload.h"
+
+namespace fullconv::bench {
+
+enum class Phase {
+  plan,       // make a plan by measuring, when that has been done before, and destroy it
+  cold_plan,  // the same for the first time; only where an algorithm's library remembers
+  oneshot,    // make a plan by estimate, for the first time, execute it once and destroy it
+  execute,    // execute a plan made by measuring
+};
+
+/// What a call finds when it begins.
+struct Mode {
+  /// Operands and output in no cache, anything else not in the first two levels.
+  bool cold_cache = false;
+  /// An output that was never touched, so that the system maps its pages within the time.
+  bool fresh_output = false;
+};
+
+/// A contender under the name that it has in results.
+struct Entrant {
+  std::string name;
+  Contender contender;
+  /// So many per cent more work: of 100 calls as many are done twice.
+  int handicap = 0;
+};
+
+/// What is measured, and how.
+struct CellSettings {
+  const Entrant* entrant;
+  testing::Case problem;
+  int threads;
+  Phase phase;
+  Mode mode;
+  double limit;  // seconds: what is predicted to take longer for one call is left out
+};
+
+/// What cells leave to each other. One case at a time is kept, so that memory stays bounded, and
+/// one plan.
+class Stage {
+ public:
+  explicit Stage(std::uint64_t seed = 1) : random_(seed) {}
+
+  /// To be called by each cell before it does anything.
+  void enter(const void* cell);
+
+  /// Makes whoever is on stage plan anew, with operands and workspace at other places.
+  template <class T>
+  void renew(const testing::Case& c);
+
+  template <class T>
+  Workload<T>& workload(const testing::Case& c);
+
+  /// The plan that the cell on stage has left here, or null.
+  template <class T>
+  std::unique_ptr<Plan<T>>& plan();
+
+ private:
+  std::mt19937_64 random_;
+  const void* cell_ = nullptr;
+  std::string case_;
+  std::vector<char> displacement_;  // moves what is allocated after it
+  std::variant<std::monostate, Workload<float>, Workload<double>> workload_;
+  std::variant<std::monostate, std::unique_ptr<Plan<float>>, std::unique_ptr<Plan<double>>> plan_;
+};
+
+/// One benchmark: an entrant on a case, with a number of threads, in one phase and mode.
+class Cell {
+ public:
+  virtual ~Cell() = default;
+
+  /// `execute/fft/f32/8x8_k5x5/threads:1`, and the mode where it is not the usual one.
+  const std::string& name() const { return name_; }
+  const CellSettings& settings() const { return settings_; }
+  Kind kind() const { return settings_.entrant->contender.kind; }
+
+  /// Whether the time comes from our clock, or another process's, instead of Google Benchmark's.
+  bool has_own_clock() const;
+
+  /// Registers this with Google Benchmark, which calls run().
+  benchmark::internal::Benchmark* add();
+
+  /// Verifies once, then measures. Google Benchmark calls this again and again, to find the number
+  /// of iterations and for each repetition.
+  void run(benchmark::State& state);
+
+  /// Whether there is something to time: verifies if that has not been done.
+  bool runs();
+
+  /// False after a wrong answer or a failure.
+  bool well() const { return well_; }
+
+  /// About the seconds of one call, measured, its preparation included. Only if it runs().
+  double seconds_per_call();
+
+  /// Makes the next run() start from a new plan, and everything at other places in memory.
+  virtual void renew() = 0;
+
+ protected:
+  Cell(Stage& stage, CellSettings settings, const char* scalar);
+
+  /// Why this is not timed, or nothing.
+  virtual std::string judge() = 0;
+  virtual void measure(benchmark::State& state) = 0;
+  virtual double time_calls(index_t calls) = 0;
+
+  /// Notes the verdict, if there is none, or what has gone wrong since.
+  template <class Body>
+  void guard(const Body& body);
+
+  Stage& stage_;
+  CellSettings settings_;
+  bool well_ = true;
+
+ private:
+  std::string name_;
+  bool judged_ = false;
+  std::string skip_;
+};
+
+template <class T>
+std::unique_ptr<Cell> make_cell(Stage& stage, const CellSettings& settings);
+
+}  // namespace fullconv::bench

@@ -1,0 +1,94 @@
+#include "contender.h"
+
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+namespace fullconv::bench {
+namespace {
+
+/// What execute() costs around the algorithm: its checks and a virtual call.
+template <class T>
+class EmptyCall final : public Plan<T> {
+ public:
+  explicit EmptyCall(const Problem& problem) : Plan<T>(problem) {}
+
+ protected:
+  void run(const TensorView<const T>&, const TensorView<const T>&, const TensorView<T>&) override {}
+};
+
+/// Reads each element of x and k and writes each of y, at least once.
+template <class T>
+class CopyOperands final : public Plan<T> {
+ public:
+  explicit CopyOperands(const Problem& problem) : Plan<T>(problem) {}
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    std::size_t written = copy(x, y, 0);
+    written += copy(k, y, written);
+    // An output is larger than the image: the rest comes from what has just been read.
+    while (written < elements(y)) written += copy(x, y, written, elements(y) - written);
+  }
+
+ private:
+  static std::size_t elements(const auto& view) {
+    std::size_t count = 1;
+    for (const index_t extent : view.extents) count *= static_cast<std::size_t>(extent);
+    return count;
+  }
+
+  /// Copies up to `most` elements to places from `at` on, wrapping around where y is the smaller.
+  static std::size_t copy(const TensorView<const T>& from, const TensorView<T>& to, std::size_t at,
+                          std::size_t most = SIZE_MAX) {
+    const std::size_t count = std::min(elements(from), most);
+    for (std::size_t done = 0; done < count;) {
+      const std::size_t place = (at + done) % elements(to);
+      const std::size_t step = std::min(count - done, elements(to) - place);
+      std::memcpy(to.data + place, from.data + done, step * sizeof(T));
+      done += step;
+    }
+    return count;
+  }
+};
+
+template <class T, template <class> class SomePlan>
+Planned<T> plan_floor(const Problem& problem, const PlanOptions&) {
+  return std::make_unique<SomePlan<T>>(problem);
+}
+
+template <template <class> class SomePlan>
+constexpr Algorithm floor_row(std::string_view name, std::string_view summary) {
+  return {.name = name,
+          .summary = summary,
+          .error_model = ErrorModel::componentwise,
+          .non_finite = NonFinite::as_defined,
+          .operations = [](const Problem&) { return 0.0; },
+          .plan_f32 = plan_floor<float, SomePlan>,
+          .plan_f64 = plan_floor<double, SomePlan>};
+}
+
+constexpr Algorithm kEmptyCall =
+    floor_row<EmptyCall>("empty_call", "execute() without an algorithm");
+constexpr Algorithm kCopyOperands =
+    floor_row<CopyOperands>("copy_operands", "x and k read and y written once, by memcpy");
+
+constexpr Contender kFloors[] = {{.algorithm = &kEmptyCall, .kind = Kind::floor},
+                                 {.algorithm = &kCopyOperands, .kind = Kind::floor}};
+
+}  // namespace
+
+std::span<const Contender> ours() {
+  static const std::vector<Contender> contenders = [] {
+    std::vector<Contender> list;
+    for (const Algorithm* algorithm : algorithms()) list.push_back({.algorithm = algorithm});
+    return list;
+  }();
+  return contenders;
+}
+
+std::span<const Contender> floors() { return kFloors; }
+
+}  // namespace fullconv::bench

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fullconv/algorithm.h"
+
+// What the programs know of a contender beside its algorithm.
+namespace fullconv::bench {
+
+enum class Kind {
+  ours,   ///< of this library
+  peer,   ///< another library, behind the same interface
+  floor,  ///< no convolution, but what none can undercut
+};
+
+/// Whether a part of the work is inside the time of `execute`.
+enum class Share {
+  none,     ///< there is no such work
+  outside,  ///< done before, once
+  inside,
+};
+
+/// What the time of one `execute` includes: one line of the fairness ledger.
+struct Ledger {
+  Share plan = Share::outside;             ///< choosing, generating code, making handles
+  Share allocation = Share::outside;       ///< of output and scratch
+  Share kernel_transform = Share::inside;  ///< flipping, packing or transforming k
+  Share layout_change = Share::none;       ///< reordering or padding x, cropping or reordering y
+  Share language_call = Share::none;       ///< an interpreter between the clock and the library
+  std::string_view precision = "as the operands";  ///< what it computes in
+  std::string_view note = {};                      ///< what else a reader should know; one line
+};
+
+struct Contender {
+  const Algorithm* algorithm;
+  Kind kind = Kind::ours;
+  Ledger ledger = {};
+  /// Name and version of the library behind it, as it says itself, or why it cannot be used; null
+  /// for ours.
+  std::string (*version)() = nullptr;
+};
+
+/// A plan that runs in another process, which reads the clock itself, so that the way there and
+/// back is not measured.
+template <class T>
+class RemotePlan : public Plan<T> {
+ public:
+  /// Repeats the last execute() `iterations` times, without moving operands; seconds of all.
+  virtual double time(index_t iterations) = 0;
+
+ protected:
+  using Plan<T>::Plan;
+};
+
+/// The peers that this build has, in the order of bench/peers/CMakeLists.txt. Those that run in
+/// another process are here also where their library is missing: they decline, saying so.
+std::span<const Contender> peers();
+
+/// Every algorithm of the library as a contender.
+std::span<const Contender> ours();
+
+/// `empty_call` and `copy_operands`.
+std::span<const Contender> floors();
+
+}  // namespace fullconv::bench

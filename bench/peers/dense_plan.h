@@ -1,0 +1,77 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fullconv/algorithm.h"
+
+namespace fullconv::bench {
+
+/// A plan over a library that takes dense tensors by their first element. Views with gaps are
+/// staged, in room that the first of them makes; dense ones, as all that are timed, are passed on.
+template <class T>
+class DensePlan : public Plan<T> {
+ public:
+  bool takes_any_strides() const final { return true; }
+
+ protected:
+  using Plan<T>::Plan;
+
+  /// Overwrites y with x ∗ k, all of them row-major without gaps.
+  virtual void run_dense(const T* x, const T* k, T* y) = 0;
+
+ private:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) final {
+    const T* dense_x = staged(x, staged_x_);
+    const T* dense_k = staged(k, staged_k_);
+    if (is_dense(y)) return run_dense(dense_x, dense_k, y.data);
+    staged_y_.resize(count(y.extents));
+    run_dense(dense_x, dense_k, staged_y_.data());
+    copy_elements(TensorView<const T>(staged_y_.data(), y.extents), y);
+  }
+
+  static std::size_t count(const Extents& extents) {
+    return static_cast<std::size_t>(extents[0] * extents[1] * extents[2] * extents[3]);
+  }
+
+  template <class U>
+  static bool is_dense(const TensorView<U>& view) {
+    const Extents dense = dense_strides(view.extents);
+    for (std::size_t axis = 0; axis < dense.size(); ++axis) {
+      if (view.extents[axis] > 1 && view.strides[axis] != dense[axis]) return false;
+    }
+    return true;
+  }
+
+  static const T* staged(const TensorView<const T>& operand, std::vector<T>& room) {
+    if (is_dense(operand)) return operand.data;
+    room.resize(count(operand.extents));
+    copy_elements(operand, TensorView<T>(room.data(), operand.extents));
+    return room.data();
+  }
+
+  static void copy_elements(const TensorView<const T>& from, const TensorView<T>& to) {
+    const auto& [A, B, I, J] = from.extents;
+    for (index_t a = 0; a < A; ++a)
+      for (index_t b = 0; b < B; ++b)
+        for (index_t i = 0; i < I; ++i)
+          for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
+  }
+
+  std::vector<T> staged_x_, staged_k_, staged_y_;
+};
+
+/// Throws InsufficientMemory where `elements` × sizeof(T) bytes are more than the machine has left.
+template <class T>
+void require_memory(double elements) {
+  const double bytes = elements * sizeof(T);
+  if (bytes > static_cast<double>(available_memory())) {
+    throw InsufficientMemory("the library needs " +
+                             std::to_string(static_cast<std::int64_t>(bytes)) +
+                             " bytes, more than are available");
+  }
+}
+
+}  // namespace fullconv::bench

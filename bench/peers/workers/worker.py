@@ -1,0 +1,151 @@
+"""Runs one library for the program that started it.
+
+    worker.py scipy|torch
+
+bench/peers/remote.h has the protocol: requests come on standard input, answers go to standard
+output, a line each. At the end of the input the worker ends.
+
+A library is a module with_<name>.py of this folder, which has
+
+    version()                       name and version, as a reader wants them; ImportError where the
+                                    library cannot be used
+    view(memory, scalar, offset, shape)
+                                    an array over shared memory, from a byte on; "f32" or "f64"
+    copy(array)                     an array of the library's own
+    call(function, x, k)            a function f and operands a, b so that f(a, b) = y, given
+                                    x[N,K,H,W] and k[K,C,h,w]; LookupError for unknown functions
+    threads(count)                  a context in which the library uses at most so many
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import mmap
+import os
+import sys
+from itertools import repeat
+from math import prod
+from time import perf_counter_ns
+from types import ModuleType
+
+BYTES = {"f32": 4, "f64": 8}
+
+
+class Plan:
+    """One function on one problem, and its operands."""
+
+    def __init__(
+        self,
+        library: ModuleType,
+        function: str,
+        scalar: str,
+        threads: int,
+        sizes: tuple[int, ...],
+        path: str,
+    ) -> None:
+        N, K, C, H, W, h, w = sizes
+        with open(path, "r+b") as file:
+            memory = mmap.mmap(file.fileno(), 0)
+        shared = []
+        offset = 0
+        for shape in (N, K, H, W), (K, C, h, w), (N, C, H + h - 1, W + w - 1):
+            shared.append(library.view(memory, scalar, offset, shape))
+            offset += prod(shape) * BYTES[scalar]
+        self._library = library
+        self._threads = threads
+        self._shared_x, self._shared_k, self._shared_y = shared
+        # The operands lie where the library puts arrays, as they do for its users.
+        self._x = library.copy(self._shared_x)
+        self._k = library.copy(self._shared_k)
+        self._call, self._a, self._b = library.call(function, self._x, self._k)
+
+    def execute(self) -> None:
+        """Reads x and k, writes y."""
+        self._x[...] = self._shared_x
+        self._k[...] = self._shared_k
+        with self._library.threads(self._threads):
+            self._shared_y[...] = self._call(self._a, self._b)
+
+    def time(self, iterations: int) -> float:
+        """Seconds of so many calls on the operands of the last execute()."""
+        call, a, b = self._call, self._a, self._b
+        with self._library.threads(self._threads):
+            gc.disable()
+            try:
+                began = perf_counter_ns()
+                for _ in repeat(None, iterations):
+                    call(a, b)
+                return (perf_counter_ns() - began) * 1e-9
+            finally:
+                gc.enable()
+
+
+class Worker:
+    """Answers requests."""
+
+    def __init__(self, library: ModuleType) -> None:
+        self._library = library
+        self._plans: dict[str, Plan] = {}
+
+    def answer(self, request: str) -> str:
+        """What the request came to; anything that goes wrong is an exception."""
+        word, plan, *rest = request.split()
+        if word == "plan":
+            function, scalar, threads, *sizes, path = rest
+            self._plans[plan] = Plan(
+                self._library, function, scalar, int(threads), tuple(map(int, sizes)), path
+            )
+            return "ok"
+        if word == "execute":
+            self._plans[plan].execute()
+            return "ok"
+        if word == "time":
+            return f"ok {self._plans[plan].time(int(rest[0])):.9f}"
+        if word == "drop":
+            del self._plans[plan]
+            return "ok"
+        raise ValueError(f"unknown request: {word}")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """PyTorch has no exception of its own for that."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+
+
+def complaint(error: Exception) -> str:
+    """The last line of its traceback."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def main() -> int:
+    name = sys.argv[1]
+    # Whatever a library prints goes to standard error.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    try:
+        library = importlib.import_module(f"with_{name}")
+        answers.write(f"ready {library.version()}\n")
+    except ModuleNotFoundError as error:
+        missing = error.name == name
+        answers.write("missing\n" if missing else f"failed {complaint(error)}\n")
+        return 1
+    except Exception as error:
+        answers.write(f"failed {complaint(error)}\n")
+        return 1
+
+    worker = Worker(library)
+    for request in iter(sys.stdin.readline, ""):
+        try:
+            answer = worker.answer(request)
+        except Exception as error:
+            word = "memory" if is_out_of_memory(error) else "failed"
+            answer = f"{word} {complaint(error)}"
+        answers.write(answer + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    # Without clearing up: there is nothing to save, and libraries take their time for it.
+    os._exit(main())

@@ -1,0 +1,257 @@
+// Says where the time of each algorithm goes, from a library that was built with its timers on: in
+// runs of its own, so that other measurements are not disturbed.
+
+#include "core/phases.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "fullconv/fullconv.h"
+#include "harness.h"
+#include "prediction.h"
+#include "selection.h"
+#include "workload.h"
+
+namespace fullconv::bench {
+namespace {
+
+using testing::Accuracy;
+using testing::Case;
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kDescription =
+    "Seconds that one call of each algorithm spends in its phases, as JSON: medians over "
+    "repetitions.\n"
+    "total is the time of the whole call; what no phase covers is total less their sum. With "
+    "several threads, the seconds of a phase are the sum over threads divided by the number of "
+    "threads used, so that waiting is in no phase. clock_overhead is the share of total that "
+    "reading the clock takes, where that exceeds 2 %.";
+
+constexpr double kOverheadWorthTelling = 0.02;
+
+struct Options : Selection {
+  int repetitions = 5;
+  double min_time = 0.02;
+};
+
+/// What some calls took; seconds.
+struct Calls {
+  double total;
+  PhaseTotals phases;
+};
+
+template <class T>
+Calls time_calls(Workload<T>& workload, Plan<T>& plan, index_t calls) {
+  reset_phase_totals();
+  const auto start = Clock::now();
+  for (index_t call = 0; call < calls; ++call) workload.execute(plan);
+  const std::chrono::duration<double> taken = Clock::now() - start;
+  return {taken.count(), phase_totals()};
+}
+
+/// Seconds that a timer takes for one reading, counting included.
+double reading_cost() {
+  static const double cost = [] {
+    constexpr int kTimers = 20000;
+    reset_phase_totals();
+    const auto start = Clock::now();
+    for (int timer = 0; timer < kTimers; ++timer) PhaseTimer(Phase::direct).enter(Phase::copies);
+    const std::chrono::duration<double> taken = Clock::now() - start;
+    return taken.count() / static_cast<double>(phase_totals().readings);
+  }();
+  return cost;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  if (values.size() % 2 == 1) return *middle;
+  return (*std::max_element(values.begin(), middle) + *middle) / 2;
+}
+
+/// Adds `repetitions`, `seconds` and maybe `clock_overhead` to the entry.
+template <class T>
+void measure(Workload<T>& workload, Plan<T>& plan, const Options& options, Json& entry) {
+  const double cost = reading_cost();
+  // A first guess, from a call that is no longer the first.
+  const double guess = time_calls(workload, plan, 1).total;
+  const auto calls = static_cast<index_t>(std::max(1.0, std::ceil(options.min_time / guess)));
+
+  std::vector<double> totals;
+  std::array<std::vector<double>, kPhaseNames.size()> phases;
+  std::vector<double> overheads;
+  for (int repetition = 0; repetition < options.repetitions; ++repetition) {
+    const auto [total, within] = time_calls(workload, plan, calls);
+    totals.push_back(total / static_cast<double>(calls));
+    const double thread_calls = static_cast<double>(calls) * plan.threads();
+    for (std::size_t phase = 0; phase < phases.size(); ++phase) {
+      phases[phase].push_back(within.seconds[phase] / thread_calls);
+    }
+    const double reading = cost * static_cast<double>(within.readings) / plan.threads();
+    overheads.push_back(reading / total);
+  }
+
+  entry["repetitions"] = options.repetitions;
+  Json& seconds = entry["seconds"];
+  seconds["total"] = median(totals);
+  for (std::size_t phase = 0; phase < phases.size(); ++phase) {
+    if (const double value = median(phases[phase]); value > 0) seconds[kPhaseNames[phase]] = value;
+  }
+  if (const double overhead = median(overheads); overhead > kOverheadWorthTelling) {
+    entry["clock_overhead"] = overhead;
+  }
+}
+
+/// Each entry of one case in one scalar.
+template <class T>
+class Field {
+ public:
+  Field(const Case& c, const Options& options) : case_(c), options_(options) {}
+
+  Json run(const Algorithm& algorithm, int threads) {
+    const char* scalar = std::is_same_v<T, float> ? "f32" : "f64";
+    Json entry{{"case", to_string(case_)},
+               {"scalar", scalar},
+               {"algorithm", algorithm.name},
+               {"threads", threads}};
+    std::string skipped;
+    try {
+      skipped = measure_unless_skipped(algorithm, threads, entry);
+    } catch (const std::bad_alloc& error) {
+      skipped = fmt::format("{}{}", kOutOfMemory, error.what());
+    } catch (const std::exception& error) {
+      skipped = fmt::format("failed: {}", error.what());
+      std::ranges::replace(skipped, '\n', ' ');
+    }
+    if (skipped.empty()) return entry;
+    entry["skipped"] = skipped;
+    if (skipped.starts_with("wrong") || skipped.starts_with("failed")) {
+      well_ = false;
+      fmt::print(stderr, "{}/{}/{}/threads:{}: {}\n", algorithm.name, scalar, to_string(case_),
+                 threads, skipped);
+    }
+    return entry;
+  }
+
+  /// False after a wrong answer or a failure.
+  bool well() const { return well_; }
+
+ private:
+  /// Why not, or nothing.
+  std::string measure_unless_skipped(const Algorithm& algorithm, int threads, Json& entry) {
+    end_idle_threads();
+    const Problem& problem = case_.problem;
+    const auto estimated = algorithm.plan<T>(problem, {.threads = threads});
+    if (const auto* declined = std::get_if<Declined>(&estimated)) {
+      return fmt::format("{}{}", kDeclined, declined->reason);
+    }
+    const double limit = options_.cell_limit;
+    if (std::string reason = reason_to_leave_out<T>(algorithm, problem, limit); !reason.empty()) {
+      return reason;
+    }
+    const auto planned =
+        algorithm.plan<T>(problem, {.threads = threads, .effort = Effort::measure});
+    Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
+    if (!workload_) workload_.emplace(case_);
+    const Accuracy accuracy = workload_->verify(plan, algorithm.error_model);
+    if (!accuracy.within_bound()) {
+      return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy.worst,
+                         accuracy.error_in_bounds);
+    }
+    measure(*workload_, plan, options_, entry);
+    return {};
+  }
+
+  Case case_;
+  const Options& options_;
+  std::optional<Workload<T>> workload_;
+  bool well_ = true;
+};
+
+/// Adds the entries of one case in one scalar to the results; false after a wrong one.
+template <class T>
+bool run_field(const Case& c, const Options& options, Json& results) {
+  Field<T> field(c, options);
+  for (const Algorithm* algorithm : algorithms()) {
+    if (!selects(options.algorithms, algorithm->name)) continue;
+    for (const int threads : std::set(options.threads.begin(), options.threads.end())) {
+      results.push_back(field.run(*algorithm, threads));
+    }
+  }
+  return field.well();
+}
+
+/// The exit code where the program ends with the command line.
+std::optional<int> parse_options(int argc, char** argv, Options& options) {
+  std::vector<std::string> names;
+  for (const Algorithm* algorithm : algorithms()) names.emplace_back(algorithm->name);
+  CLI::App app(kDescription, "fullconv_phases");
+  options.add_selection(app, names, "Only these algorithms");
+  app.add_option("--repetitions", options.repetitions, "Of which the medians are taken")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--min-time", options.min_time, "Of one repetition, which is at least one call")
+      ->type_name("SECONDS")
+      ->check([](const std::string& text) { return check_positive(text, "a number of seconds"); })
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return kBadQuestion;
+  }
+}
+
+int time_phases(int argc, char** argv) {
+  Options options;
+  if (const auto exit_code = parse_options(argc, argv, options)) return *exit_code;
+  std::vector<Case> cases;
+  try {
+    cases = options.cases();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return kBadQuestion;
+  }
+
+  Json results = Json::array();
+  bool all_well = true;
+  for (const Case& c : cases) {
+    if (selects(options.scalars, "f32")) all_well &= run_field<float>(c, options, results);
+    if (selects(options.scalars, "f64")) all_well &= run_field<double>(c, options, results);
+  }
+  std::cout << results.dump(2) << '\n';
+  if (!std::cout.flush()) {
+    fmt::print(stderr, "cannot write to standard output\n");
+    return kBadQuestion;
+  }
+  return all_well ? 0 : kNo;
+}
+
+}  // namespace
+}  // namespace fullconv::bench
+
+int main(int argc, char** argv) { return fullconv::bench::time_phases(argc, argv); }

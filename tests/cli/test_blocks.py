@@ -1,0 +1,165 @@
+"""Contenders timed in blocks, as fullconv_bench says."""
+
+import collections
+import json
+import os
+import unittest
+
+from support import CliTest, names
+
+BENCH = os.environ["FULLCONV_BENCH"]
+BROKEN_PEER = os.environ["FULLCONV_BROKEN_PEER"]
+QUICK = ("--cell-time", "0.3", "--repetition", "0.0005", "--threads", "1")
+
+
+class BlocksTest(CliTest):
+    def run_bench(self, *arguments, program=BENCH):
+        return self.run_cli(*arguments, program=program)
+
+    def rows(self, *arguments, program=BENCH, code=0):
+        done = self.run_bench("--benchmark_format=json", *arguments, program=program)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout)["benchmarks"]
+
+    def assert_bad_question(self, done, mention):
+        text = done.stderr.decode()
+        self.assertEqual(done.returncode, 2, text)
+        self.assertEqual(text.count("\n"), 1, text)
+        self.assertIn(mention, text)
+        self.assertEqual(done.stdout, b"")
+
+
+def fields(row):
+    return row["name"].split("/")
+
+
+class Blocks(BlocksTest):
+    def test_hold_everybody_once_each_at_another_place(self):
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32")
+        blocks = collections.defaultdict(dict)
+        for row in rows:
+            blocks[row["block"]].setdefault(row["position"], fields(row)[1])
+        self.assertGreaterEqual(len(blocks), 8)
+        self.assertEqual(set(blocks), set(range(len(blocks))))
+        self.assertEqual(sorted(blocks[0].values()), sorted(names()))
+        orders = set()
+        for block in blocks.values():
+            self.assertEqual(sorted(block), list(range(len(block))))
+            self.assertEqual(len(set(block.values())), len(block))
+            orders.add(tuple(block[place] for place in sorted(block)))
+        self.assertGreater(len(orders), 1)
+
+    def test_are_at_least_eight_even_where_time_is_up_at_once(self):
+        rows = self.rows("--cell-time", "1e-9", "--case", "8x8_k3x3", "--scalar", "f32",
+                         "--threads", "1")  # fmt: skip
+        counts = collections.Counter(fields(row)[1] for row in rows)
+        self.assertEqual(set(counts), set(names()))
+        self.assertEqual(min(counts.values()), 8)
+
+    def test_end_where_ratios_are_known(self):
+        rows = self.rows("--cell-time", "60", "--half-width", "10", "--case", "8x8_k3x3",
+                         "--scalar", "f32", "--threads", "1")  # fmt: skip
+        counts = collections.Counter(fields(row)[1] for row in rows)
+        self.assertEqual(set(counts.values()), {8})
+
+    def test_repeat_as_often_each_time(self):
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32")
+        iterations = collections.defaultdict(set)
+        for row in rows:
+            iterations[fields(row)[1]].add(row["iterations"])
+            self.assertGreater(row["real_time"], 0)
+        self.assertEqual({len(found) for found in iterations.values()}, {1})
+
+    def test_of_a_seed_have_its_order(self):
+        def order(seed):
+            rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", "--seed", seed)
+            return [fields(row)[1] for row in rows if row["block"] == 0]
+
+        self.assertEqual(order("3"), order("3"))
+        self.assertGreater(len({tuple(order(str(seed))) for seed in range(1, 6)}), 1)
+
+    def test_leave_out_what_a_filter_leaves_out(self):
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--benchmark_filter=clamp.*/f64/")
+        self.assertEqual({tuple(fields(row)[1:3]) for row in rows}, {("clamp_bounds", "f64")})
+
+    def test_name_those_who_decline(self):
+        rows = self.rows("--cell-time", "0.1", "--case", "8x8_k3x3", "--scalar", "f32",
+                         "--threads", "2", "--algorithm", "zero_pad")  # fmt: skip
+        self.assertEqual(len(rows), 1)
+        self.assertTrue(rows[0]["error_message"].startswith("declined: "))
+
+    def test_are_for_executing(self):
+        done = self.run_bench("--cell-time", "1", "--phase", "plan")
+        self.assert_bad_question(done, "--phase plan")
+
+
+class Handicaps(BlocksTest):
+    def test_run_under_their_names(self):
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", "--algorithm",
+                         "zero_pad", "--handicap", "zero_pad+0", "zero_pad+100")  # fmt: skip
+        times = collections.defaultdict(list)
+        for row in rows:
+            times[fields(row)[1]].append(row["real_time"])
+        self.assertEqual(set(times), {"zero_pad", "zero_pad+0", "zero_pad+100"})
+        best = {name: min(values) for name, values in times.items()}
+        self.assertGreater(best["zero_pad+100"], 1.5 * best["zero_pad"])
+
+    def test_of_nonsense_are_bad_questions(self):
+        for text in ("zero_pad", "nobody+5", "zero_pad+", "zero_pad+x", "zero_pad+-3", "+5"):
+            with self.subTest(text):
+                done = self.run_bench("--handicap", text)
+                self.assert_bad_question(done, f"'{text}'")
+
+
+class Modes(BlocksTest):
+    def test_are_in_the_name(self):
+        rows = self.rows(*QUICK, "--case", "64x64_k3x3", "--scalar", "f32", "--algorithm",
+                         "clamp_bounds", "--cache", "cold", "--output", "fresh")  # fmt: skip
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertIn("/threads:1/cache:cold/output:fresh/", row["name"])
+
+    def test_cost_time(self):
+        def fastest(*mode):
+            rows = self.rows(*QUICK, "--case", "256x256_k1x1", "--scalar", "f32", "--algorithm",
+                             "clamp_bounds", *mode)  # fmt: skip
+            return min(row["real_time"] for row in rows)
+
+        usual = fastest()
+        self.assertGreater(fastest("--cache", "cold"), usual)
+        self.assertGreater(fastest("--output", "fresh"), usual)
+
+
+class Floors(BlocksTest):
+    def test_are_rows(self):
+        rows = self.rows(*QUICK, "--case", "64x64_k3x3", "--scalar", "f64", "--floors",
+                         "--algorithm", "clamp_bounds")  # fmt: skip
+        fastest = collections.defaultdict(lambda: float("inf"))
+        for row in rows:
+            fastest[fields(row)[1]] = min(fastest[fields(row)[1]], row["real_time"])
+        self.assertEqual(set(fastest), {"clamp_bounds", "empty_call", "copy_operands"})
+        self.assertLess(fastest["empty_call"], fastest["copy_operands"])
+        self.assertLess(fastest["copy_operands"], fastest["clamp_bounds"])
+
+
+class Peers(BlocksTest):
+    def test_that_are_wrong_never_get_a_time(self):
+        for mode in (QUICK, ("--phase", "execute", "--threads", "1")):
+            rows = self.rows("--case", "8x8_k3x3", "--scalar", "f32", *mode, "--peers",
+                             program=BROKEN_PEER, code=1)  # fmt: skip
+            wrong = [row for row in rows if fields(row)[1] == "wrong_anchor"]
+            right = [row for row in rows if fields(row)[1] == "right_anchor"]
+            self.assertEqual(len(wrong), 1)
+            self.assertTrue(wrong[0]["error_occurred"])
+            self.assertRegex(wrong[0]["error_message"], r"^wrong: y\[.*times the bound$")
+            self.assertEqual(wrong[0]["real_time"], 0)
+            self.assertTrue(right)
+            self.assertTrue(all(row["real_time"] > 0 for row in right))
+
+    def test_take_part_only_if_asked(self):
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", program=BROKEN_PEER)
+        self.assertEqual({fields(row)[1] for row in rows}, set(names()))
+
+
+if __name__ == "__main__":
+    unittest.main()

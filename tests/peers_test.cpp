@@ -1,0 +1,219 @@
+// The peers, held to the same promises as our own algorithms: this program's registry is theirs, so
+// that the files it is linked with test them. Those that run in another process are judged here,
+// where they may be missing.
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "bench/contender.h"
+#include "contender.h"
+#include "support/conformance.h"
+
+namespace fullconv {
+
+/// The peers that are linked.
+std::span<const Algorithm* const> algorithms() {
+  static const std::vector<const Algorithm*> linked = [] {
+    std::vector<const Algorithm*> found;
+    for (const bench::Contender& peer : bench::peers()) {
+      if (peer.ledger.language_call == bench::Share::none) found.push_back(peer.algorithm);
+    }
+    return found;
+  }();
+  return linked;
+}
+
+const Algorithm* find_algorithm(std::string_view name) {
+  const auto found = std::ranges::find(algorithms(), name, &Algorithm::name);
+  return found == algorithms().end() ? nullptr : *found;
+}
+
+namespace testing {
+namespace {
+
+// A build may have no peers, or none that is linked.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ComponentwiseRange);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Conformance);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NonFiniteValues);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RemotePeers);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Threads);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Views);
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + '\n';
+  return text;
+}
+
+TEST(Peers, HaveNamesVersionsAndLedgers) {
+  if (bench::peers().empty()) GTEST_SKIP() << "this build has no peers: CMake says why";
+  std::set<std::string_view> names;
+  for (const bench::Contender& peer : bench::peers()) {
+    SCOPED_TRACE(peer.algorithm->name);
+    EXPECT_TRUE(names.insert(peer.algorithm->name).second) << "is there twice";
+    EXPECT_EQ(peer.kind, bench::Kind::peer);
+    EXPECT_FALSE(peer.algorithm->summary.empty());
+    EXPECT_TRUE(peer.algorithm->plan_f32 || peer.algorithm->plan_f64);
+    ASSERT_NE(peer.version, nullptr);
+    const std::string version = peer.version();
+    EXPECT_FALSE(version.empty());
+    EXPECT_EQ(version.find('\n'), std::string::npos);
+    std::cout << peer.algorithm->name << ": " << version << '\n';
+    for (const char* text : {"8x8_k5x5", "512x512_k31x31", "n8_i64_o32_56x56_k3x3"}) {
+      EXPECT_GT(peer.algorithm->operations(parse_problem(text)), 0) << text;
+    }
+  }
+}
+
+// --- peers that run in another process ---
+
+struct Remote {
+  bench::Contender peer;
+  int threads;
+};
+
+void PrintTo(const Remote& remote, std::ostream* out) { *out << remote.peer.algorithm->name; }
+
+std::vector<Remote> remotes() {
+  std::vector<Remote> found;
+  for (const bench::Contender& peer : bench::peers()) {
+    if (peer.ledger.language_call == bench::Share::none) continue;
+    for (const int threads : {1, 2}) {
+      if (threads == 1 || peer.algorithm->threaded) found.push_back({peer, threads});
+    }
+  }
+  return found;
+}
+
+class RemotePeers : public ::testing::TestWithParam<Remote> {
+ protected:
+  /// Why it declines whatever it is given, if it does.
+  template <class T>
+  static std::string why_not() {
+    const auto& [peer, threads] = GetParam();
+    const auto planned = peer.algorithm->plan<T>(parse_problem("8x8_k5x5"), {.threads = threads});
+    const auto* declined = std::get_if<Declined>(&planned);
+    return declined ? declined->reason : "";
+  }
+
+  template <class T>
+  static void expect_right() {
+    const auto& [peer, threads] = GetParam();
+    std::map<std::string, int> declined;
+    int judged = 0;
+    for (const Case& c : conformance_cases()) {
+      const Verdict verdict = judge<T>(*peer.algorithm, c, {.threads = threads});
+      if (verdict.declined.empty()) {
+        ++judged;
+        EXPECT_TRUE(verdict.violations.empty()) << to_string(c) << " in " << kScalarName<T> << ":\n"
+                                                << joined(verdict.violations);
+      } else {
+        ++declined[verdict.declined];
+      }
+    }
+    std::cout << judged << " cases judged in " << kScalarName<T> << '\n';
+    for (const auto& [reason, count] : declined) {
+      std::cout << count << " cases declined: " << reason << '\n';
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(, RemotePeers, ::testing::ValuesIn(remotes()),
+                         [](const ::testing::TestParamInfo<Remote>& it) {
+                           return std::string(it.param.peer.algorithm->name) + "_" +
+                                  std::to_string(it.param.threads);
+                         });
+
+TEST_P(RemotePeers, ConformOnEveryShape) {
+  const std::string in_float = why_not<float>();
+  const std::string in_double = why_not<double>();
+  if (!in_float.empty() && !in_double.empty()) GTEST_SKIP() << "declined: " << in_double;
+  if (in_float.empty()) expect_right<float>();
+  if (in_double.empty()) expect_right<double>();
+}
+
+// --- peers used wrongly, as people use them wrongly ---
+
+/// Calls a peer with the kernel the wrong way round, so that it correlates.
+struct Correlates {
+  template <class T>
+  static void run(Plan<T>& peer, const TensorView<const T>& x, const TensorView<const T>& k,
+                  const TensorView<T>& y) {
+    Tensor<T> flipped(k.extents);
+    for_each_index(k.extents, [&](index_t o, index_t c, index_t p, index_t q) {
+      flipped(o, c, p, q) = k(o, c, k.extents[2] - 1 - p, k.extents[3] - 1 - q);
+    });
+    peer.execute(x, std::as_const(flipped).view(), y);
+  }
+};
+
+/// Takes what an anchor one row further gives.
+struct AnchorsOneRowOff {
+  template <class T>
+  static void run(Plan<T>& peer, const TensorView<const T>& x, const TensorView<const T>& k,
+                  const TensorView<T>& y) {
+    Tensor<T> right(y.extents);
+    peer.execute(x, k, right.view());
+    for_each_index(y.extents, [&](index_t n, index_t c, index_t i, index_t j) {
+      y(n, c, i, j) = i == 0 ? T{0} : right(n, c, i - 1, j);
+    });
+  }
+};
+
+template <class T, class Mistake>
+class MistakenPlan final : public Plan<T> {
+ public:
+  explicit MistakenPlan(std::unique_ptr<Plan<T>> peer)
+      : Plan<T>(peer->problem()), peer_(std::move(peer)) {}
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    Mistake::run(*peer_, x, k, y);
+  }
+
+ private:
+  std::unique_ptr<Plan<T>> peer_;
+};
+
+/// The first peer that takes both scalars, or null.
+const Algorithm* first_peer() {
+  const auto found = std::ranges::find_if(
+      algorithms(), [](const Algorithm* peer) { return peer->plan_f32 && peer->plan_f64; });
+  return found == algorithms().end() ? nullptr : *found;
+}
+
+template <class T, class Mistake>
+Planned<T> plan_mistaken(const Problem& problem, const PlanOptions& options) {
+  auto planned = first_peer()->plan<T>(problem, options);
+  if (auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned)) {
+    return std::make_unique<MistakenPlan<T, Mistake>>(std::move(*plan));
+  }
+  return planned;
+}
+
+/// How many of three cases the judge rejects of that peer with that mistake.
+template <class T, class Mistake>
+int rejections() {
+  Algorithm mistaken = *first_peer();
+  mistaken.plan_f32 = plan_mistaken<float, Mistake>;
+  mistaken.plan_f64 = plan_mistaken<double, Mistake>;
+  int rejected = 0;
+  for (const char* text : {"8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5_ints"}) {
+    rejected += !judge<T>(mistaken, parse_case(text)).violations.empty();
+  }
+  return rejected;
+}
+
+TEST(Peers, AreRejectedWhenUsedWrongly) {
+  if (!first_peer()) GTEST_SKIP() << "no peer that takes both scalars is linked";
+  EXPECT_EQ((rejections<float, Correlates>()), 3);
+  EXPECT_EQ((rejections<double, Correlates>()), 3);
+  EXPECT_EQ((rejections<float, AnchorsOneRowOff>()), 3);
+  EXPECT_EQ((rejections<double, AnchorsOneRowOff>()), 3);
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace fullconv
