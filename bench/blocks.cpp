@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "interval.h"
@@ -46,8 +47,9 @@ struct Runner {
   std::int64_t calls;
   std::map<std::size_t, double> log_seconds = {};  // by block
   double spent = 0;                                // seconds, planning included
+  bool stopped = false;                            // could not go on
 
-  bool can_lead() const { return cell->kind() != Kind::floor; }
+  int threads() const { return cell->settings().threads; }
 
   double median() const {
     std::vector<double> values;
@@ -115,6 +117,7 @@ class Race {
       runner.cell->renew();
       auto run = run_once(*runner.cell, runner.calls);
       runner.spent += std::chrono::duration<double>(Clock::now() - start).count();
+      runner.stopped = run.error_occurred;
       if (!run.error_occurred) {
         const double seconds = run.real_accumulated_time / static_cast<double>(run.iterations);
         runner.log_seconds[block_] = std::log(seconds);
@@ -126,37 +129,50 @@ class Race {
     ++block_;
   }
 
-  /// The fastest of ours and of the peers, among those who still run: the fastest of all first.
-  std::vector<const Runner*> leaders() const {
-    std::vector<const Runner*> found;
+  /// Whom others are measured against: of those who still run, the fastest of ours and the fastest
+  /// peer with at most so many threads.
+  struct Leader {
+    const Runner* runner;
+    int threads;
+  };
+
+  std::vector<Leader> leaders() const {
+    std::set<int> counts;
+    for (const Runner* runner : active_) counts.insert(runner->threads());
+    std::vector<Leader> found;
     for (const Kind kind : {Kind::ours, Kind::peer}) {
-      const Runner* fastest = nullptr;
-      for (const Runner* runner : active_) {
-        if (runner->cell->kind() != kind || runner->log_seconds.empty()) continue;
-        if (fastest == nullptr || runner->median() < fastest->median()) fastest = runner;
+      for (const int threads : counts) {
+        const Runner* fastest = nullptr;
+        for (const Runner* runner : active_) {
+          if (runner->cell->kind() != kind || runner->threads() > threads) continue;
+          if (runner->log_seconds.empty()) continue;
+          if (fastest == nullptr || runner->median() < fastest->median()) fastest = runner;
+        }
+        if (fastest != nullptr) found.push_back({fastest, threads});
       }
-      if (fastest != nullptr) found.push_back(fastest);
     }
-    std::ranges::sort(found, {}, [](const Runner* runner) { return runner->median(); });
     return found;
   }
 
   /// Sends home who is done. Returns whether someone is.
   bool dismiss() {
-    const auto ahead = leaders();
+    const std::vector<Leader> ahead = leaders();
+    const auto leads = [&](const Runner* runner) {
+      return std::ranges::find(ahead, runner, &Leader::runner) != ahead.end();
+    };
+    const bool all_lead = std::ranges::all_of(active_, leads);
     const double share = time_left_ / static_cast<double>(active_.size());
     const auto is_known = [&](const Runner* runner) {
-      return std::ranges::all_of(ahead, [&](const Runner* leader) {
-        return runner == leader || runner->half_width_to(*leader, settings_.confidence) <=
-                                       std::log1p(settings_.half_width);
+      return std::ranges::all_of(ahead, [&](const Leader& leader) {
+        return runner == leader.runner || runner->threads() > leader.threads ||
+               runner->half_width_to(*leader.runner, settings_.confidence) <=
+                   std::log1p(settings_.half_width);
       });
     };
     const auto is_done = [&](const Runner* runner) {
-      if (!runner->cell->well()) return true;
+      if (runner->stopped) return true;
       if (runner->log_seconds.size() < kFewestBlocks) return false;
-      const bool leads = std::ranges::find(ahead, runner) != ahead.end();
-      // Others are measured against those who lead, who therefore stay while there are others.
-      if (leads && active_.size() > ahead.size()) return false;
+      if (leads(runner) && !all_lead) return false;  // the others are measured against it
       return runner->spent > share || is_known(runner);
     };
     const auto gone = std::ranges::stable_partition(active_, std::not_fn(is_done));

@@ -27,9 +27,13 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 /// time from a new plan and with everything elsewhere in memory, so that what a layout does to a
 /// time varies like all else and is in the interval.
 ///
-/// A contender stays until its ratios to the fastest of ours and to the fastest peer are known well
-/// enough, or its share of the cell's time is spent; these two stay while there are others. Each
-/// repetition goes to `reporter`, with its block and position as counters.
+/// A contender stays until its ratios to the fastest of ours and to the fastest peer, for each
+/// number of threads from its own up, are known well enough, or its share of the cell's time is
+/// spent; the fastest stay while there are others. Each repetition goes to `reporter`, with its
+/// block and position as counters.
+///
+/// At least eight blocks, even where they take longer than the cell's time. What FFTW has found by
+/// measuring once stays for all blocks.
 void run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
                    benchmark::BenchmarkReporter& reporter);
 

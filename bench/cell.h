@@ -23,7 +23,8 @@ enum class Phase {
 
 /// What a call finds when it begins.
 struct Mode {
-  /// Operands and output in no cache, anything else not in the first two levels.
+  /// Operands and output in no cache, anything else not in the first two levels of the caller's
+  /// core.
   bool cold_cache = false;
   /// An output that was never touched, so that the system maps its pages within the time.
   bool fresh_output = false;

@@ -1,7 +1,8 @@
 #include "contender.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -75,15 +76,26 @@ constexpr Algorithm kEmptyCall =
 constexpr Algorithm kCopyOperands =
     floor_row<CopyOperands>("copy_operands", "x and k read and y written once, by memcpy");
 
-constexpr Contender kFloors[] = {{.algorithm = &kEmptyCall, .kind = Kind::floor},
-                                 {.algorithm = &kCopyOperands, .kind = Kind::floor}};
+constexpr Ledger kNothing{.plan = Share::none,
+                          .allocation = Share::none,
+                          .kernel_transform = Share::none,
+                          .layout_change = Share::none,
+                          .note = "no convolution"};
+constexpr Contender kFloors[] = {
+    {.algorithm = &kEmptyCall, .kind = Kind::floor, .ledger = kNothing},
+    {.algorithm = &kCopyOperands, .kind = Kind::floor, .ledger = kNothing}};
 
 }  // namespace
 
 std::span<const Contender> ours() {
   static const std::vector<Contender> contenders = [] {
     std::vector<Contender> list;
-    for (const Algorithm* algorithm : algorithms()) list.push_back({.algorithm = algorithm});
+    constexpr Ledger kEverything{.kernel_transform = Share::inside,
+                                 .layout_change = Share::inside,
+                                 .note = "whatever it does with x and k is inside"};
+    for (const Algorithm* algorithm : algorithms()) {
+      list.push_back({.algorithm = algorithm, .ledger = kEverything});
+    }
     return list;
   }();
   return contenders;

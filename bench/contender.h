@@ -40,6 +40,8 @@ struct Contender {
   /// Name and version of the library behind it, as it says itself, or why it cannot be used; null
   /// for ours.
   std::string (*version)() = nullptr;
+  /// Runs in another process: its plans are RemotePlans.
+  bool remote = false;
 };
 
 /// A plan that runs in another process, which reads the clock itself, so that the way there and

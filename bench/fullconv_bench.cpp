@@ -77,7 +77,9 @@ std::vector<Entrant> choose_entrants(const Options& options) {
                           (contender.kind == Kind::floor && options.floors);
     if (named || in_group) entrants.push_back({name, contender});
   }
-  std::ranges::transform(options.handicaps, std::back_inserter(entrants), parse_handicap);
+  for (const std::string& text : std::set(options.handicaps.begin(), options.handicaps.end())) {
+    entrants.push_back(parse_handicap(text));
+  }
   return entrants;
 }
 
@@ -135,11 +137,21 @@ void filter(std::vector<Field>& fields) {
   std::string pattern = benchmark::GetBenchmarkFilter();
   if (pattern.empty() || pattern == "all") return;
   const bool negative = pattern.front() == '-';
-  const std::regex expression(pattern.substr(negative ? 1 : 0), std::regex::extended);
+  std::regex expression;
+  try {
+    expression.assign(pattern.substr(negative ? 1 : 0), std::regex::extended);
+  } catch (const std::regex_error&) {
+    throw std::invalid_argument(
+        fmt::format("--benchmark_filter is '{}': expected a regular expression", pattern));
+  }
   for (Field& field : fields) {
     std::erase_if(field, [&](const auto& cell) {
       return std::regex_search(cell->name(), expression) == negative;
     });
+  }
+  if (std::ranges::all_of(fields, &Field::empty)) {
+    throw std::invalid_argument(
+        fmt::format("--benchmark_filter is '{}': there is no such benchmark", pattern));
   }
 }
 
@@ -180,7 +192,6 @@ class Medians : public benchmark::BenchmarkReporter {
 };
 
 int run_fields_in_blocks(const Options& options, std::vector<Field>& fields) {
-  filter(fields);
   const auto reporter = make_reporter();
   benchmark::BenchmarkReporter::Context context;
   context.name_field_width = 0;
@@ -262,17 +273,26 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
 }
 
-/// Throws where options do not go together.
-void check(const Options& options) {
+/// Throws where options do not go together. `flags` are all arguments, also Google Benchmark's.
+void check(const Options& options, const std::vector<std::string>& flags) {
+  if (!options.in_blocks()) return;
   const auto other =
-      std::ranges::find_if(options.phases, [](auto& name) { return name != "execute"; });
-  if (options.in_blocks() && other != options.phases.end()) {
+      std::ranges::find_if(options.phases, [](const auto& name) { return name != "execute"; });
+  if (other != options.phases.end()) {
     throw std::invalid_argument(
         fmt::format("--phase {} does not go with --cell-time: expected execute", *other));
+  }
+  for (const std::string& flag : flags) {
+    if (flag.starts_with("--benchmark_out=") || flag.starts_with("--benchmark_list_tests")) {
+      throw std::invalid_argument(fmt::format(
+          "{} does not go with --cell-time: expected --benchmark_format=json and a redirection",
+          flag));
+    }
   }
 }
 
 int time_algorithms(int argc, char** argv) {
+  const std::vector<std::string> flags(argv, argv + argc);
   Options options;
   CLI::App app("Times full convolutions, each output verified before it is timed.",
                "fullconv_bench");
@@ -283,9 +303,10 @@ int time_algorithms(int argc, char** argv) {
   std::vector<Entrant> entrants;
   std::vector<Field> fields;
   try {
-    check(options);
+    check(options, flags);
     entrants = choose_entrants(options);
     fields = make_fields(options, entrants, options.cases(), stage);
+    if (options.in_blocks()) filter(fields);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     return kBadQuestion;

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <set>
 #include <stdexcept>
@@ -55,7 +56,7 @@ bool selects(const std::vector<std::string>& names, std::string_view name) {
 
 std::string check_positive(const std::string& text, const char* what) {
   double value = 0;
-  const bool good = CLI::detail::lexical_cast(text, value) && value > 0;
+  const bool good = CLI::detail::lexical_cast(text, value) && value > 0 && std::isfinite(value);
   return good ? "" : fmt::format("'{}' is not {} above 0", text, what);
 }
 

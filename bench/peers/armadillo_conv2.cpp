@@ -90,7 +90,8 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::armadillo_conv2{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.allocation = Share::inside,
+    .ledger = {.plan = Share::none,
+               .allocation = Share::inside,
                .kernel_transform = Share::inside,
                .layout_change = Share::inside,
                .note = "the output is reused; conv2 makes a padded image and a flipped kernel of "

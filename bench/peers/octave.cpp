@@ -43,6 +43,7 @@ constinit const Contender peer::octave_conv2{
                .note = "tic and toc count microseconds; layers are a loop over planes in Octave; a "
                        "tap of 0 is skipped, so that 0·Inf is 0"},
     .version = version<kOctave>,
+    .remote = true,
 };
 
 }  // namespace fullconv::bench

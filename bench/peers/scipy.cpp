@@ -128,6 +128,7 @@ constinit const Contender peer::scipy_convolve2d{
                .language_call = Share::inside,
                .note = "layers are a loop over planes in Python"},
     .version = version<kScipy>,
+    .remote = true,
 };
 
 constinit const Contender peer::scipy_fftconvolve{
@@ -135,6 +136,7 @@ constinit const Contender peer::scipy_fftconvolve{
     .kind = Kind::peer,
     .ledger = kOfTransforms,
     .version = version<kScipy>,
+    .remote = true,
 };
 
 constinit const Contender peer::scipy_oaconvolve{
@@ -142,6 +144,7 @@ constinit const Contender peer::scipy_oaconvolve{
     .kind = Kind::peer,
     .ledger = kOfTransforms,
     .version = version<kScipy>,
+    .remote = true,
 };
 
 }  // namespace fullconv::bench

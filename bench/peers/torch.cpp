@@ -50,6 +50,7 @@ constinit const Contender peer::torch_conv_transpose2d{
                .note = "inference_mode, set_num_threads(T); threads are started before the clock "
                        "and ended after it, in between they spin as PyTorch has them"},
     .version = version<kTorch>,
+    .remote = true,
 };
 
 }  // namespace fullconv::bench

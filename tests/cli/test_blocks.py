@@ -93,6 +93,16 @@ class Blocks(BlocksTest):
         self.assert_bad_question(done, "--phase plan")
 
 
+    def test_do_not_go_with_flags_that_run_otherwise(self):
+        for flag in ("--benchmark_out=x.json", "--benchmark_list_tests=true"):
+            with self.subTest(flag):
+                self.assert_bad_question(self.run_bench("--cell-time", "1", flag), flag)
+        for pattern in ("(", "nobody"):
+            with self.subTest(pattern):
+                done = self.run_bench("--cell-time", "1", f"--benchmark_filter={pattern}")
+                self.assert_bad_question(done, f"'{pattern}'")
+
+
 class Handicaps(BlocksTest):
     def test_run_under_their_names(self):
         rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", "--algorithm",
