@@ -2,15 +2,20 @@
 
 arguments    what scripts/bench can be told
 names        the text forms of cases and benchmarks
+command_line how every script takes its arguments
 comparison   ratios with intervals, who wins
 results      the raw file: written after each cell, read into tables
+records      records.csv: what follows from it, a line a contender and cell
 environment  what a measurement ran on
 programs     the programs that the build makes, and what they print
 crosscheck   every algorithm against SciPy, before anything is timed
-measure      cells, their order, their share of the time, progress
-scipy_times  SciPy's own times, as context
+spoilers     what would spoil a measurement
+measure      jobs, their order, their share of the time, progress
 chart_style  how pictures look
 charts       one function a picture
 report       the closing tables
-bench, draw  what the commands run
+page_data    what the page shows
+layout       what another link order does to ratios
+bench, draw, compare, audit, page
+             what the commands run
 """

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullconv_scripts.command_line import Parser
 from fullconv_scripts.names import Case, parse_case, read_cases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,19 +18,19 @@ _CASE_FILES = ROOT / "bench" / "cases"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of run: which case files, and seconds."""
+    """A kind of run: which case files, how long, how exact."""
 
     files: tuple[str, ...]
-    budget: float  # for all cells
-    cell_limit: float  # for one call of one algorithm
-    repetitions: int
+    budget: float  # seconds, for all cells
+    cell_limit: float  # seconds, for one call of one algorithm
+    half_width: float  # of the intervals of ratios, where a cell may stop
+    modes: int  # so many cases also with a cold cache and with fresh output memory
 
 
-# With five repetitions the interval of a ratio leaves out the two most extreme of its 25 values at
-# either end; with four, none.
-SMOKE = Kind(("smoke.txt",), budget=60, cell_limit=0.5, repetitions=4)
-DEFAULT = Kind(("default.txt",), budget=200, cell_limit=3, repetitions=5)
-FULL = Kind(("sweep.txt", "layers.txt"), budget=1380, cell_limit=1, repetitions=5)
+# Peers take as long again. A slow call is made 16 times: eight blocks, each warmed up.
+SMOKE = Kind(("smoke.txt",), budget=30, cell_limit=0.2, half_width=0.05, modes=1)
+DEFAULT = Kind(("default.txt",), budget=200, cell_limit=0.2, half_width=0.02, modes=2)
+FULL = Kind(("sweep.txt", "layers.txt"), budget=1800, cell_limit=0.2, half_width=0.01, modes=8)
 
 
 def _positive_integer(text: str) -> int:
@@ -55,13 +56,8 @@ def _case(text: str) -> Case:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="scripts/bench",
         description="Installs what is missing, builds, checks every algorithm against SciPy, "
         "measures, draws. Ctrl-C leaves what was measured so far, with its charts.",
@@ -71,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument(
-        "--full", action="store_true", help="the whole sweep and all layers: about 25 minutes"
+        "--full", action="store_true", help="the whole sweep and all layers: half an hour"
     )
     extent.add_argument("--smoke", action="store_true", help="a few cells: seconds")
     parser.add_argument(
@@ -89,15 +85,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scalar", nargs="+", choices=("f32", "f64"), help="both unless given")
     parser.add_argument(
         "--budget", type=_positive_number, metavar="SECONDS",
-        help="for measuring; cells that do not fit are left out",
+        help="for measuring, shared between the cells; those it does not reach are left out",
     )  # fmt: skip
     parser.add_argument(
         "--cell-limit", type=_positive_number, metavar="SECONDS",
         help="leave out algorithms where one call is predicted to take longer",
     )  # fmt: skip
     parser.add_argument(
-        "--repetitions", type=_positive_integer, metavar="N", help="of each algorithm in a cell"
-    )
+        "--half-width", type=_positive_number, metavar="R",
+        help="stop a cell where every ratio to the fastest is known to within this: 0.01 is 1 %%",
+    )  # fmt: skip
+    parser.add_argument(
+        "--peers", action="store_true",
+        help="install SciPy's, OpenCV's, oneDNN's, PyTorch's, ... convolutions and measure them",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
         help="where results go; results/<machine>/<time> unless given",
@@ -118,7 +119,9 @@ class Arguments:
     scalars: tuple[str, ...]
     budget: float
     cell_limit: float
-    repetitions: int
+    half_width: float
+    modes: int  # so many cases also with a cold cache and with fresh output memory
+    peers: bool
     out: Path | None
     programs: Path
 
@@ -144,9 +147,11 @@ def parse(argv: Sequence[str]) -> Arguments:
         cases=cases,
         threads=tuple(sorted(set(given.threads))) if given.threads else None,
         scalars=tuple(dict.fromkeys(given.scalar or ("f32", "f64"))),
-        budget=given.budget or kind.budget,
+        budget=given.budget or kind.budget * (2 if given.peers else 1),
         cell_limit=given.cell_limit or kind.cell_limit,
-        repetitions=given.repetitions or kind.repetitions,
+        half_width=given.half_width or kind.half_width,
+        modes=kind.modes,
+        peers=given.peers,
         out=given.out,
         programs=given.programs,
     )

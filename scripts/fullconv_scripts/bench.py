@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fullconv_scripts import arguments, charts, crosscheck, environment, measure, report, results
+from fullconv_scripts import (
+    arguments,
+    charts,
+    crosscheck,
+    environment,
+    measure,
+    page,
+    records,
+    report,
+    results,
+    spoilers,
+)
 from fullconv_scripts.arguments import ROOT, Arguments
 from fullconv_scripts.programs import ProgramFailed, Programs
 
@@ -28,15 +39,19 @@ def _all_threads() -> tuple[int, ...]:
     return tuple(sorted({1, environment.core_count()}))
 
 
-def _settings(asked: Arguments, cells: int, algorithms: int) -> measure.Settings:
+def _settings(
+    asked: Arguments, jobs: Sequence[measure.Job], contenders: list[dict[str, Any]]
+) -> measure.Settings:
     threads = asked.threads or _all_threads()
-    contenders = algorithms * len(threads)
+    cells = len(asked.scalars) * sum(job.kind == "execute" for job in jobs)
     return measure.Settings(
         threads=threads,
-        repetitions=asked.repetitions,
-        min_time=measure.choose_min_time(asked.budget, cells, contenders, asked.repetitions),
+        scalars=asked.scalars,
+        half_width=asked.half_width,
+        confidence=measure.expected_confidence(contenders, threads, cells),
         cell_limit=asked.cell_limit,
         budget=asked.budget,
+        peers=asked.peers,
     )
 
 
@@ -44,12 +59,13 @@ def _new_raw(
     argv: Sequence[str],
     asked: Arguments,
     settings: measure.Settings,
-    algorithms: list[dict[str, Any]],
+    contenders: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """A raw file in which nothing has been measured yet."""
     here = environment.describe(ROOT)
     here["started"] = measure.now()
     here["load_at_start"] = environment.load_average()
+    here["warnings"] = spoilers.standing(here, settings.threads)
     return {
         "format": results.FORMAT,
         "version": results.VERSION,
@@ -61,11 +77,12 @@ def _new_raw(
             "cases": [case.text for case in asked.cases],
         },
         "remarks": {case.text: remark for case, remark in asked.cases.items() if remark},
-        "algorithms": algorithms,
+        "contenders": contenders,
         "crosscheck": [],
         "floors": [],
-        "scipy": {},
         "left_out_cells": [],
+        "failures": [],
+        "phases": [],
         "cells": [],
     }
 
@@ -89,7 +106,7 @@ def _crosscheck(programs: Programs, raw: dict[str, Any], scalars: Sequence[str])
     progress = measure.Progress()
     found = crosscheck.check(
         programs,
-        raw["algorithms"],
+        [entry for entry in raw["contenders"] if entry["kind"] == "ours"],
         list(scalars),
         lambda picture: progress.refresh(f"checking {picture}"),
     )
@@ -112,26 +129,31 @@ def _tell(folder: Path) -> None:
     if found.floors:
         print(f"\n{report.floor_table(found)}")
     print()
-    for line in report.scipy_lines(found):
+    for line in (report.precision_line(found), *report.peer_lines(found)):
         print(line)
     for line in drawn.missing:
         print(f"not drawn: {line}")
     left_out = found.raw["left_out_cells"]
     if left_out:
-        print(f"{len(left_out)} cells left out, over the budget: {', '.join(left_out)}")
+        print(f"{len(left_out)} left out, over the budget: {', '.join(left_out)}")
+    for warning in found.environment.get("warnings", []):
+        print(f"beware: {warning}")
     print(f"raw samples and environment: {folder / results.FILE_NAME}")
     pictures = len(drawn.files) // 2
-    print(f"{pictures} charts, PNG and SVG: {folder / 'charts'}", flush=True)
+    print(f"{pictures} charts, PNG and SVG: {folder / 'charts'}")
+    told = page.write(folder)
+    print(f"records, one line a contender and cell: {folder / records.FILE_NAME}")
+    print(f"report: {told}", flush=True)
 
 
 def _run(argv: Sequence[str]) -> int:
     asked = arguments.parse(argv)
     programs = Programs(asked.programs.resolve())
     try:
-        algorithms = programs.algorithms()
-        cells = measure.plan_cells(list(asked.cases), asked.scalars)
-        settings = _settings(asked, len(cells), len(algorithms))
-        raw = _new_raw(argv, asked, settings, algorithms)
+        contenders = programs.contenders(asked.peers)
+        jobs = measure.plan_jobs(asked.cases, asked.modes)
+        settings = _settings(asked, jobs, contenders)
+        raw = _new_raw(argv, asked, settings, contenders)
         folder = _make_folder(asked, raw)
     except (ProgramFailed, OSError) as error:
         _say(str(error))
@@ -141,8 +163,8 @@ def _run(argv: Sequence[str]) -> int:
         if not _crosscheck(programs, raw, asked.scalars):
             _say("not measured, since an algorithm is wrong")
             return _NO
-        return _measure(programs, settings, raw, cells, folder)
-    except (ProgramFailed, OSError) as error:
+        return _measure(programs, settings, raw, jobs, folder)
+    except (ProgramFailed, results.BadResults, OSError) as error:
         _say(str(error))
         return _BAD_QUESTION
     finally:
@@ -154,18 +176,18 @@ def _measure(
     programs: Programs,
     settings: measure.Settings,
     raw: dict[str, Any],
-    cells: list[measure.Cell],
+    jobs: list[measure.Job],
     folder: Path,
 ) -> int:
     """Measures, draws and tells; the exit code."""
-    _say(f"measuring {len(cells)} cells, at most {measure.duration_text(settings.budget)} min")
+    _say(f"measuring, {measure.duration_text(settings.budget)} min")
     measurement = measure.Measurement(programs, settings, raw, folder / results.FILE_NAME)
     code = _FINE
     try:
-        measurement.run(cells)
+        measurement.run(jobs)
     except KeyboardInterrupt:
         code = _INTERRUPTED
-        _say(f"interrupted; {len(raw['cells'])} of {len(cells)} cells are measured")
+        _say(f"interrupted; {len(raw['cells'])} cells are measured")
     for failure in measurement.failures:
         _say(failure)
         code = code or _NO

@@ -92,6 +92,9 @@ class Look:
         return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else INK
 
 
+PEERS = Look(GREY, "d", (0, (1, 1)))
+
+
 def looks(algorithms: Sequence[str]) -> dict[str, Look]:
     """Colours, markers and lines by place in the registry; no two of the first 88 are alike in
     both colour and marker."""

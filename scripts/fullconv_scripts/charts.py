@@ -1,8 +1,10 @@
 """One function a picture: results in, figures out.
 
 No algorithm is named here but the baseline of the speed-up: who is drawn, and how, follows from the
-registry's order. A function raises NothingToDraw, with one line that says why, where the results do
-not hold what its picture shows.
+registry's order. Peers are one curve or mark, the fastest of them; who that is, the maps with peers
+show. All is in the usual mode: operands in the cache as the call before left them, output reused. A
+function raises NothingToDraw, with one line that says why, where the results do not hold what its
+picture shows.
 """
 
 from __future__ import annotations
@@ -18,16 +20,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fullconv_scripts import chart_style as style
-from fullconv_scripts.comparison import EQUAL_WITHIN, Win, find_winner
+from fullconv_scripts.comparison import EQUAL_WITHIN, Contender, Field, Win
 from fullconv_scripts.names import short_names
 from fullconv_scripts.results import Results, pick
 
 T = TypeVar("T")
 
 BASELINE = "naive_branching"
+FASTEST_PEER = "fastest peer"
 MOST_KERNELS = 4  # pictures of one kind, each for another kernel
 MOST_IMAGES = 3  # the same, each for another image
-MOST_LAYERS = 6  # in one picture
+MOST_LAYERS = 30  # in one picture
 
 
 class NothingToDraw(Exception):
@@ -46,7 +49,13 @@ class Picture:
 
 
 def threads_text(threads: int) -> str:
+    """`1 thread`, `2 threads`."""
     return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def at_most_text(threads: int) -> str:
+    """`1 thread`, `at most 2 threads`."""
+    return threads_text(threads) if threads == 1 else f"at most {threads_text(threads)}"
 
 
 def _where(results: Results, *details: str) -> str:
@@ -60,10 +69,15 @@ def _where(results: Results, *details: str) -> str:
     return "  ·  ".join(filter(None, parts))
 
 
+_USUAL = {"cache": "hot", "output": "reused"}
+
+
 def _planes(results: Results, scalar: str, threads: int, table: str = "times") -> pd.DataFrame:
     """Executions on square single planes with random operands, with a column `series`: the kernel's
     side, or 0 for a kernel as large as the image."""
-    rows = pick(getattr(results, table), phase="execute", scalar=scalar, threads=threads)
+    rows = pick(
+        getattr(results, table), phase="execute", scalar=scalar, threads=threads, **_USUAL
+    )
     rows = rows[(rows["layer"] == False) & (rows["rest"] == "")]  # noqa: E712
     rows = rows[(rows["H"] == rows["W"]) & (rows["h"] == rows["w"])]
     as_image = rows[rows["H"] == rows["h"]]
@@ -75,7 +89,7 @@ def main_kind(results: Results) -> tuple[str, int]:
     executed = results.select(phase="execute")
     if executed.empty:
         raise NothingToDraw("nothing was executed")
-    counts = executed.groupby(["scalar", "threads"])["case"].nunique()
+    counts = executed.groupby(["scalar", "threads"]).size()
     best = max(counts.items(), key=lambda item: (item[1], item[0][0] == "f32", -item[0][1]))
     return best[0][0], int(best[0][1])
 
@@ -124,29 +138,40 @@ def _skips(results: Results, rows: pd.DataFrame, skipped: pd.DataFrame, size: st
     words = {"left out": f"Left out{rule}", "declined": "Declined", "failed": "Failed"}
     what = {"H": "image", "h": "kernel"}[size]
     lines = []
-    for kind, of_kind in skipped.groupby("kind", sort=False):
+    for outcome, of_outcome in skipped.groupby("outcome", sort=False):
         who: dict[str, list[str]] = {}
         for name in results.algorithms:
-            sizes = sorted(set(of_kind[of_kind["algorithm"] == name][size]))
+            sizes = sorted(set(of_outcome[of_outcome["algorithm"] == name][size]))
             if sizes:
                 others = list(rows[rows["algorithm"] == name][size])
                 who.setdefault(_ranges_text(sizes, others, what), []).append(name)
         parts = [f"{style.names_text(names)} {range_}".strip() for range_, names in who.items()]
         if parts:
-            lines.append(f"{words.get(kind, kind.capitalize())}: {'; '.join(parts)}.")
+            lines.append(f"{words.get(outcome, outcome.capitalize())}: {'; '.join(parts)}.")
     return lines
+
+
+def _with_fastest_peer(rows: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Our rows, and of the peers' the fastest at each value of the column `place`, under one
+    name."""
+    peers = pick(rows, kind="peer").sort_values("seconds").drop_duplicates(place)
+    return pd.concat([pick(rows, kind="ours"), peers.assign(algorithm=FASTEST_PEER)])
+
+
+def _looks(results: Results) -> dict[str, style.Look]:
+    """Who can be drawn, and how."""
+    return {**style.looks(results.algorithms), FASTEST_PEER: style.PEERS}
 
 
 def _draw_curves(ax, results: Results, rows: pd.DataFrame, x: str, y: str) -> list[tuple]:
     """A curve for each algorithm; what end_labels() asks for."""
-    looks = style.looks(results.algorithms)
     ends = []
-    for name in results.algorithms:
+    for name, look in _looks(results).items():
         curve = rows[rows["algorithm"] == name].sort_values(x)
         if curve.empty:
             continue
-        ax.plot(curve[x], curve[y], **looks[name].curve)
-        ends.append((name, looks[name], curve[x].iloc[-1], curve[y].iloc[-1]))
+        ax.plot(curve[x], curve[y], **look.curve)
+        ends.append((name, look, curve[x].iloc[-1], curve[y].iloc[-1]))
     return ends
 
 
@@ -163,7 +188,7 @@ def time_against_size(results: Results) -> Iterator[Picture]:
     rows = _planes(results, scalar, threads)
     skipped = _planes(results, scalar, threads, "skipped")
     for series in _kernel_series(rows):
-        drawn = pick(rows, series=series)
+        drawn = _with_fastest_peer(pick(rows, series=series), "H")
         figure, ax = style.new_figure(
             f"Time of one convolution, {_kernel_text(series)}",
             _where(results, scalar, threads_text(threads)),
@@ -184,7 +209,7 @@ def rate_against_size(results: Results) -> Iterator[Picture]:
     skipped = _planes(results, scalar, threads, "skipped")
     floors = _rate_floors(results, scalar, threads)
     for series in _kernel_series(rows):
-        drawn = pick(rows, series=series)
+        drawn = _with_fastest_peer(pick(rows, series=series), "H")
         notes = ["Nominal: two operations for each product of the definition, however it is done."]
         figure, ax = style.new_figure(
             f"Nominal GFLOP/s, {_kernel_text(series)}",
@@ -219,15 +244,15 @@ def speedup_over_baseline(results: Results) -> Iterator[Picture]:
     rows = rows[rows["series"] != 0]
     skipped = _planes(results, scalar, threads, "skipped")
     everybody = rows
-    baseline = rows[rows["algorithm"] == BASELINE].set_index("cell")["seconds"]
-    rows = rows[rows["cell"].isin(baseline.index) & (rows["algorithm"] != BASELINE)]
-    rows = rows.assign(speedup=rows["cell"].map(baseline) / rows["seconds"])
+    rows = rows[rows["algorithm"] != BASELINE]
+    rows = rows.assign(speedup=_times_faster(results, rows, Contender(BASELINE, threads)))
+    rows = rows[rows["speedup"].notna()]
     kernels = rows.groupby("H")["h"].nunique()
     images = [int(image) for image in kernels.index if kernels[image] >= 2]
     if not images:
         raise NothingToDraw(f"no image with {BASELINE} and others on two or more kernels")
     for image in evenly(images, MOST_IMAGES):
-        drawn = pick(rows, H=image)
+        drawn = _with_fastest_peer(pick(rows, H=image), "h")
         not_drawn = pick(skipped, H=image)
         not_drawn = not_drawn[not_drawn["series"] != 0]
         notes = _skips(results, pick(everybody, H=image), not_drawn, "h")
@@ -245,45 +270,59 @@ def speedup_over_baseline(results: Results) -> Iterator[Picture]:
         yield Picture(f"speedup-{image}x{image}", figure)
 
 
+def _times_faster(results: Results, rows: pd.DataFrame, than: Contender | None) -> list[float]:
+    """How many times faster each row is than another contender of its cell, or, without one, than
+    itself with one thread; NaN where the two were not measured side by side."""
+    found = []
+    for row in rows.itertuples():
+        field = results.field(row.case, row.scalar, row.cache, row.output)
+        who = Contender(row.algorithm, int(row.threads))
+        other = than or Contender(row.algorithm, 1)
+        both = field is not None and who in field and other in field
+        found.append(field.ratio(other, to=who).estimate if both else np.nan)
+    return found
+
+
 def winners(results: Results) -> Iterator[Picture]:
-    """Who is fastest for each image and kernel, one map for each scalar and number of threads."""
+    """Who is fastest for each image and kernel: one map for each scalar and number of threads, and
+    where there are peers one with them for the main scalar."""
     executed = results.select(phase="execute")
+    peers = set(pick(executed, kind="peer")["scalar"])
     drawn = False
     for scalar in sorted(set(executed["scalar"])):
+        with_peers = scalar in peers and scalar == main_kind(results)[0]
+        maps = {"winners": ("ours",)} | ({"winners-peers": ("ours", "peer")} if with_peers else {})
         for threads in sorted(set(executed["threads"])):
-            wins = _wins(results, scalar, threads)
-            if wins:
-                drawn = True
-                yield Picture(
-                    f"winners-{scalar}-{threads_text(threads).replace(' ', '-')}",
-                    _winner_map(results, wins, scalar, threads),
-                )
+            slug = f"{scalar}-{threads_text(threads).replace(' ', '-')}"
+            for name, kinds in maps.items():
+                wins = _wins(results, scalar, threads, kinds)
+                if wins:
+                    drawn = True
+                    figure = _winner_map(results, wins, scalar, threads, kinds)
+                    yield Picture(f"{name}-{slug}", figure)
     if not drawn:
         raise NothingToDraw("no square image and kernel with two or more contenders")
 
 
-def _wins(results: Results, scalar: str, threads: int) -> dict[tuple[int, int], tuple[Win, int]]:
-    """By image and series: who wins with at most so many threads, and the threads it takes. Empty
-    where nobody used that many."""
-    tables = [_planes(results, scalar, t) for t in range(1, threads + 1)]
-    rows = pd.concat(tables)
+Wins = dict[tuple[int, int], Win]  # by image and series
+
+
+def _wins(results: Results, scalar: str, threads: int, kinds: Sequence[str]) -> Wins:
+    """Who wins with at most so many threads. Empty where nobody used that many."""
+    rows = pd.concat([_planes(results, scalar, t) for t in range(1, threads + 1)])
     if rows.empty or rows["threads"].max() < threads:
         return {}
     wins = {}
     others = rows[(rows["series"] != 0) & (rows["H"] != rows["h"])]
     rows = rows[rows["series"].isin({0, *others["series"]})]  # not those that only 0 stands for
-    too_slow = set(pick(results.skipped, kind="left out")["cell"])
-    for (image, series, number), cell in rows.groupby(["H", "series", "cell"]):
-        best = fastest_variants(cell).set_index("algorithm")
-        if len(best) >= 2 or number in too_slow:
-            win = find_winner(best["samples"].to_dict())
-            wins[int(image), int(series)] = win, int(best.loc[win.winner, "threads"])
+    too_slow = set(pick(results.skipped, outcome="left out")["cell"])
+    for row in rows.drop_duplicates(["H", "series"]).itertuples():
+        field = results.field(row.case, scalar)
+        part = field.among(kinds, threads) if field is not None else Field({}, {})
+        win = part.win()
+        if win and (win.runner_up or row.cell in too_slow):
+            wins[int(row.H), int(row.series)] = win
     return wins
-
-
-def fastest_variants(cell: pd.DataFrame) -> pd.DataFrame:
-    """Of each algorithm in a cell the number of threads with which it is fastest."""
-    return cell.sort_values("seconds").drop_duplicates("algorithm")
 
 
 def _superscript(number: int) -> str:
@@ -291,40 +330,40 @@ def _superscript(number: int) -> str:
 
 
 def _winner_map(
-    results: Results,
-    wins: dict[tuple[int, int], tuple[Win, int]],
-    scalar: str,
-    threads: int,
+    results: Results, wins: Wins, scalar: str, threads: int, kinds: Sequence[str]
 ) -> Figure:
     images = sorted({image for image, _ in wins})
     kernels = sorted({series for _, series in wins}, key=lambda series: series or np.inf)
-    short = short_names(results.algorithms)
-    looks = style.looks(results.algorithms)
+    names = results.of_kind("ours", *kinds)
+    short = short_names(names)
+    looks = style.looks(names)
     notes = ["Number: how many times longer the second fastest takes. Blank: not measured."]
-    if any(win.margin is None for win, _ in wins.values()):
+    if any(win.margin is None for win in wins.values()):
         notes.append("Alone: the others were left out, predicted to take too long.")
-    verdicts = {win.verdict for win, _ in wins.values()}
+    verdicts = {win.verdict for win in wins.values()}
     if "tie" in verdicts:
         notes.append(f"Hatched, =: tie, surely within {100 * (EQUAL_WITHIN - 1):.0f} %.")
     if "unresolved" in verdicts:
-        notes.append("?: not told apart from another by these repetitions.")
-    fewer = sorted({used for _, used in wins.values() if used < threads})
-    notes += [f"{_superscript(used)}: with {threads_text(used)}." for used in fewer]
+        notes.append("?: not told apart from another by these blocks.")
+    used = {win.winner.threads for win in wins.values()}
+    fewer = sorted(count for count in used if count < threads)
+    notes += [f"{_superscript(count)}: with {threads_text(count)}." for count in fewer]
     cell_width = 0.62  # inches
     width = max(style.WIDTH, 1.0 + cell_width * len(images))
     figure, ax = style.new_figure(
-        "Which algorithm is fastest",
-        _where(results, scalar, _at_most(threads)),
+        "Who is fastest, peers included" if "peer" in kinds else "Which algorithm is fastest",
+        _where(results, scalar, at_most_text(threads)),
         [" ".join(notes)],
         height=1.5 + 0.42 * max(len(kernels), 5),
         width=width,
     )
     room = (width - 1.0) / len(images) - 0.06
-    for (image, series), (win, used) in wins.items():
+    for (image, series), win in wins.items():
+        winner, used = win.winner
         mark = _superscript(used) if used < threads else ""
-        lines = [short[win.winner] + mark, _margin_text(win, short)]
+        lines = [short[winner] + mark, _margin_text(win, short)]
         corner = images.index(image) - 0.5, kernels.index(series) - 0.5
-        _map_cell(ax, corner, lines, looks[win.winner], win.verdict == "tie", room)
+        _map_cell(ax, corner, lines, looks[winner], win.verdict == "tie", room)
     ax.set_xlim(-0.5, len(images) - 0.5)
     ax.set_ylim(-0.5, len(kernels) - 0.5)
     ax.set_xticks(range(len(images)), [str(image) for image in images])
@@ -358,16 +397,12 @@ def _map_cell(ax, corner, lines: list[str], look: style.Look, hatched: bool, roo
         text.set_bbox({"facecolor": look.colour, "edgecolor": "none", "pad": 0.8})
 
 
-def _at_most(threads: int) -> str:
-    return "1 thread" if threads == 1 else f"at most {threads} threads"
-
-
 def _margin_text(win: Win, short: dict[str, str]) -> str:
     """The second line in a cell of the map."""
     if win.margin is None:
         return "alone"
     if win.verdict == "tie":
-        return f"= {short[win.level_with[0]]}"
+        return f"= {short[win.level_with[0].algorithm]}"
     mark = "?" if win.verdict == "unresolved" else ""
     return style.times_text(win.margin.estimate) + mark
 
@@ -378,7 +413,7 @@ def error_against_time(results: Results) -> Iterator[Picture]:
         "error_in_bounds": ("bound", "Largest error", "largest error, in units of its bound"),
         "relative_l2": ("l2", "Relative error", "‖error‖₂ / ‖y‖₂"),
     }
-    executed = results.select(phase="execute", threads=main_kind(results)[1])
+    executed = results.select(phase="execute", kind="ours", threads=main_kind(results)[1])
     looks = style.looks(results.algorithms)
     drawn = False
     for scalar in sorted(set(executed["scalar"])):
@@ -422,7 +457,7 @@ def error_against_time(results: Results) -> Iterator[Picture]:
 def workspace_against_size(results: Results) -> Iterator[Picture]:
     """Memory beside the operands."""
     scalar, threads = main_kind(results)
-    rows = _planes(results, scalar, threads)
+    rows = pick(_planes(results, scalar, threads), kind="ours")
     rows = rows[rows["workspace_bytes"].notna()]
     series = _kernel_series(rows)
     for kernel in evenly(series, 2):
@@ -459,7 +494,7 @@ def threads_speedup(results: Results) -> Iterator[Picture]:
     """What more threads bring, against the time that one thread takes."""
     executed = results.select(phase="execute")
     scalar = main_kind(results)[0]
-    executed = pick(executed, scalar=scalar)
+    executed = pick(executed, scalar=scalar, kind="ours")
     counts = sorted(int(count) for count in set(executed["threads"]) if count > 1)
     one = pick(executed, threads=1).set_index(["cell", "algorithm"])["seconds"]
     looks = style.looks(results.algorithms)
@@ -468,11 +503,11 @@ def threads_speedup(results: Results) -> Iterator[Picture]:
         rows = pick(executed, threads=count)
         keys = pd.MultiIndex.from_frame(rows[["cell", "algorithm"]])
         rows = rows.assign(one=one.reindex(keys).to_numpy())
-        rows = rows[rows["one"].notna()]
+        rows = rows.assign(speedup=_times_faster(results, rows, than=None))
+        rows = rows[rows["speedup"].notna()]
         if rows.empty:
             continue
         drawn = True
-        rows = rows.assign(speedup=rows["one"] / rows["seconds"])
         absent = [name for name in results.algorithms if name not in set(rows["algorithm"])]
         notes = ["Each mark is one case."]
         if absent:
@@ -501,20 +536,20 @@ def threads_speedup(results: Results) -> Iterator[Picture]:
 
 
 def layers(results: Results) -> Iterator[Picture]:
-    """Whole layers: rates as bars."""
+    """Whole layers: a line a layer, a mark an algorithm."""
     executed = results.select(phase="execute", layer=True)
     if executed.empty:
         raise NothingToDraw("no layers were run")
     scalar = main_kind(results)[0]
     executed = pick(executed, scalar=scalar)
     for threads in sorted(int(count) for count in set(executed["threads"])):
-        rows = pick(executed, threads=threads)
+        rows = _with_fastest_peer(pick(executed, threads=threads), "case")
         names = [case for case in _case_order(results) if case in set(rows["case"])]
         parts = [names[i : i + MOST_LAYERS] for i in range(0, len(names), MOST_LAYERS)]
         for number, part in enumerate(parts, 1):
             suffix = f"-{number}" if len(parts) > 1 else ""
             slug = threads_text(threads).replace(" ", "-")
-            figure = _layer_bars(results, rows, part, scalar, threads)
+            figure = _layer_marks(results, rows[rows["case"].isin(part)], part, scalar, threads)
             yield Picture(f"layers-{slug}{suffix}", figure)
 
 
@@ -524,79 +559,43 @@ def _case_order(results: Results) -> list[str]:
     return list(dict.fromkeys([*asked, *results.times["case"]]))
 
 
-def _layer_bars(
+def _layer_marks(
     results: Results, rows: pd.DataFrame, names: list[str], scalar: str, threads: int
 ) -> Figure:
-    rows = rows[rows["case"].isin(names)]
-    skipped = pick(results.skipped, phase="execute", scalar=scalar, threads=threads)
-    skipped = skipped[skipped["case"].isin(names)]
-    present = [name for name in results.algorithms if name in set(rows["algorithm"])]
-    absent = [name for name in results.algorithms if name not in present]
-    looks = style.looks(results.algorithms)
-    step, head = 0.155, 0.36  # inches: a bar, and the name above each group
+    """The rates on the layers `names`, from the top down."""
+    looks = {name: look for name, look in _looks(results).items() if name in set(rows["algorithm"])}
+    absent = [name for name in results.algorithms if name not in looks]
     notes = [f"Not with {threads_text(threads)}: {style.names_text(absent)}."] if absent else []
+    peak = _rate_floors(results, scalar, threads).get("FMA peak", 0)
+    if peak:
+        notes.append(f"Dashed: the machine's FMA peak, {peak:.0f} GFLOP/s.")
     figure, ax = style.new_figure(
         "Nominal GFLOP/s on whole layers",
         _where(results, scalar, threads_text(threads)),
-        ["Nominal: two operations for each product of the definition."] + notes,
-        height=1.35 + len(names) * (head + step * len(present)),
+        [" ".join(["Nominal: two operations for each product of the definition.", *notes])],
+        height=1.6 + 0.34 * max(len(names), 5),
+        width=7.2,
     )
-    short = short_names(results.algorithms)
-    longest = float(rows["gflops"].max())
-    y, ticks, labels = 0.0, [], []
+    for name, look in looks.items():
+        mine = rows[rows["algorithm"] == name]
+        ax.plot(mine["gflops"], [names.index(case) for case in mine["case"]], **look.marks)
     remarks = results.raw.get("remarks", {})
-    for case in names:
-        y += head
-        heading = ax.annotate(
-            case, (0, y - 0.62 * step), size=9.5, weight="bold", color=style.INK, va="bottom"
-        )
-        if case in remarks:
-            ax.annotate(
-                remarks[case], (1, 0), xycoords=heading, xytext=(8, 0), size=9, color=style.GREY,
-                textcoords="offset points", va="bottom",
-            )  # fmt: skip
-        for name in present:
-            ticks.append(y)
-            labels.append(short[name])
-            value = pick(rows, case=case, algorithm=name)["gflops"]
-            if value.empty:
-                reason = pick(skipped, case=case, algorithm=name)["kind"]
-                text = reason.iloc[0] if len(reason) else "not measured"
-                ax.text(0.01 * longest, y, text, size=8.5, color=style.GREY, va="center")
-            else:
-                rate = float(value.iloc[0])
-                ax.barh(y, rate, height=0.8 * step, color=looks[name].colour)
-                ax.text(rate + 0.01 * longest, y, f"{rate:.3g}", size=8.5, va="center")
-            y += step
-    ax.set_yticks(ticks, labels, size=8.5)
+    labels = [f"{remarks[case]}\n{case}" if case in remarks else case for case in names]
+    ax.set_yticks(range(len(names)), labels, size=7.5)
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(y, 0)
-    ax.grid(False, axis="y")
-    peak = _rate_floors(results, scalar, threads).get("FMA peak", 0)
-    ax.set_xlim(0, max(longest * 1.13, min(peak, longest * 1.6) * 1.05))
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    style.logarithmic(ax.xaxis, [*rows["gflops"], *([peak] if peak else [])], style.plain_text)
     if peak:
-        _peak_line(ax, peak)
+        ax.axvline(peak, color=style.INK, linewidth=1, linestyle=(0, (2, 2)), zorder=0.5)
     ax.set_xlabel("nominal GFLOP/s")
     style.fit_left(ax)
+    style.side_legend(ax, list(looks.items()))
     return figure
-
-
-def _peak_line(ax, peak: float) -> None:
-    """The machine's peak as a vertical line where it lies on the axis, in words where not."""
-    if peak > ax.get_xlim()[1]:
-        text = f"FMA peak: {peak:.0f}, right of this axis"
-        ax.text(1, 1.005, text, size=9, color=style.GREY, ha="right", transform=ax.transAxes)
-        return
-    ax.axvline(peak, color=style.INK, linewidth=1, linestyle=(0, (2, 2)), zorder=0.5)
-    ax.text(
-        peak, 1.005, f"FMA peak, {peak:.0f}", size=9, ha="right", va="bottom",
-        transform=ax.get_xaxis_transform(),
-    )  # fmt: skip
 
 
 def first_call(results: Results) -> Iterator[Picture]:
     """How much longer a call takes that plans first."""
-    rows = results.select(phase="oneshot", threads=1)
+    rows = results.select(phase="oneshot", kind="ours", threads=1)
     rows = rows[(rows["layer"] == False) & (rows["H"] == rows["W"])]  # noqa: E712
     rows = rows[(rows["h"] == rows["w"]) & (rows["rest"] == "")].assign(series=rows["h"])
     if rows.empty:

@@ -1,35 +1,82 @@
-"""Medians, ratios with intervals, and who wins.
+"""Ratios with intervals, and who wins.
 
-Repetitions of the contenders of one cell run in random order, so that a drift of the machine hits
-all alike. The interval of a ratio is the exact, distribution-free one of Hodges and Lehmann for a
-shift between two samples (Hollander and Wolfe, Nonparametric Statistical Methods, section 4.3),
-applied to the logarithms of the times.
+The contenders of a cell run in turn, once a block, so whatever the machine does in a block hits all
+alike and cancels in the difference of two logarithms. What does not cancel is met in three ways:
+trimming for bursts that hit one contender alone (Tukey and McLaughlin 1963), Student's t for few
+blocks, and fewer effective blocks where neighbours resemble each other (Geyer 1992, initial
+positive sequence). The benchmark program stops a cell by the same formula:
+
+    d = log a − log b over the n blocks in which both ran, in their order; n ≥ 3
+    g = max(0, ⌊n/5⌋ − 1) are cut off at either end of the sorted d, h = n − 2g stay
+    m = mean of those that stay: the logarithm of the ratio
+    w = d clamped to the range of those that stay, c = w − mean(w), S = Σ c²
+    r(0) = 1, r(k) = 1/n + Σ c[i]·c[i+k] / S
+    p(k) = r(2k) + r(2k+1), for k = 0, 1, … as long as 4k < n and p(k) > 0
+    f = max(1, (1 + r(1)) / (1 − r(1)), 2·Σ p(k) − 1), with r(1) ≤ 0.99 in the second
+    error = √(f·S / (h·(h − 1))), freedom = h − 1
+    the interval is exp(m ± error·t), t = the (1 − α/2) quantile of Student's t with that freedom
+
+and S = 0 means error = 0. The term 1/n corrects the bias of an autocorrelation about an estimated
+mean. How often intervals miss, with normal, heavy-tailed and autocorrelated noise, is simulated in
+tests/scripts/test_comparison.py.
+
+Many comparisons: an interval at the confidence 1 − 0.05/m, m the number of all pairs in the report,
+makes it 95 % likely that none of the report's verdicts is wrong (Bonferroni).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # of a whole report, and of one comparison shown on its own
 EQUAL_WITHIN = 1.02  # two times whose ratio surely lies within this factor are equal
+FEWEST_BLOCKS = 3  # with fewer in common there is no interval: (0, infinity)
+
+Samples = Mapping[int, float]  # block -> seconds of one call
+
+
+class Contender(NamedTuple):
+    """An algorithm, of ours or a peer's, with at most so many threads."""
+
+    algorithm: str
+    threads: int = 1
+
+
+# --- intervals ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How many times longer one contender takes than another."""
+class Estimate:
+    """A positive number and its interval, (0, infinity) where too few blocks tell nothing."""
 
     estimate: float
     low: float
     high: float
+    blocks: int  # that it is from
+
+    @property
+    def half_width(self) -> float:
+        """Relative: 0.01 for an interval from estimate/1.01 to estimate·1.01."""
+        return math.sqrt(self.high / self.low) - 1 if self.low > 0 else math.inf
+
+
+@dataclass(frozen=True)
+class Ratio(Estimate):
+    """How many times longer one contender takes than another."""
 
     @property
     def verdict(self) -> str:
-        """`equal`, `slower` (the ratio exceeds 1), `faster` or `unresolved`."""
+        """What the first contender is: `equal` where the interval lies within EQUAL_WITHIN of 1,
+        else `faster` (it takes less than 1 times as long) or `slower` where the interval excludes
+        1, else `unresolved`."""
         if 1 / EQUAL_WITHIN <= self.low and self.high <= EQUAL_WITHIN:
             return "equal"
         if self.low > 1:
@@ -39,65 +86,286 @@ class Ratio:
         return "unresolved"
 
 
-@lru_cache(maxsize=None)
-def _rank_of_bound(m: int, n: int, confidence: float) -> int:
-    """How far from either end of the m·n sorted differences the interval's bounds lie; 0: nowhere.
+@dataclass(frozen=True)
+class LogMean:
+    """The trimmed mean of logarithms, from which intervals of any confidence follow."""
 
-    The number of ways in which the Mann-Whitney statistic takes each value is the Gaussian
-    binomial coefficient Π (1 − q^(n+i)) / (1 − q^i), i = 1 … m.
-    """
-    ways = [1] + [0] * (m * n)
-    for i in range(1, m + 1):
-        for power in range(m * n, n + i - 1, -1):
-            ways[power] -= ways[power - n - i]
-        for power in range(i, m * n + 1):
-            ways[power] += ways[power - i]
-    allowed = (1 - confidence) / 2 * math.comb(m + n, m)
-    rank, seen = 0, 0
-    while seen + ways[rank] <= allowed:
-        seen += ways[rank]
-        rank += 1
-    return rank
+    mean: float
+    error: float  # standard error; infinite where there are too few blocks
+    freedom: float
+    blocks: int
+
+    def bounds(self, confidence: float) -> tuple[float, float, float]:
+        """The number itself, no longer its logarithm, and its interval."""
+        if math.isinf(self.error):
+            return math.exp(self.mean), 0.0, math.inf
+        reach = -float(stdtrit(self.freedom, (1 - confidence) / 2)) * self.error
+        with np.errstate(over="ignore", under="ignore"):
+            low, high = np.exp([self.mean - reach, self.mean + reach])
+        return math.exp(self.mean), float(low), float(high)
+
+    def ratio(self, confidence: float = CONFIDENCE) -> Ratio:
+        """Of differences: a ratio."""
+        return Ratio(*self.bounds(confidence), self.blocks)
+
+    def estimate(self, confidence: float = CONFIDENCE) -> Estimate:
+        """Of logarithms of seconds: a time in seconds."""
+        return Estimate(*self.bounds(confidence), self.blocks)
+
+    def minus(self, other: LogMean) -> LogMean:
+        """The difference from another mean of independent blocks (Welch 1947, Satterthwaite)."""
+        mean, blocks = self.mean - other.mean, min(self.blocks, other.blocks)
+        mine, theirs = self.error**2, other.error**2
+        if math.isinf(mine + theirs):
+            return LogMean(mean, math.inf, 1.0, blocks)
+        weight = mine**2 / self.freedom + theirs**2 / other.freedom
+        freedom = (mine + theirs) ** 2 / weight if weight > 0 else self.freedom + other.freedom
+        return LogMean(mean, math.sqrt(mine + theirs), freedom, blocks)
 
 
-def ratio(times: Sequence[float], to: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
-    """How many times longer `times` are than those of `to`; the unit cancels.
+def log_mean(logs: Iterable[float]) -> LogMean:
+    """The trimmed mean of logarithms in the order of their blocks, by the formula above."""
+    d = np.fromiter(logs, dtype=float)
+    n = len(d)
+    if n < FEWEST_BLOCKS:
+        return LogMean(float(d.mean()) if n else math.nan, math.inf, 1.0, n)
+    g = max(0, n // 5 - 1)
+    h = n - 2 * g
+    kept = np.sort(d)[g : n - g]
+    w = np.clip(d, kept[0], kept[-1])
+    c = w - w.mean()
+    s = float(c @ c)
+    f = _inflation(c, s)
+    return LogMean(float(kept.mean()), math.sqrt(f * s / (h * (h - 1))), h - 1, n)
 
-    With fewer than four repetitions each there is no interval of that confidence: it is then
-    (0, infinity).
-    """
-    logs = np.subtract.outer(np.log(np.asarray(times)), np.log(np.asarray(to)))
-    differences = np.sort(logs, axis=None)
-    rank = _rank_of_bound(len(times), len(to), confidence)
-    estimate = math.exp(float(np.median(differences)))
-    if rank == 0:
-        return Ratio(estimate, 0.0, math.inf)
-    bounds = differences[rank - 1], differences[len(differences) - rank]
-    return Ratio(estimate, *(math.exp(float(bound)) for bound in bounds))
+
+def _inflation(c: np.ndarray, s: float) -> float:
+    """How many blocks count as one because neighbours resemble each other: f of the formula."""
+    n = len(c)
+    if s == 0:
+        return 1.0
+
+    def r(k: int) -> float:
+        return float(c[k:] @ c[: n - k]) / s + 1 / n if k else 1.0
+
+    first = min(r(1), 0.99)
+    pairs, k = 0.0, 0
+    while 4 * k < n and (pair := r(2 * k) + r(2 * k + 1)) > 0:
+        pairs, k = pairs + pair, k + 1
+    return max(1.0, (1 + first) / (1 - first), 2 * pairs - 1)
+
+
+def log_ratio(times: Samples, to: Samples) -> LogMean:
+    """The mean logarithm of how many times longer `times` are, over the blocks of both."""
+    blocks = sorted(times.keys() & to.keys())
+    return log_mean(math.log(times[block] / to[block]) for block in blocks)
+
+
+def ratio(times: Samples, to: Samples, confidence: float = CONFIDENCE) -> Ratio:
+    """How many times longer `times` are than those of `to`, both block -> seconds; the unit
+    cancels. Without a common block the estimate is NaN."""
+    return log_ratio(times, to).ratio(confidence)
+
+
+def log_time(times: Samples) -> LogMean:
+    """The mean logarithm of the seconds."""
+    return log_mean(math.log(times[block]) for block in sorted(times))
+
+
+def typical_time(times: Samples, confidence: float = CONFIDENCE) -> Estimate:
+    """Seconds of one call, as context: it holds what the machine did meanwhile, unlike a ratio."""
+    return log_time(times).estimate(confidence)
+
+
+def count_pairs(contenders: int) -> int:
+    """Comparisons among so many contenders."""
+    return contenders * (contenders - 1) // 2
+
+
+def corrected_confidence(comparisons: int) -> float:
+    """Of each of so many comparisons, so that CONFIDENCE is that of all together."""
+    return 1 - (1 - CONFIDENCE) / max(1, comparisons)
+
+
+# --- the field of a cell --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Win:
-    """Who is fastest among contenders that ran side by side."""
+    """Which algorithm is fastest among contenders that ran side by side, each algorithm with the
+    number of threads that suits it best."""
 
-    winner: str
+    winner: Contender
     verdict: str  # `clear`, `tie` (equal to another) or `unresolved`
-    runner_up: str | None  # the second fastest
+    runner_up: Contender | None  # of the other algorithms the fastest
     margin: Ratio | None  # how many times longer the runner-up takes
-    level_with: tuple[str, ...]  # those that are equal or not told apart, fastest first
+    level_with: tuple[Contender, ...]  # those that are equal or not told apart, fastest first
 
 
-def find_winner(samples: Mapping[str, Sequence[float]]) -> Win:
-    """The contender with the shortest median; a tie where another is equal, unresolved where more
-    repetitions are needed to tell."""
-    ranking = sorted(samples, key=lambda name: float(np.median(samples[name])))
-    winner, rest = ranking[0], ranking[1:]
-    ratios = {name: ratio(samples[name], to=samples[winner]) for name in rest}
-    verdicts = {name: ratios[name].verdict for name in rest}
-    level = tuple(name for name in rest if verdicts[name] != "slower")
-    verdict = "clear"
-    if level:
-        told = all(verdicts[name] == "equal" for name in level)
-        verdict = "tie" if told else "unresolved"
-    runner_up = rest[0] if rest else None
-    return Win(winner, verdict, runner_up, ratios.get(runner_up), level)
+@dataclass(frozen=True, eq=False)
+class Field:
+    """What was measured side by side in one cell.
+
+    samples: by contender. kinds: `ours`, `peer` or `floor` of each algorithm. confidence: that of
+    each interval, unless another is asked for: corrected for all comparisons of the report.
+    """
+
+    samples: Mapping[Contender, Samples]
+    kinds: Mapping[str, str]
+    confidence: float = CONFIDENCE
+    _means: dict[tuple[Contender, Contender], LogMean] = dataclass_field(
+        default_factory=dict, repr=False
+    )  # those that were asked for; shared with the fields that are parts of this one
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Contender]:
+        return iter(self.samples)
+
+    def __contains__(self, contender: object) -> bool:
+        return contender in self.samples
+
+    def among(
+        self, kinds: Collection[str] = ("ours", "peer"), threads: int | None = None
+    ) -> Field:
+        """The contenders of these kinds, with at most so many threads."""
+        most = math.inf if threads is None else threads
+        kept = {
+            who: times
+            for who, times in self.samples.items()
+            if self.kinds[who.algorithm] in kinds and who.threads <= most
+        }
+        return Field(kept, self.kinds, self.confidence, self._means)
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Those that can win, which floors cannot."""
+        return tuple(who for who in self.samples if self.kinds[who.algorithm] != "floor")
+
+    @property
+    def comparisons(self) -> int:
+        """Pairs among those that can win."""
+        return count_pairs(len(self.contenders))
+
+    @cached_property
+    def fastest(self) -> Contender | None:
+        """The contender to which no other has a ratio below 1: from the one with the shortest
+        typical time, step by step to the one with the smallest ratio. Contenders may leave the
+        blocks early, so typical times alone are of different moments. None in an empty field."""
+        if not self.contenders:
+            return None
+        best = min(self.contenders, key=lambda who: log_time(self.samples[who]).mean)
+        seen = set()
+        while best not in seen:
+            seen.add(best)
+            best = min((best, *self.contenders), key=lambda who: self._order(who, best))
+        return best
+
+    def _order(self, who: Contender, to: Contender) -> float:
+        """The logarithm of a ratio; infinite where the two never ran in the same block."""
+        mean = self._log_ratio(who, to).mean
+        return math.inf if math.isnan(mean) else mean
+
+    def _log_ratio(self, who: Contender, to: Contender) -> LogMean:
+        if who == to:
+            return LogMean(0.0, 0.0, 1.0, len(self.samples[who]))
+        if (who, to) not in self._means:
+            self._means[who, to] = log_ratio(self.samples[who], self.samples[to])
+        return self._means[who, to]
+
+    def ratio(
+        self, who: Contender, to: Contender | None = None, confidence: float | None = None
+    ) -> Ratio:
+        """How many times longer `who` takes than `to`, or than the fastest; `who` may be a floor.
+        With `confidence` = CONFIDENCE: as if it were the only comparison."""
+        reference = to or self.fastest
+        if reference is None:
+            raise ValueError("nobody here can be the fastest")
+        return self._log_ratio(who, reference).ratio(confidence or self.confidence)
+
+    def ratios(self, confidence: float | None = None) -> dict[Contender, Ratio]:
+        """Of everybody but the fastest, to the fastest; floors included, shortest first."""
+        others = (who for who in self.samples if who != self.fastest)
+        found = {who: self.ratio(who, confidence=confidence) for who in others}
+        return dict(sorted(found.items(), key=lambda item: _last_if_nan(item[1].estimate)))
+
+    def time(self, who: Contender, confidence: float = CONFIDENCE) -> Estimate:
+        """Seconds of one call, as context; the interval is of this comparison alone."""
+        return typical_time(self.samples[who], confidence)
+
+    @cached_property
+    def best_variants(self) -> tuple[Contender, ...]:
+        """Of each algorithm that can win the number of threads that suits it best, fastest
+        first."""
+        order = [self.fastest] if self.fastest else []
+        order += [who for who in self.ratios() if who in self.contenders] if order else []
+        best: dict[str, Contender] = {}
+        for who in order:
+            best.setdefault(who.algorithm, who)
+        return tuple(best.values())
+
+    def win(self) -> Win | None:
+        """Who wins; None in an empty field."""
+        if not self.best_variants:
+            return None
+        winner, *rest = self.best_variants
+        verdicts = {who: self.ratio(who).verdict for who in rest}
+        level = tuple(who for who in rest if verdicts[who] != "slower")
+        verdict = "clear"
+        if level:
+            told = all(verdicts[who] == "equal" for who in level)
+            verdict = "tie" if told else "unresolved"
+        runner_up = rest[0] if rest else None
+        margin = self.ratio(runner_up) if runner_up else None
+        return Win(winner, verdict, runner_up, margin, level)
+
+
+def _last_if_nan(value: float) -> float:
+    return math.inf if math.isnan(value) else value
+
+
+# --- summaries of a report ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How well the ratios to the fastest are known: relative half-widths of their intervals."""
+
+    median: float
+    p95: float
+    ratios: int
+
+
+def precision(fields: Iterable[Field], confidence: float | None = None) -> Precision:
+    """Over all ratios to the fastest, floors left out; NaN where there are none. Without
+    `confidence` at that of the fields."""
+    widths = []
+    for field in fields:
+        ratios = field.among().ratios(confidence)
+        widths += [found.half_width for found in ratios.values()]
+    if not widths:
+        return Precision(math.nan, math.nan, 0)
+    median, p95 = np.quantile(widths, (0.5, 0.95), method="inverted_cdf")  # may be infinite
+    return Precision(float(median), float(p95), len(widths))
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Our fastest against the fastest peer in one cell."""
+
+    ours: Contender
+    peer: Contender
+    ratio: Ratio  # how many times longer ours takes
+
+
+def duel(field: Field, threads: int | None = None) -> Duel | None:
+    """Ours against peers with at most so many threads; None where either is missing."""
+    ours, peer = (field.among((kind,), threads).fastest for kind in ("ours", "peer"))
+    return Duel(ours, peer, field.ratio(ours, to=peer)) if ours and peer else None
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """NaN of none."""
+    logs = [math.log(value) for value in values]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else math.nan

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from fullconv_scripts import charts, results
+from fullconv_scripts.command_line import Parser
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="scripts/charts", description="Draws the charts of results into DIR/charts."
     )
     parser.add_argument("results", nargs="+", type=Path, metavar="DIR", help="with a raw.json")

@@ -1,30 +1,30 @@
-"""Cells, their order, their share of the time, progress.
+"""Jobs, their order, their share of the time, progress.
 
-A cell is a case and a scalar: all algorithms, with each number of threads, repeated in random order
-by one process, so that what a machine does meanwhile hits all alike. Planning has cells of its
-own, since FFTW remembers what it learnt for executing. It is timed in one thread and one scalar,
-and only where executing is short: elsewhere planning is a small part of the first call.
+A job is one process on one case. That of executing times all contenders in all scalars and numbers
+of threads; within a scalar they run in blocks, so that what the machine does meanwhile hits all
+alike. Planning has jobs of its own, since FFTW remembers what it learnt for executing: in one
+thread and one scalar, and only where executing is short, for elsewhere planning is a small part of
+the first call. Phases are timed by a program of their own, whose clocks disturb.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fullconv_scripts import environment, results, scipy_times
+from fullconv_scripts import environment, results, spoilers
+from fullconv_scripts.comparison import corrected_confidence, count_pairs
 from fullconv_scripts.names import Case
 from fullconv_scripts.programs import (
     ProgramFailed,
     Programs,
-    merge_contenders,
-    read_contenders,
+    read_cells,
     read_floors,
     run_for_json,
 )
@@ -41,7 +41,8 @@ _NOT_KEPT = {
 }
 
 PLANNING_MATTERS_BELOW = 2**24  # multiply-adds: about a millisecond of executing
-LONGEST_REPETITION = 0.05  # seconds to repeat a short call for: more adds little
+PLANNING_REPETITIONS = 3  # planning for the first time takes FFTW seconds
+_SHORTEST_CELL, _LONGEST_CELL = 0.3, 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,36 @@ class Settings:
     """How cells are measured; times in seconds."""
 
     threads: tuple[int, ...]
-    repetitions: int
-    min_time: float  # of one repetition
+    scalars: tuple[str, ...]
+    half_width: float  # of a ratio to the fastest: a cell stops where all are known to within it
+    confidence: float  # of that
     cell_limit: float  # a contender whose one call is predicted to take longer is left out
-    budget: float  # for all cells
+    budget: float  # for all jobs
+    peers: bool
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What runs side by side in one process."""
+class Job:
+    """What one process measures."""
 
     case: Case
-    scalar: str
-    phases: tuple[str, ...] = ("execute",)
+    kind: str = "execute"  # or `plan`, `phases`
+    cache: str = "hot"
+    output: str = "reused"
 
     def __str__(self) -> str:
-        phases = "" if self.phases == ("execute",) else f" {'+'.join(self.phases)}"
-        return f"{self.case.text} {self.scalar}{phases}"
+        usual = {"execute", "hot", "reused"}
+        names = {"cold": "cold cache", "fresh": "fresh output", "plan": "planning"}
+        odd = [names.get(word, word) for word in (self.kind, self.cache, self.output)
+               if word not in usual]  # fmt: skip
+        return " ".join([self.case.text, *odd])
 
     @property
-    def planning(self) -> bool:
-        return "plan" in self.phases
+    def weight(self) -> float:
+        """Its part of the budget, in that of a case executed in the usual mode."""
+        if self.kind != "execute":
+            return 0.2
+        return 1.0 if (self.cache, self.output) == ("hot", "reused") else 0.5
 
 
 def spread_out(cases: Iterable[Case]) -> list[Case]:
@@ -81,79 +91,61 @@ def spread_out(cases: Iterable[Case]) -> list[Case]:
     return [ordered[place] for place in places]
 
 
-def plan_cells(cases: Sequence[Case], scalars: Sequence[str]) -> list[Cell]:
-    """All cells, the most telling first: executing in the first scalar, in the others, planning."""
+def plan_jobs(cases: Iterable[Case], modes: int = 0) -> list[Job]:
+    """All jobs, the most telling first: executing, other modes for the first few cases, phases,
+    planning."""
     order = spread_out(cases)
-    cells = [Cell(case, scalar) for scalar in scalars for case in order]
     small = [case for case in order if case.multiply_adds < PLANNING_MATTERS_BELOW]
-    return cells + [Cell(case, scalars[0], ("plan", "oneshot")) for case in small]
+    return [
+        *(Job(case) for case in order),
+        *(Job(case, cache="cold") for case in order[:modes]),
+        *(Job(case, output="fresh") for case in order[:modes]),
+        *(Job(case, "phases") for case in order),
+        *(Job(case, "plan") for case in small),
+    ]
 
 
-def choose_min_time(budget: float, cells: int, contenders: int, repetitions: int) -> float:
-    """Seconds of one repetition such that cells of short calls take about a third of the budget."""
-    runs = cells * contenders * (repetitions + 1.5)  # finding the number of iterations included
-    return min(LONGEST_REPETITION, max(0.002, budget / 3 / max(1, runs)))
+def expected_confidence(
+    contenders: Iterable[dict[str, Any]], threads: Sequence[int], cells: int
+) -> float:
+    """Of one interval, such that 95 % is that of all of a report of so many cells."""
+    able = (
+        len(threads) if contender["threaded"] else 1
+        for contender in contenders
+        if contender["kind"] != "floor"
+    )
+    return corrected_confidence(cells * count_pairs(sum(able)))
 
 
-@dataclass
-class Predictor:
-    """Seconds that cells will take, from what earlier ones took."""
+class Clockwork:
+    """Shares what is left of the budget between the jobs that are left."""
 
-    settings: Settings
-    algorithms: Sequence[str]
-    _rates: dict[tuple, list[tuple[float, float]]] = field(default_factory=dict)
-    _declined: set[tuple] = field(default_factory=set)
-    _spent: float = 0.0
-    _predicted: float = 0.0
+    def __init__(self, jobs: Sequence[Job], budget: float) -> None:
+        self._began = time.monotonic()
+        self._budget = budget
+        self._weight = sum(job.weight for job in jobs)
+        self._overhead = 0.0  # seconds a job takes beyond its share, on average
+        self._done = 0
 
-    @staticmethod
-    def _kind(cell: Cell, algorithm: str, threads: int) -> tuple:
-        return algorithm, threads, cell.scalar, cell.case.layer
+    @property
+    def left(self) -> float:
+        """Seconds of the budget."""
+        return self._budget - (time.monotonic() - self._began)
 
-    def _call(self, cell: Cell, algorithm: str, threads: int) -> float:
-        """Seconds of one call."""
-        work = cell.case.multiply_adds
-        known = self._rates.get(self._kind(cell, algorithm, threads))
-        if not known:
-            return work * 4e-10
-        nearest = min(known, key=lambda entry: abs(entry[0] - math.log(work)))
-        return work * nearest[1]
+    def share(self, job: Job) -> float:
+        """Seconds for this job, apart from what it costs whatever it is given."""
+        return max(0.0, self.left * job.weight / self._weight - self._overhead)
 
-    def _unscaled(self, cell: Cell) -> float:
-        settings = self.settings
-        threads = (1,) if cell.planning else settings.threads
-        total = 0.3 + 4e-9 * min(cell.case.multiply_adds, 10**9)  # start, oracle
-        for algorithm in self.algorithms:
-            for count in threads:
-                call = self._call(cell, algorithm, count)
-                if self._kind(cell, algorithm, count) in self._declined:
-                    continue
-                if call <= settings.cell_limit:
-                    repetition = max(settings.min_time * 1.2, call)
-                    total += len(cell.phases) * (settings.repetitions + 1.2) * repetition
-        return total
-
-    def seconds(self, cell: Cell) -> float:
-        """How long a cell will take."""
-        scale = self._spent / self._predicted if self._predicted > 0 else 1.0
-        return self._unscaled(cell) * min(max(scale, 0.2), 5.0)
-
-    def learn(self, cell: Cell, contenders: Sequence[dict[str, Any]], seconds: float) -> None:
-        """Takes in what a cell took."""
-        for contender in contenders:
-            kind = self._kind(cell, contender["algorithm"], contender["threads"])
-            if contender.get("skipped", "").startswith("declined"):
-                self._declined.add(kind)
-            elif "seconds" in contender and contender["phase"] == "execute":
-                work = cell.case.multiply_adds
-                entry = math.log(work), min(contender["seconds"]) / work
-                self._rates.setdefault(kind, []).append(entry)
-        self._predicted += self._unscaled(cell)  # with what is known now, so what stays is overhead
-        self._spent += seconds
+    def finish(self, job: Job, share: float, seconds: float) -> None:
+        """Notes that it is done, and how long it took."""
+        self._weight -= job.weight
+        if job.kind == "execute":
+            self._done += 1
+            self._overhead += (max(0.0, seconds - share) - self._overhead) / self._done
 
 
 class Progress:
-    """One line that is rewritten on a terminal, a line a cell elsewhere; on standard error."""
+    """One line that is rewritten on a terminal, a line a job elsewhere; on standard error."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -191,7 +183,7 @@ def now() -> str:
 
 
 class Measurement:
-    """Measures cells into a raw file that is whole after each."""
+    """Runs jobs into a raw file that is whole after each."""
 
     def __init__(
         self, programs: Programs, settings: Settings, raw: dict[str, Any], path: Path
@@ -201,8 +193,6 @@ class Measurement:
         self._raw = raw
         self._path = path
         self._progress = Progress()
-        names = [algorithm["name"] for algorithm in raw["algorithms"]]
-        self._predictor = Predictor(settings, names)
         self._failures: list[str] = []
 
     @property
@@ -210,12 +200,12 @@ class Measurement:
         """What went wrong, one line each: outputs outside their bounds, programs that failed."""
         return self._failures
 
-    def run(self, cells: Sequence[Cell]) -> None:
-        """Measures floors, cells, floors. The raw file is whole whenever this is interrupted."""
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Measures floors, jobs, floors. The raw file is whole whenever this is interrupted."""
         self._save()
         try:
             self._floors("start")
-            self._cells(cells)
+            self._jobs(jobs)
             self._floors("end")
             self._raw["status"] = "complete"
         except KeyboardInterrupt:
@@ -230,106 +220,121 @@ class Measurement:
     def _save(self) -> None:
         results.save(self._raw, self._path)
 
-    def _cells(self, cells: Sequence[Cell]) -> None:
-        began = time.monotonic()
-        left_out = self._raw["left_out_cells"]
-        for number, cell in enumerate(cells):
-            spent = time.monotonic() - began
-            if spent + self._predictor.seconds(cell) > self._settings.budget:
-                left_out.append(str(cell))
+    def _jobs(self, jobs: Sequence[Job]) -> None:
+        clockwork = Clockwork(jobs, self._settings.budget)
+        for number, job in enumerate(jobs, 1):
+            if clockwork.left <= 0:
+                self._raw["left_out_cells"].append(str(job))
                 continue
-            started = time.monotonic()
-            left = self._time_left(cells[number:], self._settings.budget - spent)
 
             def text() -> str:
-                remaining = duration_text(left - (time.monotonic() - started))
-                return f"measuring [{number + 1}/{len(cells)}] {cell}, {remaining} left"
+                left = duration_text(clockwork.left)
+                return f"measuring [{number}/{len(jobs)}] {job}, {left} left"
 
             self._progress.show(text())
-            contenders = self._measure(cell, lambda: self._progress.refresh(text()))
-            self._predictor.learn(cell, contenders, time.monotonic() - started)
+            began, share = time.monotonic(), clockwork.share(job)
+            self._run(job, share, lambda: self._progress.refresh(text()))
+            clockwork.finish(job, share, time.monotonic() - began)
             self._save()
 
-    def _time_left(self, cells: Sequence[Cell], budget: float) -> float:
-        """Seconds that the cells will take, as far as the budget lets them."""
-        total = 0.0
-        for cell in cells:
-            seconds = self._predictor.seconds(cell)
-            if total + seconds <= budget:
-                total += seconds
-        return total
-
-    def _measure(self, cell: Cell, tick: Callable[[], None]) -> list[dict[str, Any]]:
-        """Measures a cell into the raw file; a failure becomes a line in `failures`."""
-        started = now()
-        clock = time.monotonic()
-        compare = cell.case.text == scipy_times.CASE and not cell.planning
-        compare = compare and cell.scalar == scipy_times.SCALAR
-        # SciPy's turns come before, between and after two halves.
-        halves = math.ceil(self._settings.repetitions / 2), self._settings.repetitions // 2
-        parts = []
+    def _run(self, job: Job, share: float, tick: Callable[[], None]) -> None:
+        """Runs a job into the raw file; a failure becomes a line in `failures`."""
+        take = {"execute": self._execute, "plan": self._plan, "phases": self._phases}[job.kind]
         try:
-            for repetitions in halves if compare else (self._settings.repetitions,):
-                if compare:
-                    self._scipy(len(parts))
-                parts.append(self._contenders(cell, repetitions, tick))
-            if compare:
-                self._scipy(len(parts))
+            take(job, share, tick)
         except (ProgramFailed, ValueError, KeyError) as error:
-            self._failures.append(f"{cell}: {error}")
-            self._keep(cell, started, clock, [], failed=str(error))
-            return []
-        contenders = merge_contenders(parts)
-        for contender in contenders:
-            kind = contender.get("skipped", "").partition(": ")[0]
-            if kind in ("wrong", "failed"):
-                what = f"{contender['algorithm']}, threads {contender['threads']}"
-                self._failures.append(f"{cell}: {what}: {contender['skipped']}")
-        self._keep(cell, started, clock, contenders)
-        return contenders
+            self._failures.append(f"{job}: {error}")
+            self._raw["failures"].append({"job": str(job), "reason": str(error)})
 
-    def _keep(
-        self, cell: Cell, started: str, clock: float, contenders: list[dict[str, Any]], **more: str
-    ) -> None:
-        entry = {"case": cell.case.text, "scalar": cell.scalar, "started": started}
-        entry["wall_seconds"] = round(time.monotonic() - clock, 2)
-        self._raw["cells"].append({**entry, **more, "contenders": contenders})
-
-    def _contenders(
-        self, cell: Cell, repetitions: int, tick: Callable[[], None]
-    ) -> list[dict[str, Any]]:
-        threads = (1,) if cell.planning else self._settings.threads
+    def _bench(self, job: Job, *more: str, tick: Callable[[], None]) -> None:
+        """Runs fullconv_bench and keeps its cells."""
+        settings = self._settings
+        kept = {"started": now()}
+        began, watch = time.monotonic(), spoilers.Watch()
         report = run_for_json(
             [
                 self._programs.bench,
-                *("--case", cell.case.text),
-                *("--scalar", cell.scalar),
-                *("--phase", *cell.phases),
-                *("--threads", *map(str, threads)),
-                *("--cell-limit", f"{self._settings.cell_limit:g}"),
+                *("--case", job.case.text),
+                *("--cell-limit", f"{settings.cell_limit:g}"),
                 "--benchmark_format=json",
-                f"--benchmark_repetitions={max(1, repetitions)}",
-                f"--benchmark_min_time={self._settings.min_time:.4f}",
-                "--benchmark_enable_random_interleaving=true",
+                *more,
             ],
             tick,
         )
         self._take_context(report.get("context", {}))
-        return read_contenders(report)
+        kept |= {"wall_seconds": round(time.monotonic() - began, 2), "warnings": watch.warnings()}
+        for cell in read_cells(report):
+            self._note_failures(cell)
+            contenders = cell.pop("contenders")
+            self._raw["cells"].append({**cell, **kept, "contenders": contenders})
+
+    def _execute(self, job: Job, share: float, tick: Callable[[], None]) -> None:
+        settings = self._settings
+        cell_time = min(max(share / len(settings.scalars), _SHORTEST_CELL), _LONGEST_CELL)
+        self._bench(
+            job,
+            *("--scalar", *settings.scalars),
+            *("--threads", *map(str, settings.threads)),
+            *("--cache", job.cache, "--output", job.output),
+            *("--cell-time", f"{cell_time:.3f}"),
+            *("--half-width", f"{settings.half_width:g}"),
+            *("--confidence", f"{settings.confidence:.12f}"),
+            *("--seed", str(len(self._raw["cells"]) + 1)),
+            *(["--peers"] if settings.peers else []),
+            "--floors",
+            tick=tick,
+        )
+
+    def _plan(self, job: Job, share: float, tick: Callable[[], None]) -> None:
+        self._bench(
+            job,
+            *("--scalar", self._settings.scalars[0]),
+            *("--threads", "1"),
+            *("--phase", "plan", "oneshot"),
+            f"--benchmark_repetitions={PLANNING_REPETITIONS}",
+            "--benchmark_min_time=0.002",
+            "--benchmark_enable_random_interleaving=true",
+            tick=tick,
+        )
+
+    def _phases(self, job: Job, share: float, tick: Callable[[], None]) -> None:
+        settings = self._settings
+        entries = run_for_json(
+            [
+                self._programs.phases,
+                *("--case", job.case.text),
+                *("--scalar", settings.scalars[0]),
+                *("--threads", *map(str, settings.threads)),
+                *("--cell-limit", f"{min(settings.cell_limit, 0.2):g}"),
+            ],
+            tick,
+        )
+        self._note_failures({**entries[0], "contenders": entries} if entries else {})
+        self._raw["phases"] += [entry for entry in entries if "seconds" in entry]
+
+    def _note_failures(self, cell: dict[str, Any]) -> None:
+        for contender in cell.get("contenders", ()):
+            kind = contender.get("skipped", "").partition(": ")[0]
+            if kind in ("wrong", "failed"):
+                who = f"{contender['algorithm']}, threads {contender['threads']}"
+                where = f"{cell['case']} {cell['scalar']}"
+                self._failures.append(f"{where}: {who}: {contender['skipped']}")
 
     def _take_context(self, context: dict[str, Any]) -> None:
         """Compiler and flags, once, without the names of machine and folder."""
         build = {name: value for name, value in context.items() if name not in _NOT_KEPT}
-        self._raw["environment"].setdefault("build", {}).update(build)
+        here = self._raw["environment"]
+        if "build" not in here:
+            here["warnings"] += spoilers.of_build(build)
+        here.setdefault("build", {}).update(build)
 
     def _floors(self, when: str) -> None:
         self._progress.show(f"measuring what the machine can do at all, {when}")
-        min_time = min(0.1, 2 * self._settings.min_time)
         command = [
             self._programs.floors,
             "--benchmark_format=json",
             "--benchmark_repetitions=3",
-            f"--benchmark_min_time={min_time:.4f}",
+            "--benchmark_min_time=0.02",
             "--benchmark_enable_random_interleaving=true",
         ]
         try:
@@ -341,9 +346,3 @@ class Measurement:
         self._take_context(report.get("context", {}))
         self._raw["floors"] += [{"when": when, **floor} for floor in floors]
         self._save()
-
-    def _scipy(self, turn: int) -> None:
-        self._progress.show(f"measuring SciPy on {scipy_times.CASE}, as context")
-        entries = self._raw["scipy"].setdefault("times", [])
-        self._raw["scipy"] |= {"case": scipy_times.CASE, "scalar": scipy_times.SCALAR}
-        entries += scipy_times.take_turn(turn)

@@ -10,8 +10,8 @@ _CASE = re.compile(
     r"(?P<H>\d+)x(?P<W>\d+)_k(?P<h>\d+)x(?P<w>\d+)(?:_(?P<rest>\w+))?"
 )
 _BENCHMARK = re.compile(
-    r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+)/(?P<scalar>f32|f64)/"
-    r"(?P<case>\w+)/threads:(?P<threads>\d+)(?P<cold>/cold)?(?:/.*)?"
+    r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:\+\d+)?)/(?P<scalar>f32|f64)/"
+    r"(?P<case>\w+)/threads:(?P<threads>\d+)(?P<rest>(?:/.*)?)"
 )
 
 
@@ -75,13 +75,15 @@ def read_cases(path: str) -> dict[Case, str]:
 
 @dataclass(frozen=True)
 class BenchmarkName:
-    """The five fields that a benchmark's name begins with."""
+    """The five fields that a benchmark's name begins with, and its modes."""
 
     phase: str  # `cold plan` where the name says that nothing was remembered
-    algorithm: str
+    algorithm: str  # `NAME+P` for one that does P % more work than NAME
     scalar: str
     case: str
     threads: int
+    cache: str = "hot"  # or `cold`: the operands were thrown out of the caches before each call
+    output: str = "reused"  # or `fresh`: each call writes into memory that is new to the process
 
 
 def parse_benchmark_name(text: str) -> BenchmarkName:
@@ -90,9 +92,18 @@ def parse_benchmark_name(text: str) -> BenchmarkName:
     if not match:
         raise ValueError(f"'{text}' is no benchmark of fullconv_bench")
     fields = match.groupdict()
-    if fields.pop("cold"):
+    options = fields.pop("rest").split("/")
+    if "cold" in options:
         fields["phase"] = f"cold {fields['phase']}"
+    modes = {"cache": ("hot", "cold"), "output": ("reused", "fresh")}
+    for mode, values in modes.items():
+        fields |= {mode: value for value in values if f"{mode}:{value}" in options}
     return BenchmarkName(**{**fields, "threads": int(fields["threads"])})
+
+
+def base_name(algorithm: str) -> str:
+    """The algorithm that a handicapped one is a second plan of: NAME of `NAME+P`."""
+    return algorithm.partition("+")[0]
 
 
 def short_names(names: list[str]) -> dict[str, str]:

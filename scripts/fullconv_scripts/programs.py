@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _OWN_FIELDS = {
     "iterations",
     "label",
     "name",
+    "block",
+    "position",
     "per_family_instance_index",
     "real_time",
     "repetition_index",
@@ -33,6 +36,10 @@ _OWN_FIELDS = {
     "threads",
     "time_unit",
 }
+
+
+# What Google Benchmark appends to a name where it is told how often to run.
+_ITERATIONS = re.compile(r"/(?:iterations|repeats):\d+")
 
 
 class ProgramFailed(Exception):
@@ -108,9 +115,15 @@ class Programs:
     def floors(self) -> Path:
         return self.folder / "fullconv_floors"
 
-    def algorithms(self) -> list[dict[str, Any]]:
-        """The registry, in its order."""
-        return run_for_json([self.cli, "list", "--json"])
+    @property
+    def phases(self) -> Path:
+        return self.folder / "fullconv_phases"
+
+    def contenders(self, peers: bool) -> list[dict[str, Any]]:
+        """Who takes part, in the registry's order: our own, peers if asked for, floors."""
+        return run_for_json(
+            [self.cli, "list", "--json", "--floors", *(["--peers"] if peers else [])]
+        )
 
 
 def _runs_by_name(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -118,14 +131,15 @@ def _runs_by_name(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     runs: dict[str, list[dict[str, Any]]] = {}
     for run_ in report["benchmarks"]:
         if run_.get("run_type", "iteration") == "iteration":
-            runs.setdefault(run_.get("run_name", run_["name"]), []).append(run_)
+            name = _ITERATIONS.sub("", run_.get("run_name", run_["name"]))
+            runs.setdefault(name, []).append(run_)
     for repetitions in runs.values():
-        repetitions.sort(key=lambda run_: run_.get("repetition_index", 0))
+        repetitions.sort(key=lambda run_: run_.get("block", run_.get("repetition_index", 0)))
     return runs
 
 
 def _seconds(repetitions: list[dict[str, Any]]) -> list[float]:
-    """Seconds of one call, one value a repetition, to the four digits that mean something."""
+    """Seconds of one call, one value a repetition, to five digits: more mean nothing."""
     times = (run_["real_time"] * _SECONDS[run_["time_unit"]] for run_ in repetitions)
     return [float(f"{time:.5g}") for time in times]
 
@@ -151,24 +165,31 @@ def _reason(run_: dict[str, Any]) -> str | None:
     return None
 
 
-def read_contenders(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The contenders of a report of fullconv_bench, as in the raw file."""
-    contenders = []
+def read_cells(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a report of fullconv_bench, as in the raw file: of each scalar and mode, its
+    contenders."""
+    cells: dict[tuple[str, ...], dict[str, Any]] = {}
     for name, repetitions in _runs_by_name(report).items():
         fields = parse_benchmark_name(name)
-        contender: dict[str, Any] = {
-            "phase": fields.phase,
-            "algorithm": fields.algorithm,
-            "threads": fields.threads,
-        }
-        reason = next(filter(None, map(_reason, repetitions)), None)
-        if reason is not None:
-            contender["skipped"] = reason
-        else:
-            contender["seconds"] = _seconds(repetitions)
-            contender["counters"] = _counters(repetitions)
-        contenders.append(contender)
-    return contenders
+        key = {"case": fields.case, "scalar": fields.scalar}
+        key |= {"cache": fields.cache, "output": fields.output}
+        cell = cells.setdefault(tuple(key.values()), {**key, "contenders": []})
+        who = {"phase": fields.phase, "algorithm": fields.algorithm, "threads": fields.threads}
+        cell["contenders"].append({**who, **_measured(repetitions)})
+    return list(cells.values())
+
+
+def _measured(repetitions: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was measured of a contender, or why it was not."""
+    reason = next(filter(None, map(_reason, repetitions)), None)
+    if reason is not None:
+        return {"skipped": reason}
+    measured: dict[str, Any] = {"seconds": _seconds(repetitions)}
+    if "block" in repetitions[0]:
+        measured["blocks"] = [int(run_["block"]) for run_ in repetitions]
+        measured["positions"] = [int(run_["position"]) for run_ in repetitions]
+        measured["iterations"] = repetitions[0]["iterations"]
+    return measured | {"counters": _counters(repetitions)}
 
 
 def read_floors(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -184,36 +205,3 @@ def read_floors(report: dict[str, Any]) -> list[dict[str, Any]]:
         name = name.removesuffix("/real_time")
         floors.append({"name": name, "seconds": _seconds(repetitions), "counters": rates})
     return floors
-
-
-def merge_contenders(parts: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The contenders of a cell that was measured in several processes, one after the other; skipped
-    in one means skipped."""
-    merged: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for contender in (contender for part in parts for contender in part):
-        key = (contender["phase"], contender["algorithm"], contender["threads"])
-        known = merged.get(key)
-        if known is None:
-            merged[key] = dict(contender)
-        elif "skipped" in contender:
-            merged[key] = dict(contender)
-        elif "skipped" not in known:
-            known["counters"] = _merge_counters(known, contender)
-            known["seconds"] = known["seconds"] + contender["seconds"]
-    return list(merged.values())
-
-
-def _merge_counters(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    """Counters of two parts of a contender, as lists where they differ."""
-    counters = {}
-    for name in a["counters"].keys() & b["counters"].keys():
-        mine, other = a["counters"][name], b["counters"][name]
-        if mine == other and not isinstance(mine, list):
-            counters[name] = mine
-        else:
-            counters[name] = _spread(mine, len(a["seconds"])) + _spread(other, len(b["seconds"]))
-    return {name: counters[name] for name in a["counters"] if name in counters}
-
-
-def _spread(value: Any, count: int) -> list[Any]:
-    return value if isinstance(value, list) else [value] * count

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import pandas as pd
-
-from fullconv_scripts import scipy_times
 from fullconv_scripts.chart_style import seconds_text, times_text
-from fullconv_scripts.charts import BASELINE, evenly, fastest_variants, main_kind, threads_text
-from fullconv_scripts.comparison import Ratio, find_winner, ratio
+from fullconv_scripts.charts import BASELINE, at_most_text, evenly, main_kind, threads_text
+from fullconv_scripts.comparison import (
+    CONFIDENCE,
+    Contender,
+    Field,
+    Ratio,
+    duel,
+    geometric_mean,
+    precision,
+)
 from fullconv_scripts.crosscheck import is_wrong
 from fullconv_scripts.names import short_names
-from fullconv_scripts.results import Results, pick
+from fullconv_scripts.results import Results
 
 _MOST_ROWS = 30
 
@@ -57,52 +63,118 @@ def _crosscheck_text(entries: list[dict[str, Any]]) -> str:
     return f"{max(errors):.2g}" + (" WRONG" if any(map(is_wrong, entries)) else "")
 
 
-def _ratio_text(value: Ratio) -> str:
-    if value.low == 0:
-        return times_text(value.estimate)
+def percent_text(value: float) -> str:
+    """0.0123 as `1.2 %`, 0.99999 as `99.999 %`, 1.9787 as `198 %`."""
+    if not math.isfinite(value):
+        return "unknown"
+    hundred = 100 * value
+    if hundred >= 100:
+        return f"{float(f'{hundred:.3g}'):.0f} %"
+    digits = 2 if hundred < 90 else 3 - math.floor(math.log10(max(100 - hundred, 1e-9)))
+    return f"{hundred:.{digits}g} %"
+
+
+def ratio_text(value: Ratio) -> str:
+    """`1.23× (1.21–1.25)`; without bounds that are off by more than a factor of ten, which few
+    blocks give."""
+    if value.half_width > 9:
+        return f"{times_text(value.estimate)} (?)"
     low, high = (times_text(bound).removesuffix("×") for bound in (value.low, value.high))
     return f"{times_text(value.estimate)} ({low}–{high})"
 
 
-def winner_table(results: Results) -> str:
-    """The fastest on each case, or on a part of them where there are many: one row a case."""
-    scalar, _ = main_kind(results)
+def _thread_counts(results: Results) -> list[int]:
+    return sorted({int(count) for count in results.select(phase="execute")["threads"]})
+
+
+def _usual_fields(results: Results, scalar: str) -> dict[str, Field]:
+    """The cells of a scalar in the usual mode, by case: planes, then layers, by their work."""
     executed = results.select(phase="execute", scalar=scalar)
-    order = executed.sort_values(["layer", "multiply_adds", "case"])
-    cases = list(dict.fromkeys(order["case"]))
-    shown = evenly(cases, _MOST_ROWS)
-    counts = sorted({int(count) for count in executed["threads"]})
-    few, many = counts[0], counts[-1]
-    head = [f"fastest, {scalar}, {threads_text(few)}", "", "time", "next takes"]
+    order = executed.sort_values(["layer", "multiply_adds", "case"])["case"]
+    fields = {case: results.field(case, scalar) for case in dict.fromkeys(order)}
+    return {case: field for case, field in fields.items() if field is not None}
+
+
+def winner_table(results: Results) -> str:
+    """Our fastest on each case, or on a part of them where there are many: one row a case."""
+    scalar, _ = main_kind(results)
+    fields = _usual_fields(results, scalar)
+    shown = evenly(list(fields), _MOST_ROWS)
+    few, *_, many = [*_thread_counts(results)[:1], *_thread_counts(results)]
+    with_peers = any(duel(fields[case], few) for case in shown)
+    head = [f"fastest of ours, {scalar}, {threads_text(few)}", "", "time", "next takes"]
     head.append(f"{short_names(results.algorithms).get(BASELINE, BASELINE)} takes")
+    if with_peers:
+        head += ["fastest peer", "ours takes"]
     if many > few:
         head += [f"at most {many} threads", "time"]
     rows = [head]
     for case in shown:
-        group = pick(executed, case=case)
-        row = [case, *_winner_row(pick(group, threads=few))]
+        row = [case, *_winner_row(fields[case].among(("ours",), few))]
+        if with_peers:
+            against = duel(fields[case], few)
+            row += [against.peer.algorithm, ratio_text(against.ratio)] if against else ["-", "-"]
         if many > few:
-            row += _winner_row(fastest_variants(group))[:2]
+            row += _winner_row(fields[case].among(("ours",), many))[:2]
         rows.append(row)
-    notes = "in brackets: 95 % interval; =: tie within 2 %; ?: not told apart"
-    if len(shown) < len(cases):
-        notes += f"; {len(shown)} of {len(cases)} cases"
+    notes = f"in brackets: interval at {percent_text(results.confidence)}, so that all "
+    notes += f"{results.comparisons} comparisons together hold at {percent_text(CONFIDENCE)}; "
+    notes += "=: tie within 2 %; ?: not told apart"
+    if len(shown) < len(fields):
+        notes += f"; {len(shown)} of {len(fields)} cases"
     return f"{table(rows)}\n({notes})"
 
 
-def _winner_row(group: pd.DataFrame) -> list[str]:
+def _winner_row(field: Field) -> list[str]:
     """Who is fastest in a cell, in what time, ahead of the next and of the baseline by how much."""
-    if group.empty:
+    win = field.win()
+    if win is None:
         return ["-"] * 4
-    samples = dict(zip(group["algorithm"], group["samples"]))
-    win = find_winner(samples)
     alike = {"tie": " =", "unresolved": " ?"}.get(win.verdict, "")
-    seconds = float(pick(group, algorithm=win.winner)["seconds"].iloc[0])
-    baseline = "-"
-    if BASELINE in samples and win.winner != BASELINE:
-        baseline = times_text(ratio(samples[BASELINE], to=samples[win.winner]).estimate)
-    ahead = _ratio_text(win.margin) if win.margin else "-"
-    return [win.winner + alike, seconds_text(seconds), ahead, baseline]
+    time = seconds_text(field.time(win.winner).estimate)
+    ahead = ratio_text(win.margin) if win.margin else "-"
+    baseline = Contender(BASELINE)
+    behind = "-"
+    if baseline in field and win.winner.algorithm != BASELINE:
+        behind = times_text(field.ratio(baseline).estimate)
+    return [win.winner.algorithm + alike, time, ahead, behind]
+
+
+def precision_line(results: Results) -> str:
+    """How well ratios are known."""
+    fields = results.fields.values()
+    corrected, alone = precision(fields), precision(fields, CONFIDENCE)
+    if not corrected.ratios:
+        return "no ratios: nothing ran side by side"
+    return (
+        f"{corrected.ratios} ratios to the fastest are known to ±{percent_text(corrected.median)} "
+        f"(median) and ±{percent_text(corrected.p95)} (95 of 100), all verdicts together at "
+        f"{percent_text(CONFIDENCE)}; each alone to ±{percent_text(alone.median)} and "
+        f"±{percent_text(alone.p95)}"
+    )
+
+
+def peer_lines(results: Results) -> list[str]:
+    """Our fastest against the fastest peer: a line for each scalar and number of threads."""
+    lines = []
+    for scalar in sorted(set(results.times["scalar"])):
+        fields = _usual_fields(results, scalar)
+        for threads in _thread_counts(results):
+            duels = {case: found for case in fields if (found := duel(fields[case], threads))}
+            duels = {case: found for case, found in duels.items() if found.ratio.blocks}
+            if not duels:
+                continue
+            mean = geometric_mean(found.ratio.estimate for found in duels.values())
+            case, worst = max(duels.items(), key=lambda item: item[1].ratio.estimate)
+            faster = sum(found.ratio.verdict == "faster" for found in duels.values())
+            lines.append(
+                f"ours against peers, {scalar}, {at_most_text(threads)}: takes "
+                f"{times_text(mean)} as long as the fastest peer (geometric mean of "
+                f"{len(duels)} cases), faster on {faster}; worst: {case}, "
+                f"{worst.ours.algorithm} takes {ratio_text(worst.ratio)} as long as "
+                f"{worst.peer.algorithm}"
+            )
+    return lines
 
 
 def floor_table(results: Results) -> str:
@@ -118,24 +190,3 @@ def floor_table(results: Results) -> str:
     for what in sorted(cells):
         rows.append([what, *(cells[what].get(count, "-") for count in counts)])
     return table(rows)
-
-
-def scipy_lines(results: Results) -> list[str]:
-    """The fastest of ours in one thread against SciPy, measured by turns in the same run."""
-    scipy = results.raw.get("scipy", {})
-    lines = []
-    cell = results.select(
-        phase="execute", case=scipy.get("case", ""), scalar=scipy.get("scalar", ""), threads=1
-    )
-    if cell.empty:
-        return lines
-    best = cell.sort_values("seconds").iloc[0]
-    for function in ("fftconvolve", "convolve2d"):
-        theirs = scipy_times.samples(scipy, function)
-        if theirs:
-            against = _ratio_text(ratio(theirs, to=best["samples"]))
-            lines.append(
-                f"context, {best['case']} {best['scalar']}, 1 thread: SciPy's {function} takes "
-                f"{against} the time of {best['algorithm']}"
-            )
-    return lines

@@ -63,6 +63,18 @@ class Drawing(FolderTest):
                 else:
                     self.assertIn("</svg>", path.read_text()[-20:])
 
+    def test_peers_are_one_curve_and_a_map_of_their_own(self):
+        found = tabulated(several_cells((1,), names=(*support.ALGORITHMS, *support.PEERS)))
+        maps = {picture.name for picture in charts.winners(found)}
+        self.assertEqual(maps, {"winners-f32-1-thread", "winners-peers-f32-1-thread"})
+        rows = charts._planes(found, "f32", 1)
+        shown = charts._with_fastest_peer(results.pick(rows, series=3), "H")
+        peers = results.pick(shown, algorithm=charts.FASTEST_PEER)
+        self.assertEqual(sorted(peers["H"]), [8, 64, 256])
+        fastest = results.pick(rows, series=3, algorithm="peer_two")
+        self.assertEqual(sorted(peers["seconds"]), sorted(fastest["seconds"]))
+        self.assertFalse(set(support.PEERS) & set(shown["algorithm"]))
+
     def test_nothing(self):
         drawn = self.draw([])
         self.assertEqual(drawn.files, [])
@@ -99,7 +111,7 @@ class Drawing(FolderTest):
 
     def test_without_counters_and_environment(self):
         who = {**contender("beta", [1e-6] * 4), "counters": {}}
-        drawn = self.draw([cell("8x8_k5x5", [who])], environment={}, settings={}, algorithms=[])
+        drawn = self.draw([cell("8x8_k5x5", [who])], environment={}, settings={}, contenders=[])
         self.assertIn("error against time: no errors were reported", drawn.missing)
 
     def test_errors_of_zero(self):
@@ -161,25 +173,39 @@ class Winners(unittest.TestCase):
             contender("beta", [2.0] * 4, threads=2),
         ]
         found = tabulated([cell("8x8_k3x3", contenders), cell("8x8_k5x5", contenders)])
-        win, used = charts._wins(found, "f32", 2)[8, 3]
-        self.assertEqual((win.winner, used), ("alpha_one", 1))
+        win = charts._wins(found, "f32", 2, ("ours",))[8, 3]
+        self.assertEqual(win.winner, ("alpha_one", 1))
         self.assertAlmostEqual(win.margin.estimate, 2)
-        win, _ = charts._wins(found, "f32", 1)[8, 3]
+        win = charts._wins(found, "f32", 1, ("ours",))[8, 3]
         self.assertAlmostEqual(win.margin.estimate, 3)
-        self.assertEqual(charts._wins(found, "f32", 4), {})
+        self.assertEqual(charts._wins(found, "f32", 4, ("ours",)), {})
+
+    def test_peers_where_asked_for(self):
+        contenders = [
+            contender("alpha_one", [2.0] * 4),
+            contender("beta", [3.0] * 4),
+            contender("peer_two", [1.0] * 4),
+            contender("empty_call", [1e-9] * 4),
+        ]
+        found = tabulated([cell("8x8_k3x3", contenders), cell("8x8_k5x5", contenders)])
+        alone = charts._wins(found, "f32", 1, ("ours",))[8, 3]
+        self.assertEqual(alone.winner.algorithm, "alpha_one")
+        both = charts._wins(found, "f32", 1, ("ours", "peer"))[8, 3]
+        self.assertEqual(both.winner.algorithm, "peer_two")
+        self.assertEqual(both.runner_up.algorithm, "alpha_one")
 
     def test_one_alone_wins_where_the_others_were_left_out_as_too_slow(self):
         alone = contender("alpha_one", [1.0] * 4)
         found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "left out: predicted 9 s")])])
-        win, _ = charts._wins(found, "f32", 1)[8, 3]
-        self.assertEqual((win.winner, win.margin), ("alpha_one", None))
+        win = charts._wins(found, "f32", 1, ("ours",))[8, 3]
+        self.assertEqual((win.winner.algorithm, win.margin), ("alpha_one", None))
         found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "declined: no")])])
-        self.assertEqual(charts._wins(found, "f32", 1), {})
+        self.assertEqual(charts._wins(found, "f32", 1, ("ours",)), {})
 
     def test_a_kernel_of_the_image_size_has_one_row(self):
         two = [contender("alpha_one", [1.0] * 4), contender("beta", [2.0] * 4)]
         found = tabulated([cell("8x8_k8x8", two), cell("8x8_k3x3", two)])
-        self.assertEqual(set(charts._wins(found, "f32", 1)), {(8, 0), (8, 3)})
+        self.assertEqual(set(charts._wins(found, "f32", 1, ("ours",))), {(8, 0), (8, 3)})
 
 
 class Style(unittest.TestCase):

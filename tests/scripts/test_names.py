@@ -3,6 +3,7 @@ import unittest
 from support import FolderTest
 
 from fullconv_scripts.names import (
+    base_name,
     parse_benchmark_name,
     parse_case,
     read_cases,
@@ -69,8 +70,26 @@ class BenchmarkNames(unittest.TestCase):
         name = "plan/fft/f32/8x8_k5x5/threads:1/cold/real_time"
         self.assertEqual(parse_benchmark_name(name).phase, "cold plan")
 
+    def test_modes(self):
+        plain = parse_benchmark_name("execute/fft/f32/8x8_k5x5/threads:1/real_time")
+        self.assertEqual((plain.cache, plain.output), ("hot", "reused"))
+        name = "execute/fft/f32/8x8_k5x5/threads:1/cache:cold/output:fresh/manual_time"
+        found = parse_benchmark_name(name)
+        self.assertEqual((found.phase, found.cache, found.output), ("execute", "cold", "fresh"))
+
+    def test_handicapped(self):
+        name = parse_benchmark_name("execute/fft+10/f32/8x8_k5x5/threads:1/iterations:100")
+        self.assertEqual(name.algorithm, "fft+10")
+        self.assertEqual(base_name(name.algorithm), "fft")
+        self.assertEqual(base_name("fft"), "fft")
+
     def test_foreign(self):
-        for text in ("BM_memcpy/8", "execute/fft/f16/8x8_k5x5/threads:1", "fma_peak/f32/threads:1"):
+        for text in (
+            "BM_memcpy/8",
+            "execute/fft/f16/8x8_k5x5/threads:1",
+            "execute/fft+/f32/8x8_k5x5/threads:1",
+            "fma_peak/f32/threads:1",
+        ):
             with self.subTest(text), self.assertRaises(ValueError):
                 parse_benchmark_name(text)
 

@@ -1,9 +1,20 @@
 import json
 import unittest
 
-from support import FolderTest, cell, contender, raw_file, skipped
+from support import (
+    ALGORITHMS,
+    FLOORS,
+    PEERS,
+    ROOT,
+    FolderTest,
+    cell,
+    contender,
+    raw_file,
+    skipped,
+)
 
 from fullconv_scripts import environment, results
+from fullconv_scripts.comparison import Contender
 
 
 class RawFile(FolderTest):
@@ -24,11 +35,23 @@ class RawFile(FolderTest):
             "empty": ("", "not JSON, or cut off"),
             "foreign": ('{"context": {}, "benchmarks": []}', "not a results file"),
             "no object": ("[1, 2]", "not a results file"),
-            "other version": (good.replace('"version": 1', '"version": 99'), "version 99"),
-            "no cells": ('{"format": "fullconv-results", "version": 1}', "malformed"),
+            "older version": (good.replace('"version": 2', '"version": 1'), "version 1 where 2"),
+            "later version": (good.replace('"version": 2', '"version": 99'), "version 99"),
+            "no version": ('{"format": "fullconv-results"}', "version None"),
+            "no cells": ('{"format": "fullconv-results", "version": 2}', "malformed"),
+            "cells no list": (
+                '{"format": "fullconv-results", "version": 2, "cells": {"a": 1}}',
+                "malformed: TypeError: 'cells' is no list",
+            ),
+            "deep": ("[" * 100_000, "not JSON, or cut off"),
             "bad case": (good.replace("8x8_k5x5", "8by8"), "malformed: ValueError: '8by8'"),
             "bad cell": (good.replace('"contenders"', '"x"'), "malformed"),
             "bad seconds": (good.replace("[1e-06]", '"fast"'), "malformed"),
+            "no seconds": (good.replace("[1e-06]", "[]"), "beta: no times"),
+            "negative": (good.replace("[1e-06]", "[-1e-06]"), "not all positive"),
+            "endless": (good.replace("[1e-06]", "[Infinity]"), "not all positive"),
+            "bad blocks": (good.replace('"blocks": [0]', '"blocks": [0, 1]'), "not one block"),
+            "no mode": (good.replace('"cache"', '"cash"'), "malformed: KeyError: 'cache'"),
         }
         for name, (text, message) in bad.items():
             path = self.folder / f"{name}.json"
@@ -69,7 +92,7 @@ class Tables(unittest.TestCase):
         found = results.tabulate(raw_file([cell("8x8_k5x5", contenders)]))
         self.assertTrue(found.times.empty)
         self.assertEqual(
-            list(zip(found.skipped["kind"], found.skipped["reason"])),
+            list(zip(found.skipped["outcome"], found.skipped["reason"])),
             [
                 ("declined", "kernel: not 3x3"),
                 ("left out", "predicted 12 s, limit 1 s"),
@@ -82,10 +105,34 @@ class Tables(unittest.TestCase):
         found = results.tabulate(raw_file(cells))
         self.assertEqual(list(found.times["seconds"]), [3.0])
 
+    def test_planning_does_not_replace_executing(self):
+        cells = [cell("8x8_k5x5", [contender("beta", [1.0], phase=p)]) for p in ("execute", "plan")]
+        found = results.tabulate(raw_file(cells))
+        self.assertEqual(sorted(found.times["phase"]), ["execute", "plan"])
+
     def test_registry_order_and_strangers_last(self):
-        found = results.tabulate(raw_file([cell("8x8_k5x5", [contender("stranger", [1.0])])]))
-        self.assertEqual(found.algorithms[0], "naive_branching")
-        self.assertEqual(found.algorithms[-1], "stranger")
+        contenders = [contender("stranger", [1.0]), contender("peer_one+5", [1.0])]
+        found = results.tabulate(raw_file([cell("8x8_k5x5", contenders)]))
+        known = [*ALGORITHMS, *PEERS, *FLOORS]
+        self.assertEqual(found.names, [*known, "stranger", "peer_one+5"])
+        self.assertEqual(found.algorithms, [*ALGORITHMS, "stranger"])
+        self.assertEqual(found.of_kind("peer"), [*PEERS, "peer_one+5"])
+        self.assertEqual(found.contenders["peer_one"]["version"], "peer_one 1.0")
+        self.assertEqual(found.contenders["peer_one+5"]["name"], "peer_one+5")
+
+    def test_modes_are_apart(self):
+        modes = [("hot", "reused", 1.0), ("cold", "reused", 2.0), ("hot", "fresh", 3.0)]
+        cells = [
+            cell("8x8_k5x5", [contender("beta", [seconds])], cache=cache, output=output)
+            for cache, output, seconds in modes
+        ]
+        found = results.tabulate(raw_file(cells))
+        self.assertEqual(list(found.select(phase="execute")["seconds"]), [1.0])
+        self.assertEqual(list(found.select(cache="cold")["seconds"]), [2.0])
+        self.assertEqual(list(found.select(output="fresh")["seconds"]), [3.0])
+        self.assertEqual(len(found.select(cache=None, output=None)), 3)
+        self.assertIn(Contender("beta"), found.field("8x8_k5x5", "f32", cache="cold"))
+        self.assertIsNone(found.field("8x8_k5x5", "f32", "cold", "fresh"))
 
     def test_floors_are_medians_over_start_and_end(self):
         def floor(when, rate):
@@ -95,6 +142,85 @@ class Tables(unittest.TestCase):
 
         found = results.tabulate(raw_file([], floors=[floor("start", 100.0), floor("end", 90.0)]))
         self.assertEqual(found.floors["gemm/f32/threads:1"]["GFLOP/s"], 95.0)
+
+
+class Fields(unittest.TestCase):
+    def test_pairs_by_block(self):
+        early = contender("alpha_one", [2.0, 4.0, 6.0], blocks=[5, 6, 7])
+        found = results.tabulate(
+            raw_file([cell("8x8_k5x5", [early, contender("beta", [1.0] * 5 + [1.0, 2.0, 3.0])])])
+        ).field("8x8_k5x5", "f32")
+        ratio = found.ratio(Contender("alpha_one"), to=Contender("beta"))
+        self.assertAlmostEqual(ratio.low, 2)
+        self.assertAlmostEqual(ratio.high, 2)
+
+    def test_confidence_is_that_of_all_comparisons(self):
+        four = [contender(name, [1.0] * 4) for name in ("alpha_one", "beta", *PEERS)]
+        floor = contender("empty_call", [1e-9] * 4)
+        cells = [cell("8x8_k5x5", [*four, floor]), cell("9x9_k5x5", four[:2])]
+        found = results.tabulate(raw_file(cells))
+        self.assertEqual(found.comparisons, 6 + 1)
+        self.assertAlmostEqual(found.confidence, 1 - 0.05 / 7)
+        for field in found.fields.values():
+            self.assertEqual(field.confidence, found.confidence)
+
+    def test_what_ran_outside_blocks_is_in_none(self):
+        alone = contender("beta", [1.0])
+        del alone["blocks"], alone["positions"]
+        planned = contender("alpha_one", [1.0], phase="plan")
+        found = results.tabulate(raw_file([cell("8x8_k5x5", [alone, planned])]))
+        self.assertEqual((len(found.times), found.fields), (2, {}))
+
+
+class Roofline(unittest.TestCase):
+    def place(self, case, cache="hot", caches=({"level": "2", "size": "2048K"},), scalar="f32"):
+        rates = {
+            "fma_peak/f32/threads:1": ("GFLOP/s", 200.0),
+            "copy/f32/threads:1": ("GB/s", 10.0),
+            "copy_l2/f32/threads:1": ("GB/s", 100.0),
+        }
+        floors = [
+            {"when": "start", "name": name, "seconds": [1.0], "counters": {unit: [rate]}}
+            for name, (unit, rate) in rates.items()
+        ]
+        cells = [cell(case, [contender("beta", [1e-3])], cache=cache, scalar=scalar)]
+        raw = raw_file(cells, floors=floors, environment={"caches": list(caches)})
+        return results.tabulate(raw).times.iloc[0]
+
+    def test_in_cache(self):
+        row = self.place("100x100_k1x1")
+        self.assertEqual(row["bytes"], 4 * (10_000 + 1 + 10_000))
+        self.assertAlmostEqual(row["intensity"], 2 * 10_000 / row["bytes"])
+        self.assertEqual((row["peak"], row["bandwidth"]), (200, 100))
+        self.assertAlmostEqual(row["roofline"], 100 * row["intensity"])
+        self.assertAlmostEqual(row["of_bandwidth"], row["bytes"] / 1e-3 / 100e9)
+        self.assertAlmostEqual(row["of_roofline"], row["of_bandwidth"])
+
+    def test_compute_bound(self):
+        row = self.place("100x100_k99x99")
+        self.assertEqual(row["roofline"], 200)
+        self.assertAlmostEqual(row["of_peak"], 2 * 100**2 * 99**2 / 1e-3 / 200e9)
+
+    def test_memory(self):
+        self.assertEqual(self.place("400x400_k3x3")["bandwidth"], 10)  # more than half of 2 MiB
+        self.assertEqual(self.place("100x100_k1x1", cache="cold")["bandwidth"], 10)
+        self.assertEqual(self.place("100x100_k1x1", caches=())["bandwidth"], 10)
+        self.assertEqual(self.place("100x100_k1x1", caches=[{"level": "2"}])["bandwidth"], 10)
+
+    def test_without_floors(self):
+        row = self.place("100x100_k1x1", scalar="f64")
+        self.assertNotEqual(row["of_peak"], row["of_peak"])  # NaN
+        self.assertNotEqual(row["roofline"], row["roofline"])
+
+
+class Phases(unittest.TestCase):
+    def test_what_is_left_is_other(self):
+        seconds = {"total": 4.0, "lowering": 1.0, "gemm": 2.0}
+        where = {"case": "8x8_k5x5", "scalar": "f32", "algorithm": "beta", "threads": 1}
+        raw = raw_file([], phases=[{**where, "repetitions": 5, "seconds": seconds}])
+        found = results.tabulate(raw).phases
+        self.assertEqual(list(found["phase"]), ["lowering", "gemm", "other"])
+        self.assertEqual(list(found["share"]), [0.25, 0.5, 0.25])
 
 
 class Environment(unittest.TestCase):
@@ -117,8 +243,6 @@ class Environment(unittest.TestCase):
         self.assertTrue(environment.machine_slug("x", 1).endswith("-1-core"))
 
     def test_description_is_json(self):
-        from support import ROOT
-
         here = json.loads(json.dumps(environment.describe(ROOT)))
         self.assertGreaterEqual(here["cores"], 1)
         self.assertGreater(here["memory_bytes"], 2**20)

@@ -2,6 +2,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 from support import ROOT, SCRIPTS, FolderTest
@@ -43,7 +44,7 @@ class Packages(unittest.TestCase):
 
     def test_cover_what_find_python_asks_for(self):
         text = (SCRIPTS / "find-python").read_text()
-        modules = re.search(r"find_spec, \((.*?)\)", text)[1]
+        modules = re.search(r"modules = \((.*?)\)", text)[1]
         probes = {probe for _, probe, _ in needed()}
         for module in re.findall(r'"(\w+)"', modules):
             self.assertIn(f"python:{module}", probes)
@@ -52,6 +53,68 @@ class Packages(unittest.TestCase):
         for row in needed() + peers() + table("browser"):
             self.assertEqual(len(row), 3, row)
             self.assertRegex(row[1], r"^(nothing|(command|file|header|python):\S+)$")
+
+
+class FindPython(FolderTest):
+    """Among interpreters of our own making, that all have the packages of a folder."""
+
+    def setUp(self):
+        super().setUp()
+        self.packages = self.folder / "packages"
+        self.packages.mkdir()
+        for name in ("numpy", "scipy", "pandas", "matplotlib"):
+            self.package(name, "1.22.0")
+
+    def package(self, name, version):
+        (self.packages / f"{name}.py").write_text(f"__version__ = '{version}'\n")
+
+    def python(self, name, line=f"exec '{sys.executable}' \"$@\""):
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+        return path
+
+    def find(self, first):
+        return subprocess.run(
+            [str(SCRIPTS / "find-python")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                "PATH": f"{self.folder}:/usr/bin:/bin",
+                "PYTHONPATH": str(self.packages),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "FULLCONV_PYTHON": str(first),
+            },
+        )
+
+    def test_the_first_on_the_path(self):
+        path = self.python("python3")
+        done = self.find("python3")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"{path}\n", ""))
+
+    def test_one_that_does_not_run_is_passed_over(self):
+        broken, good = self.python("broken", "exit 1"), self.python("python3")
+        done = self.find(broken)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"{good}\n", ""))
+
+    def test_an_old_numpy(self):
+        path = self.python("python3")
+        self.package("numpy", "1.21.5")
+        done = self.find("python3")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("numpy (1.22 or newer)", done.stderr)
+        self.assertEqual(done.stderr.count(f"; {path} has NumPy 1.21.5"), 1, done.stderr)
+
+    def test_what_each_lacks(self):
+        broken, bare = self.python("broken", "exit 1"), self.python("python3")
+        (self.packages / "numpy.py").write_text("raise ImportError\n")
+        done = self.find(broken)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(f"; {broken} has nothing that runs; {bare} has nothing that runs",
+                      done.stderr)  # fmt: skip
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
 
 class Elsewhere(FolderTest):
