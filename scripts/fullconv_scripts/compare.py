@@ -48,7 +48,7 @@ from fullconv_scripts.comparison import (
     log_time,
 )
 from fullconv_scripts.report import percent_text, ratio_text, table
-from fullconv_scripts.results import BadResults, Key, Results, audit_path, load, pick
+from fullconv_scripts.results import BadResults, Key, Results, layout_spread, load, pick
 
 FEWEST_REFERENCES = 3
 _VERDICTS = {"slower": "regression", "faster": "improvement"}
@@ -73,9 +73,9 @@ class Change:
 
 
 def changes(
-    old: Results, new: Results, kinds: Sequence[str] = ("ours",), layout_spread: float = 0.0
+    old: Results, new: Results, kinds: Sequence[str] = ("ours",), spread: float = 0.0
 ) -> list[Change]:
-    """Of the contenders of these kinds that both runs hold, the largest first. `layout_spread`:
+    """Of the contenders of these kinds that both runs hold, the largest first. `spread`:
     0.01 where times within 1 % of each other may differ by layout alone."""
     seen = []
     for key, after in new.fields.items():
@@ -90,7 +90,7 @@ def changes(
         Change(
             key=key,
             contender=who,
-            ratio=_widened(pair.change(who, references).ratio(confidence), layout_spread),
+            ratio=pair.change(who, references).ratio(confidence, spread),
             seconds=pair.after.time(who).estimate,
             absolute=math.exp(pair.absolute(who)),
             cell=math.exp(median(map(pair.absolute, references))) if references else 1.0,
@@ -99,11 +99,6 @@ def changes(
         for key, who, pair, against, references in seen
     ]
     return sorted(listed, key=lambda change: -change.ratio.estimate)
-
-
-def _widened(ratio: Ratio, spread: float) -> Ratio:
-    low, high = ratio.low / (1 + spread), ratio.high * (1 + spread)
-    return Ratio(ratio.estimate, low, high, ratio.blocks)
 
 
 class _Pair:
@@ -191,23 +186,6 @@ def differences(old: Results, new: Results) -> list[str]:
 def _of_machine(results: Results, name: str) -> Any:
     build = results.environment.get("build", {})
     return results.environment.get(name, build.get(name, "unknown"))
-
-
-def layout_spread(path: Path) -> float:
-    """What the audit of the machine of a raw file says of the spread between layouts; 0 where
-    there is no audit, or none of layouts."""
-    audit = audit_path(path)
-    try:
-        spread = json.loads(audit.read_text(encoding="utf-8")).get("layout", {}).get("spread", 0)
-    except FileNotFoundError:
-        return 0.0
-    except OSError as error:
-        raise BadResults(f"{audit}: {error.strerror}") from None
-    except (ValueError, AttributeError, RecursionError):
-        raise BadResults(f"{audit}: not an audit") from None
-    if isinstance(spread, bool) or not isinstance(spread, (int, float)) or not 0 <= spread < 1:
-        raise BadResults(f"{audit}: layout spread {spread!r}: expected a number from 0 to 1")
-    return float(spread)
 
 
 # --- telling --------------------------------------------------------------------------------------

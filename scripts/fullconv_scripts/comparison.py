@@ -72,16 +72,20 @@ class Estimate:
 class Ratio(Estimate):
     """How many times longer one contender takes than another."""
 
+    spread: float = 0.0  # of this ratio between layouts of the same program: 0.01 is 1 %
+
     @property
     def verdict(self) -> str:
         """What the first contender is: `equal` where the interval lies within EQUAL_WITHIN of 1,
         else `faster` (it takes less than 1 times as long) or `slower` where the interval excludes
-        1, else `unresolved`."""
-        if 1 / EQUAL_WITHIN <= self.low and self.high <= EQUAL_WITHIN:
+        1, else `unresolved`. The interval is wider here by the spread, since another order of
+        linking would do as well: nothing smaller is claimed."""
+        low, high = self.low / (1 + self.spread), self.high * (1 + self.spread)
+        if 1 / EQUAL_WITHIN <= low and high <= EQUAL_WITHIN:
             return "equal"
-        if self.low > 1:
+        if low > 1:
             return "slower"
-        if self.high < 1:
+        if high < 1:
             return "faster"
         return "unresolved"
 
@@ -104,9 +108,9 @@ class LogMean:
             low, high = np.exp([self.mean - reach, self.mean + reach])
         return math.exp(self.mean), float(low), float(high)
 
-    def ratio(self, confidence: float = CONFIDENCE) -> Ratio:
-        """Of differences: a ratio."""
-        return Ratio(*self.bounds(confidence), self.blocks)
+    def ratio(self, confidence: float = CONFIDENCE, spread: float = 0.0) -> Ratio:
+        """Of differences: a ratio, with its spread between layouts."""
+        return Ratio(*self.bounds(confidence), self.blocks, spread)
 
     def estimate(self, confidence: float = CONFIDENCE) -> Estimate:
         """Of logarithms of seconds: a time in seconds."""
@@ -208,11 +212,13 @@ class Field:
 
     samples: by contender. kinds: `ours`, `peer` or `floor` of each algorithm. confidence: that of
     each interval, unless another is asked for: corrected for all comparisons of the report.
+    layout_spread: of ratios between layouts of the same program, as the audit found it.
     """
 
     samples: Mapping[Contender, Samples]
     kinds: Mapping[str, str]
     confidence: float = CONFIDENCE
+    layout_spread: float = 0.0
     _means: dict[tuple[Contender, Contender], LogMean] = dataclass_field(
         default_factory=dict, repr=False
     )  # those that were asked for; shared with the fields that are parts of this one
@@ -236,7 +242,7 @@ class Field:
             for who, times in self.samples.items()
             if self.kinds[who.algorithm] in kinds and who.threads <= most
         }
-        return Field(kept, self.kinds, self.confidence, self._means)
+        return Field(kept, self.kinds, self.confidence, self.layout_spread, self._means)
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -282,7 +288,8 @@ class Field:
         reference = to or self.fastest
         if reference is None:
             raise ValueError("nobody here can be the fastest")
-        return self._log_ratio(who, reference).ratio(confidence or self.confidence)
+        mean = self._log_ratio(who, reference)
+        return mean.ratio(confidence or self.confidence, self.layout_spread)
 
     def ratios(self, confidence: float | None = None) -> dict[Contender, Ratio]:
         """Of everybody but the fastest, to the fastest; floors included, shortest first."""

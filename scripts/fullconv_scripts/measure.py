@@ -92,17 +92,17 @@ def spread_out(cases: Iterable[Case]) -> list[Case]:
 
 
 def plan_jobs(cases: Iterable[Case], modes: int = 0) -> list[Job]:
-    """All jobs, the most telling first: executing, other modes for the first few cases, phases,
-    planning."""
-    order = spread_out(cases)
-    small = [case for case in order if case.multiply_adds < PLANNING_MATTERS_BELOW]
-    return [
-        *(Job(case) for case in order),
-        *(Job(case, cache="cold") for case in order[:modes]),
-        *(Job(case, output="fresh") for case in order[:modes]),
-        *(Job(case, "phases") for case in order),
-        *(Job(case, "plan") for case in small),
-    ]
+    """All jobs, case by case, so that any first part of them holds all kinds: executing, other
+    modes of that for the first few cases, phases, planning where it matters."""
+    jobs = []
+    for number, case in enumerate(spread_out(cases)):
+        jobs.append(Job(case))
+        if number < modes:
+            jobs += [Job(case, cache="cold"), Job(case, output="fresh")]
+        jobs.append(Job(case, "phases"))
+        if case.multiply_adds < PLANNING_MATTERS_BELOW:
+            jobs.append(Job(case, "plan"))
+    return jobs
 
 
 def expected_confidence(

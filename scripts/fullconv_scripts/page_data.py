@@ -63,6 +63,7 @@ def _run(table: _Table) -> dict[str, Any]:
         "leftOut": raw.get("left_out_cells", []),
         "failures": [f"{entry['job']}: {entry['reason']}" for entry in raw.get("failures", [])],
         "confidence": comparison.CONFIDENCE,
+        "layoutSpread": table.results.layout_spread,
         "comparisons": table.results.comparisons,
         "mode": table.main_mode,
         "scalars": table.scalars,

@@ -120,6 +120,9 @@ def winner_table(results: Results) -> str:
     notes = f"in brackets: interval at {percent_text(results.confidence)}, so that all "
     notes += f"{results.comparisons} comparisons together hold at {percent_text(CONFIDENCE)}; "
     notes += "=: tie within 2 %; ?: not told apart"
+    if results.layout_spread:
+        spread = percent_text(results.layout_spread)
+        notes += f"; verdicts leave {spread} to chance, by which link orders differ"
     if len(shown) < len(fields):
         notes += f"; {len(shown)} of {len(fields)} cases"
     return f"{table(rows)}\n({notes})"

@@ -128,6 +128,8 @@ class Results:
     phases: one row a phase of an algorithm in one cell: case, scalar, algorithm, threads, phase
         (`other` last: what the named ones leave of the total), seconds, share (of the total).
     floors: seconds and counters of each, by name; medians over all of the run.
+    layout_spread: of ratios between layouts of the programs, as this machine's audit found it; 0
+        without an audit.
     """
 
     raw: dict[str, Any]
@@ -138,6 +140,7 @@ class Results:
     skipped: pd.DataFrame
     phases: pd.DataFrame
     floors: dict[str, dict[str, float]]
+    layout_spread: float = 0.0
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -172,7 +175,10 @@ class Results:
             cell[Contender(row.algorithm, int(row.threads))] = dict(zip(row.blocks, row.samples))
         pairs = sum(count_pairs(self._able_to_win(cell)) for cell in groups.values())
         confidence = corrected_confidence(pairs)
-        return {key: Field(cell, self.kinds, confidence) for key, cell in groups.items()}
+        return {
+            key: Field(cell, self.kinds, confidence, self.layout_spread)
+            for key, cell in groups.items()
+        }
 
     def _able_to_win(self, contenders: Iterable[Contender]) -> int:
         return sum(self.kinds[who.algorithm] != "floor" for who in contenders)
@@ -217,6 +223,23 @@ def audit_path(path: Path) -> Path:
     return find_raw_file(path).resolve().parent.parent / AUDIT_FILE_NAME
 
 
+def layout_spread(path: Path) -> float:
+    """What the audit of the machine of a raw file says of the spread between layouts; 0 where
+    there is no audit, or none of layouts."""
+    audit = audit_path(path)
+    try:
+        spread = json.loads(audit.read_text(encoding="utf-8")).get("layout", {}).get("spread", 0)
+    except FileNotFoundError:
+        return 0.0
+    except OSError as error:
+        raise BadResults(f"{audit}: {error.strerror}") from None
+    except (ValueError, AttributeError, RecursionError):
+        raise BadResults(f"{audit}: not an audit") from None
+    if isinstance(spread, bool) or not isinstance(spread, (int, float)) or not 0 <= spread < 1:
+        raise BadResults(f"{audit}: layout spread {spread!r}: expected a number from 0 to 1")
+    return float(spread)
+
+
 def load_raw(path: Path) -> dict[str, Any]:
     """The raw file at `path`, or in the folder `path`."""
     path = find_raw_file(path)
@@ -237,7 +260,7 @@ def load(path: Path) -> Results:
     """The raw file at `path`, or in the folder `path`, as tables."""
     raw = load_raw(path)
     try:
-        return tabulate(raw)
+        return tabulate(raw, layout_spread(path))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise BadResults(f"{path}: malformed: {type(error).__name__}: {error}") from None
 
@@ -271,8 +294,9 @@ _PHASE_COLUMNS = ["case", "scalar", "algorithm", "threads", "phase", "seconds", 
 _SIZEOF = {"f32": 4, "f64": 8}
 
 
-def tabulate(raw: dict[str, Any]) -> Results:
-    """The tables of a raw file; of two cells of the same name and phase the later counts."""
+def tabulate(raw: dict[str, Any], spread: float = 0.0) -> Results:
+    """The tables of a raw file; of two cells of the same name and phase the later counts. `spread`
+    is that of ratios between layouts."""
     if not isinstance(raw["cells"], list):
         raise TypeError("'cells' is no list")
     names = _names(raw)
@@ -303,6 +327,7 @@ def tabulate(raw: dict[str, Any]) -> Results:
         ),
         phases=pd.DataFrame(_phases(raw), columns=_PHASE_COLUMNS),
         floors=floors,
+        layout_spread=spread,
     )
 
 

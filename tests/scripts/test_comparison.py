@@ -55,6 +55,25 @@ class Ratios(unittest.TestCase):
         self.assertTrue(math.isnan(apart.estimate))
         self.assertEqual((apart.verdict, apart.blocks), ("unresolved", 0))
 
+    def test_nothing_smaller_than_the_spread_of_layouts_is_claimed(self):
+        verdicts = {0.0: "slower", 0.005: "slower", 0.02: "unresolved"}
+        for spread, verdict in verdicts.items():
+            with self.subTest(spread):
+                self.assertEqual(Ratio(1.02, 1.01, 1.03, 9, spread).verdict, verdict)
+        self.assertEqual(Ratio(1, 0.99, 1.01, 9, 0.005).verdict, "equal")
+        self.assertEqual(Ratio(1, 0.99, 1.01, 9, 0.015).verdict, "unresolved")
+
+    def test_fields_hand_the_spread_on(self):
+        samples = {
+            Contender("a"): blocks([1.0, 1.01, 1.0, 1.01] * 5),
+            Contender("b"): blocks([1.03, 1.04, 1.03, 1.04] * 5),
+        }
+        kinds = {"a": "ours", "b": "ours"}
+        for spread, verdict in ((0.0, "clear"), (0.05, "unresolved")):
+            field = Field(samples, kinds, layout_spread=spread)
+            self.assertEqual(field.win().verdict, verdict)
+            self.assertEqual(field.among(("ours",), 1).win().verdict, verdict)
+
     def test_verdicts(self):
         verdicts = {
             (1.0, 0.99, 1.01): "equal",

@@ -189,7 +189,11 @@ function drawHalfWidths(element) {
     + `${target ? `; blocks are repeated until ${percentText(target)} or the time is up` : ""}. `
     + `Intervals are at the confidence that makes all ${RUN.comparisons.toLocaleString("en")} `
     + `comparisons of this report right together with ${percentText(RUN.confidence)} (Bonferroni), `
-    + "hence wide."),
+    + "hence wide. "
+    + (RUN.layoutSpread
+      ? `Programs linked in another order differ by ${percentText(RUN.layoutSpread)}: each verdict `
+        + "takes the interval to be wider by that."
+      : "How much another order of linking would change is not in them: no audit of that.")),
   h("div", { class: "bars narrow" }, ...bars));
 }
 
