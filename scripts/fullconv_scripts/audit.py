@@ -36,6 +36,7 @@ from fullconv_scripts.comparison import (
     Samples,
     corrected_confidence,
     count_pairs,
+    log_mean,
     ratio,
 )
 from fullconv_scripts.measure import Progress, now
@@ -213,22 +214,21 @@ def carry_over(audit: Audit) -> list[Finding]:
         )
         for which, value in _by_predecessor(report, loop, threaded):
             after[which].append(value)
-    threads, itself = (np.array(after[which]) for which in ("threads", "itself"))
     # Each value is log(one twin) − log(the other) within a block: of the one after two threads,
     # and, as a control, of the one right after the other.
-    trimmed = [stats.trim_mean(values, 0.1) for values in (threads, itself)]
-    effect = trimmed[0] - trimmed[1]
-    error = math.hypot(*(stats.sem(stats.trimboth(v, 0.1)) for v in (threads, itself)))
-    low, high = (math.expm1(effect + side * 1.96 * error) for side in (-1, 1))
+    threads, itself = (log_mean(after[which]) for which in ("threads", "itself"))
+    effect = threads.minus(itself).ratio()
+    if math.isnan(effect.estimate):
+        raise ProgramFailed(f"carry-over: {threaded.algorithm} did not run with two threads")
     return [
         Finding(
             "carry-over of two threads to the next",
             "≤ 1 %",
-            f"{abs(math.expm1(effect)):.2%}",
-            abs(math.expm1(effect)) <= 0.01,
+            f"{abs(effect.estimate - 1):.2%}",
+            abs(effect.estimate - 1) <= 0.01,
             f"{loop} right after {threaded.algorithm} with two threads, against right after its "
-            f"twin, in the same blocks of {case}; 95 % interval {low:+.2%} to {high:+.2%}, "
-            f"{len(threads)} and {len(itself)} blocks",
+            f"twin, in the same blocks of {case}; 95 % interval {effect.low - 1:+.2%} to "
+            f"{effect.high - 1:+.2%}, {threads.blocks} and {itself.blocks} blocks",
         )
     ]
 
@@ -496,7 +496,7 @@ def main() -> int:
             audit = _merge(path, here, name, _CHECKS[name](shared))
             path.parent.mkdir(parents=True, exist_ok=True)
             save_text(json.dumps(audit, indent=1, ensure_ascii=False) + "\n", path)
-    except (ProgramFailed, OSError, ValueError) as error:
+    except (ProgramFailed, OSError, LookupError, ValueError) as error:
         progress.clear()
         print(f"audit: {error}", file=sys.stderr)
         return 2
