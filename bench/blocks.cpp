@@ -59,6 +59,11 @@ struct Runner {
     return *middle;
   }
 
+  /// How far apart the times are, in steps of 10 %.
+  double distance_to(const Runner& other) const {
+    return std::abs(median() - other.median()) / std::log(1.1);
+  }
+
   /// Of log(time) − log(time of the other), over the blocks of both.
   double half_width_to(const Runner& other, double confidence) const {
     std::vector<double> differences;
@@ -164,9 +169,10 @@ class Race {
     const double share = time_left_ / static_cast<double>(active_.size());
     const auto is_known = [&](const Runner* runner) {
       return std::ranges::all_of(ahead, [&](const Leader& leader) {
-        return runner == leader.runner || runner->threads() > leader.threads ||
-               runner->half_width_to(*leader.runner, settings_.confidence) <=
-                   std::log1p(settings_.half_width);
+        if (runner == leader.runner || runner->threads() > leader.threads) return true;
+        return runner->half_width_to(*leader.runner, settings_.confidence) <=
+               std::log1p(settings_.half_width) *
+                   std::max(1.0, runner->distance_to(*leader.runner));
       });
     };
     const auto is_done = [&](const Runner* runner) {

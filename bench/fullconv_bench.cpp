@@ -255,7 +255,8 @@ void add_options(CLI::App& app, Options& options) {
           ->type_name("SECONDS")
           ->check(positive("a number of seconds"));
   app.add_option("--half-width", options.blocks.half_width,
-                 "Less long where every ratio to the fastest is known to within this")
+                 "Less long where every ratio to the fastest is known to within this, for each "
+                 "10 % that it is from 1")
       ->needs(cell_time)
       ->check(positive("a number"))
       ->capture_default_str();
