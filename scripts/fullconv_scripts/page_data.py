@@ -158,8 +158,10 @@ class _Table:
         return set(KINDS[group]) <= found
 
     def is_main(self, number: int) -> bool:
-        """Whether a cell is of the mode that most are of: charts that mix no modes show these."""
-        return (self.cells[number]["cache"], self.cells[number]["output"]) == self.main_mode
+        """Whether a cell is of the mode that most are of, and not one of planning alone: charts
+        that mix no modes show these."""
+        cell = self.cells[number]
+        return not cell["planning"] and (cell["cache"], cell["output"]) == self.main_mode
 
     def _add(self, index: int, entry: dict[str, Any]) -> None:
         """Takes in a cell of the raw file, unless a later one of the same name replaced it."""
@@ -211,6 +213,7 @@ class _Table:
             "bytes": rounded(placed.get("bytes", math.nan)),
             "intensity": rounded(placed.get("intensity", math.nan)),
             "blocks": blocks,
+            "planning": "execute" not in {who["phase"] for who in entry["contenders"]},
             "started": entry.get("started", ""),
             "wall": entry.get("wall_seconds"),
             "warnings": entry.get("warnings", []),

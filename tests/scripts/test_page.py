@@ -352,6 +352,14 @@ class Little(PageTest):
         self.assertEqual(data["selections"], [])
         self.assertEqual(data["rows"]["values"][0][4], "plan")
 
+    def test_plans_do_not_take_the_place_of_what_was_executed(self):
+        plan = contender("beta", times(1.0), phase="plan")
+        del plan["blocks"], plan["positions"]
+        executed = [contender("beta", times(1.0)), contender("alpha_one", times(2.0))]
+        cells = [cell("8x8_k5x5", executed), cell("8x8_k5x5", [plan])]
+        _, _, data = self.write(raw_file(cells))
+        self.assertEqual([each["main"] for each in data["cells"]], [True, False])
+
 
 class Audits(PageTest):
     def test_a_miss_is_kept(self):
