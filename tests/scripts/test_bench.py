@@ -238,8 +238,8 @@ class Inside(BenchTest):
         code, stdout, _ = self.bench(*cases, "--budget", "0.2", "--scalar", "f32", "--threads", "1")
         self.assertEqual(code, 0)
         left_out = self.raw()["left_out_cells"]
-        self.assertEqual(left_out[:2], ["16x16_k3x3", "8x8_k3x3 cold cache"])
-        self.assertIn(f"{len(left_out)} left out, over the budget: 16x16_k3x3, 8x8", stdout)
+        self.assertEqual(left_out[:2], ["8x8_k3x3 cold cache", "8x8_k3x3 fresh output"])
+        self.assertIn(f"{len(left_out)} left out, over the budget: 8x8_k3x3 cold cache", stdout)
 
     def test_what_spoils_it_is_told(self):
         self.mischief("spinning")
