@@ -9,6 +9,13 @@
 // What the peers of OpenCV share.
 namespace fullconv::bench::opencv {
 
+/// OpenCV's number of threads is a setting of the whole process, and setting it is no safe thing to
+/// do in two threads at once: it crashes inside its pool.
+inline void use_one_thread() {
+  static const bool done = (cv::setNumThreads(1), true);
+  static_cast<void>(done);
+}
+
 /// One channel of T.
 template <class T>
 constexpr int kType = cv::DataType<T>::type;

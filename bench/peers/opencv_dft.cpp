@@ -75,7 +75,7 @@ int transform_size(index_t outputs) { return cv::getOptimalDFTSize(static_cast<i
 
 template <class T>
 Planned<T> plan_dft(const Problem& problem, const PlanOptions&) {
-  cv::setNumThreads(1);  // a setting of the whole process
+  opencv::use_one_thread();
   if (!opencv::can_count(problem))
     return Declined{"has more rows or columns than OpenCV can count"};
   const int rows = transform_size(problem.output_rows());

@@ -57,7 +57,7 @@ class Filter2dPlan final : public DensePlan<T> {
 
 template <class T>
 Planned<T> plan_filter2d(const Problem& problem, const PlanOptions&) {
-  cv::setNumThreads(1);  // a setting of the whole process
+  opencv::use_one_thread();
   if (!opencv::can_count(problem))
     return Declined{"has more rows or columns than OpenCV can count"};
   require_memory<T>(2.0 * static_cast<double>(problem.output_rows()) *
