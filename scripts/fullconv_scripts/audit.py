@@ -31,6 +31,7 @@ from fullconv_scripts import environment, layout, spoilers
 from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.command_line import Parser
 from fullconv_scripts.comparison import (
+    EQUAL_WITHIN,
     Contender,
     Field,
     Samples,
@@ -72,6 +73,7 @@ class Audit:
     programs: Programs
     scale: float  # of the number of trials
     tick: Callable[[str], None]
+    layout_spread: float = 0.0  # where it has been measured
 
     def count(self, trials: int) -> int:
         return max(2, round(trials * self.scale))
@@ -328,7 +330,7 @@ _RUN_CASES = (
 
 
 def fresh_runs(audit: Audit) -> list[Finding]:
-    """The same cells in runs that know nothing of each other."""
+    """The same cells in runs that know nothing of each other, judged as a report would."""
     runs = max(3, round(10 * min(1.0, audit.scale)))
     confidence = corrected_confidence(len(_RUN_CASES) * count_pairs(8))
     wins: dict[tuple[str, int], list[tuple[str, str]]] = {}
@@ -340,7 +342,7 @@ def fresh_runs(audit: Audit) -> list[Finding]:
                 case, "--cell-limit", "0.2", "--half-width", "0.01",
                 "--confidence", f"{confidence:.9f}", time_=2, seed=100 * run + 1,
             )  # fmt: skip
-            cell = Field(samples, _OURS, confidence)
+            cell = Field(samples, _OURS, confidence, audit.layout_spread)
             for threads in {1, max(who.threads for who in cell)}:
                 part = cell.among(("ours",), threads)
                 win = part.win()
@@ -397,10 +399,10 @@ def layouts(audit: Audit) -> list[Finding]:
     return [
         Finding(
             "spread between link orders",
-            "published; nothing smaller is claimed",
+            f"< {EQUAL_WITHIN - 1:.0%}, or nothing can be called equal",
             f"{found['spread']:.2%}",
-            True,
-            f"95th percentile over {len(found['cells'])} ratios, {found['variants']} link orders, "
+            1 + found["spread"] < EQUAL_WITHIN,
+            f"nothing smaller is claimed; 95th percentile over {len(found['cells'])} ratios, {found['variants']} link orders, "
             f"{found['rounds']} rounds; median {found['median']:.2%}; were all alike, chance alone "
             f"would give {found['chance']:.2%}",
             [found],
@@ -413,8 +415,8 @@ _CHECKS: dict[str, Callable[[Audit], list[Finding]]] = {
     "slow-downs": slow_downs,
     "carry-over": carry_over,
     "neighbour": busy_neighbour,
-    "runs": fresh_runs,
     "layout": layouts,
+    "runs": fresh_runs,  # with what layout was found to do
 }
 
 
@@ -444,10 +446,24 @@ def _load(path: Path) -> dict[str, Any]:
     return audit["checks"]
 
 
-def _merge(path: Path, here: dict[str, Any], name: str, findings: list[Finding]) -> dict[str, Any]:
+def _layout_spread(checks: dict[str, Any]) -> float:
+    """0 where it has not been measured."""
+    if "layout" not in checks:
+        return 0.0
+    return float(checks["layout"]["findings"][0]["trials"][0]["spread"])
+
+
+def _merge(
+    path: Path, here: dict[str, Any], scale: float, name: str, findings: list[Finding]
+) -> dict[str, Any]:
     """The audit file with this check's findings in the place of earlier ones."""
     checks = _load(path)
-    checks[name] = {"when": now(), "findings": [asdict(found) for found in findings]}
+    checks[name] = {
+        "when": now(),
+        "commit": here["commit"],
+        "scale": scale,
+        "findings": [asdict(found) for found in findings],
+    }
     checks = {key: checks[key] for key in _CHECKS if key in checks}
     audit = {"format": AUDIT_FORMAT, "version": VERSION, "environment": here, "checks": checks}
     if "layout" in checks:
@@ -492,8 +508,9 @@ def main() -> int:
                 Programs(asked.programs.resolve()),
                 asked.scale,
                 lambda text: progress.refresh(f"audit: {text}"),
+                _layout_spread(_load(path)),
             )
-            audit = _merge(path, here, name, _CHECKS[name](shared))
+            audit = _merge(path, here, asked.scale, name, _CHECKS[name](shared))
             path.parent.mkdir(parents=True, exist_ok=True)
             save_text(json.dumps(audit, indent=1, ensure_ascii=False) + "\n", path)
     except (ProgramFailed, OSError, LookupError, ValueError) as error:

@@ -283,8 +283,8 @@ class FreshRuns(unittest.TestCase):
         _, found = self.agreement([("a", "clear")] * 4, ["faster", "unresolved", "equal", "equal"])
         self.assertTrue(found.met)
 
-    def findings(self, cell):
-        shared = audit.Audit(Programs(None), 0.1, lambda text: None)
+    def findings(self, cell, spread=0.0):
+        shared = audit.Audit(Programs(None), 0.1, lambda text: None, spread)
         with mock.patch.object(audit.Audit, "cell", lambda *_, **__: cell):
             return audit.fresh_runs(shared)
 
@@ -298,6 +298,13 @@ class FreshRuns(unittest.TestCase):
         self.assertEqual(contradiction.measured, f"0 of {3 * count} pairs")
         of_threads = {t["threads"]: {w for w, _ in t["wins"]} for t in winner.trials}
         self.assertEqual(of_threads, {1: {"a"}, 2: {"b"}})
+
+    def test_claims_nothing_smaller_than_the_spread_of_layouts(self):
+        winner, _ = self.findings(samples(2.0, 2.1))
+        self.assertIn("0 of 10 cells are ties or unresolved", winner.detail)
+        winner, contradiction = self.findings(samples(2.0, 2.1), spread=0.06)
+        self.assertIn("10 of 10 cells are ties or unresolved", winner.detail)
+        self.assertIn("0 verdicts of faster or slower", contradiction.detail)
 
     def test_one_number_of_threads_counts_once(self):
         winner, _ = self.findings(samples(2.0, 3.0))
@@ -319,14 +326,17 @@ class File(FolderTest):
         self.path = self.folder / "audit.json"
 
     def merge(self, name, *findings):
-        merged = audit._merge(self.path, {"cpu": "Test"}, name, list(findings))
+        here = {"cpu": "Test", "commit": "0123abc"}
+        merged = audit._merge(self.path, here, 0.5, name, list(findings))
         self.path.write_text(json.dumps(merged), encoding="utf-8")
         return merged
 
     def test_from_nothing(self):
         merged = self.merge("twins", finding("t", trials=[{"ratio": 1.0}]))
         self.assertEqual((merged["format"], merged["version"]), ("fullconv-audit", 1))
-        self.assertEqual(merged["environment"], {"cpu": "Test"})
+        self.assertEqual(merged["environment"]["cpu"], "Test")
+        self.assertEqual(merged["checks"]["twins"]["commit"], "0123abc")
+        self.assertEqual(merged["checks"]["twins"]["scale"], 0.5)
         (found,) = merged["checks"]["twins"]["findings"]
         self.assertEqual((found["name"], found["trials"]), ("t", [{"ratio": 1.0}]))
         self.assertRegex(merged["checks"]["twins"]["when"], r"^\d{4}-")
@@ -486,7 +496,7 @@ class Inside(ProgramsTest):
 
     def test_all_checks_unless_told(self):
         def check(name):
-            return lambda shared: [finding(name, trials=[{}])]
+            return lambda shared: [finding(name, trials=[{"spread": 0.01}])]
 
         with mock.patch.dict(audit._CHECKS, {name: check(name) for name in audit._CHECKS}):
             code, stdout, stderr = self.audit()
