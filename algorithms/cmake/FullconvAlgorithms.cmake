@@ -6,11 +6,13 @@ include(GNUInstallDirs)
 option(FULLCONV_WITH_FFTW "Build the algorithms that need FFTW" ON)
 option(FULLCONV_WITH_OPENBLAS "Build the algorithms that need OpenBLAS" ON)
 option(FULLCONV_WITH_OPENMP "Build the algorithms that need OpenMP" ON)
+option(FULLCONV_WITH_HWY "Build the algorithms that need Highway" ON)
 
 # What the library links, by the name used in REQUIRES.
 set(FULLCONV_TARGET_FFTW FFTW::FFTW)
 set(FULLCONV_TARGET_OPENBLAS OpenBLAS::OpenBLAS)
 set(FULLCONV_TARGET_OPENMP OpenMP::OpenMP_CXX)
+set(FULLCONV_TARGET_HWY hwy::hwy)
 
 set_property(GLOBAL PROPERTY FULLCONV_ALGORITHMS "")
 set_property(GLOBAL PROPERTY FULLCONV_DEPENDENCIES "")

@@ -177,12 +177,6 @@ Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
   return std::make_unique<FftPlan<T>>(problem, options.effort);
 }
 
-void forget_wisdom() {
-  const std::lock_guard lock(fftw_planner_mutex());
-  fftwf_forget_wisdom();
-  fftw_forget_wisdom();
-}
-
 }  // namespace
 
 constinit const Algorithm builtin::fft{
@@ -193,7 +187,7 @@ constinit const Algorithm builtin::fft{
     .operations = fft_operations,
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
-    .forget = forget_wisdom,
+    .forget = forget_fftw_wisdom,
     .plan_f32 = plan_fft<float>,
     .plan_f64 = plan_fft<double>,
 };

@@ -18,6 +18,13 @@ inline std::mutex& fftw_planner_mutex() {
   return mutex;
 }
 
+/// Makes the next plan of any size the first one.
+inline void forget_fftw_wisdom() {
+  const std::lock_guard lock(fftw_planner_mutex());
+  fftwf_forget_wisdom();
+  fftw_forget_wisdom();
+}
+
 template <class T>
 struct Fftw;
 
@@ -27,7 +34,12 @@ struct Fftw<float> {
   using Complex = fftwf_complex;
   static constexpr auto plan_forward = fftwf_plan_dft_r2c_2d;
   static constexpr auto plan_inverse = fftwf_plan_dft_c2r_2d;
+  static constexpr auto plan_complex = fftwf_plan_dft_2d;
   static constexpr auto destroy = fftwf_destroy_plan;
+  static void complex(Handle plan, std::complex<float>* in_place) {
+    auto* points = reinterpret_cast<Complex*>(in_place);
+    fftwf_execute_dft(plan, points, points);
+  }
   static void forward(Handle plan, float* in, std::complex<float>* out) {
     fftwf_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
   }
@@ -42,7 +54,12 @@ struct Fftw<double> {
   using Complex = fftw_complex;
   static constexpr auto plan_forward = fftw_plan_dft_r2c_2d;
   static constexpr auto plan_inverse = fftw_plan_dft_c2r_2d;
+  static constexpr auto plan_complex = fftw_plan_dft_2d;
   static constexpr auto destroy = fftw_destroy_plan;
+  static void complex(Handle plan, std::complex<double>* in_place) {
+    auto* points = reinterpret_cast<Complex*>(in_place);
+    fftw_execute_dft(plan, points, points);
+  }
   static void forward(Handle plan, double* in, std::complex<double>* out) {
     fftw_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
   }

@@ -87,8 +87,8 @@ class Seconds(PhasesTest):
                     self.assertGreaterEqual(sum(seconds.values()), 0.5 * total)
                 for value in seconds.values():
                     self.assertGreater(value, 0)
-                # A call is long here, and has few phases.
-                self.assertNotIn("clock_overhead", entry)
+                # A call is long here, and has few phases, or many of small tiles.
+                self.assertLess(entry.get("clock_overhead", 0), 0.1)
 
     def test_each_says_what_it_is_known_for(self):
         # More than one output channel of more than one row of panels, so that results are copied.
