@@ -1,5 +1,6 @@
-// The command line: which algorithms there are, one convolution of two files, and whether all
-// algorithms agree. Exit codes: 0 fine, 1 the answer is no, 2 the question was wrong.
+// The command line: which algorithms there are, one convolution of two files, whether all
+// algorithms agree, and what `auto` chooses. Exit codes: 0 fine, 1 the answer is no, 2 the question
+// was wrong.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -250,6 +251,51 @@ ExitCode check(CheckArguments arguments) {
   return checker.summarise() ? kFine : kNo;
 }
 
+struct ChooseArguments {
+  std::vector<std::string> cases;
+  std::string scalar = "f32";
+  std::string threads = "1";
+  std::string accuracy = "normwise";
+};
+
+template <class T>
+void show_candidates(const Problem& problem, const PlanOptions& options) {
+  std::vector<Row> rows{{"algorithm", "forecast", "workspace", ""}};
+  const auto ranked = candidates<T>(problem, options);
+  for (const Candidate& candidate : ranked) {
+    const auto& [seconds, bytes] = candidate.forecast;
+    std::string remark = candidate.excluded;
+    if (remark.empty()) {
+      remark = &candidate == &ranked.front()
+                   ? "chosen"
+                   : fmt::format("{:.2f} times as long", seconds / ranked.front().forecast.seconds);
+    }
+    const bool known = seconds > 0;
+    rows.push_back({std::string(candidate.algorithm->name),
+                    known ? fmt::format("{:.4g} us", seconds * 1e6) : "",
+                    known ? fmt::format("{:.4g} MiB", static_cast<double>(bytes) / 0x1p20) : "",
+                    remark});
+  }
+  fmt::print("{}\n{}", to_string(problem), format_table(rows));
+}
+
+ExitCode choose(const ChooseArguments& arguments) {
+  const PlanOptions options{.threads = parse_threads(arguments.threads),
+                            .accuracy = arguments.accuracy == "componentwise"
+                                            ? ErrorModel::componentwise
+                                            : ErrorModel::normwise};
+  std::vector<Problem> problems;
+  for (const std::string& text : arguments.cases) {
+    problems.push_back(testing::parse_case(text).problem);
+  }
+  for (const Problem& problem : problems) {
+    if (&problem != &problems.front()) fmt::print("\n");
+    arguments.scalar == "f32" ? show_candidates<float>(problem, options)
+                              : show_candidates<double>(problem, options);
+  }
+  return kFine;
+}
+
 void add_threads(CLI::App* command, std::string& threads) {
   command->add_option("--threads", threads, "Use at most so many")
       ->type_name("T")
@@ -295,15 +341,33 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
   return command;
 }
 
+CLI::App* add_choose(CLI::App& app, ChooseArguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("choose", "Show what auto chooses from, and how long each should take");
+  command->add_option("--case", arguments.cases, "A problem such as 8x8_k5x5; may be repeated")
+      ->type_name("CASE")
+      ->required();
+  command->add_option("--scalar", arguments.scalar, "f32 or f64")
+      ->check(CLI::IsMember({"f32", "f64"}))
+      ->capture_default_str();
+  command->add_option("--accuracy", arguments.accuracy, "componentwise rules out transforms")
+      ->check(CLI::IsMember({"normwise", "componentwise"}))
+      ->capture_default_str();
+  add_threads(command, arguments.threads);
+  return command;
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
   app.set_version_flag("--version", "fullconv " FULLCONV_VERSION);
   ListArguments list_arguments;
   ConvolveArguments convolve_arguments;
   CheckArguments check_arguments;
+  ChooseArguments choose_arguments;
   const CLI::App* list_command = add_list(app, list_arguments);
   const CLI::App* convolve_command = add_convolve(app, convolve_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
+  const CLI::App* choose_command = add_choose(app, choose_arguments);
 
   try {
     app.parse(argc, argv);
@@ -316,7 +380,8 @@ ExitCode run(int argc, char** argv) {
   if (list_command->parsed()) return list(list_arguments);
   if (convolve_command->parsed()) return convolve(convolve_arguments);
   if (check_command->parsed()) return check(check_arguments);
-  throw UsageError("no command given: expected list, convolve or check");
+  if (choose_command->parsed()) return choose(choose_arguments);
+  throw UsageError("no command given: expected list, convolve, check or choose");
 }
 
 /// Printed text may still be on its way when all else is done.

@@ -19,6 +19,13 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
   return static_cast<int>(std::min<index_t>(options.threads, parts));
 }
 
+/// The time on `threads` threads of what takes one `seconds`: to be forecast, not to be relied
+/// upon.
+inline double shared_seconds(double seconds, int threads) {
+  constexpr double kForking = 5e-6;
+  return threads == 1 ? seconds : seconds / (0.95 * threads) + kForking;
+}
+
 /// Calls body(part, thread) for each part in [0, parts), on `threads` threads. The body must not
 /// throw. One thread takes the parts in order and never enters the OpenMP runtime.
 template <class Body>

@@ -127,6 +127,26 @@ class StagedPlan final : public Plan<T> {
   Buffer<T> x_, k_, y_;
 };
 
+/// Marks a plan as running for as long as it lives.
+class Running {
+ public:
+  explicit Running([[maybe_unused]] std::atomic<bool>& flag) : flag_(flag) {
+#ifndef NDEBUG
+    if (flag_.exchange(true)) throw std::logic_error("two threads execute one plan");
+#endif
+  }
+  ~Running() {
+#ifndef NDEBUG
+    flag_ = false;
+#endif
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  [[maybe_unused]] std::atomic<bool>& flag_;
+};
+
 }  // namespace
 
 template <class T>
@@ -140,6 +160,7 @@ void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k
   const Span written = touched_span(y);
   if (overlap(written, touched_span(x))) throw std::invalid_argument("y overlaps x");
   if (overlap(written, touched_span(k))) throw std::invalid_argument("y overlaps k");
+  const Running running(running_);
   run(x, k, y);
 }
 

@@ -330,6 +330,36 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
   }
 }
 
+/// The time of one plane, in seconds.
+template <class T>
+double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
+  const index_t bands = ceil_divide(h, kMostBandRows);
+  const auto band = static_cast<double>(h) / static_cast<double>(bands);
+  const index_t vectors = ceil_divide(W + w - 1, kLanes<T>);
+  const index_t strips =
+      ceil_divide(vectors, widest_strip(static_cast<int>(ceil_divide(h, bands))));
+  const double width = static_cast<double>(vectors) / static_cast<double>(strips);
+  double nanoseconds = 30;
+  for (index_t s = 0; s < strips; ++s) {
+    const index_t begin = s * vectors / strips * kLanes<T>;
+    const index_t end = (s + 1) * vectors / strips * kLanes<T>;
+    const bool inner = begin >= w - 1 && end <= W;
+    const index_t taps = std::min(w, end) - std::max<index_t>(0, begin - W + 1);
+    const double a_tap = width * (band * 0.18 + 0.3) + band * 0.1;
+    const double a_row = 4 + width * (2 + band * 0.2);
+    nanoseconds += static_cast<double>(H * bands) * (inner ? 1.0 : 1.5) *
+                   (static_cast<double>(taps) * a_tap + a_row);
+  }
+  return nanoseconds * 1e-9;
+}
+
+double plane_seconds_f32(index_t H, index_t W, index_t h, index_t w) {
+  return plane_seconds<float>(H, W, h, w);
+}
+double plane_seconds_f64(index_t H, index_t W, index_t h, index_t w) {
+  return plane_seconds<double>(H, W, h, w);
+}
+
 void convolve_rows_f32(const Plane<const float>& x, const Plane<const float>& k,
                        const Plane<float>& y, Range wanted, bool add) {
   convolve_rows(x, k, y, wanted, add);
@@ -350,6 +380,8 @@ namespace {
 
 HWY_EXPORT(convolve_rows_f32);
 HWY_EXPORT(convolve_rows_f64);
+HWY_EXPORT(plane_seconds_f32);
+HWY_EXPORT(plane_seconds_f64);
 
 template <class T>
 class DirectSimdPlan final : public Plan<T> {
@@ -392,6 +424,17 @@ class DirectSimdPlan final : public Plan<T> {
   index_t blocks_;  // of rows, so that there are planes' parts for all threads
 };
 
+std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanOptions& options,
+                                             std::size_t scalar_size) {
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const auto planes = static_cast<double>(N * K * C);
+  const double a_plane = scalar_size == sizeof(float)
+                             ? HWY_DYNAMIC_DISPATCH(plane_seconds_f32)(H, W, h, w)
+                             : HWY_DYNAMIC_DISPATCH(plane_seconds_f64)(H, W, h, w);
+  const int threads = useful_threads(problem, options, N * C * problem.output_rows());
+  return Forecast{.seconds = shared_seconds(planes * a_plane, threads), .workspace_bytes = 0};
+}
+
 template <class T>
 Planned<T> plan_direct_simd(const Problem& problem, const PlanOptions& options) {
   return std::make_unique<DirectSimdPlan<T>>(problem, options);
@@ -405,6 +448,7 @@ constinit const Algorithm builtin::direct_simd{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .forecast = forecast_direct_simd,
     .plan_f32 = plan_direct_simd<float>,
     .plan_f64 = plan_direct_simd<double>,
 };

@@ -49,6 +49,14 @@ struct Tiling {
   }
 };
 
+/// The time of one transform of a tile, with its share of gathering, multiplying and scattering.
+double tile_seconds(const Tiling& tiling, std::size_t scalar_size) {
+  const auto points = static_cast<double>(tiling.points());
+  const auto bytes = static_cast<double>(scalar_size);
+  const double memory = 2 * points * bytes > 0x1p20 ? 1.5 : 1.0;
+  return bytes / 4 * 1e-9 * points * (memory * 0.1 * std::log2(points) + 0.3);
+}
+
 /// Sides of transforms that FFTW is fast at.
 constexpr index_t kSides[] = {8,   12,  16,  24,  32,  48,   64,   96,  128,
                               192, 256, 384, 512, 768, 1024, 1536, 2048};
@@ -219,6 +227,22 @@ double overlap_save_operations(const Problem& problem) {
          8 * products * static_cast<double>(tiling->points());
 }
 
+std::optional<Forecast> forecast_overlap_save(const Problem& problem, const PlanOptions& options,
+                                              std::size_t scalar_size) {
+  const std::optional<Tiling> tiling = best_tiling(problem);
+  if (!tiling) return std::nullopt;
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const auto bytes = static_cast<double>(scalar_size);
+  const auto points = static_cast<double>(tiling->points());
+  const int threads = useful_threads(problem, options, N * tiling->pairs());
+  const double kernels = static_cast<double>(K * C);
+  const double tiles = tiling->transforms(problem) - kernels;
+  const double a_transform = tile_seconds(*tiling, scalar_size);
+  return Forecast{.seconds = kernels * a_transform + shared_seconds(tiles * a_transform, threads),
+                  .workspace_bytes = static_cast<std::size_t>(
+                      2 * bytes * points * static_cast<double>(K + 2 * threads))};
+}
+
 template <class T>
 Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options) {
   // For all channels of x at once. A layer with more has small kernels, which tiles are not for.
@@ -245,6 +269,7 @@ constinit const Algorithm builtin::fft_overlap_save{
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
     .forget = forget_fftw_wisdom,
+    .forecast = forecast_overlap_save,
     .plan_f32 = plan_overlap_save<float>,
     .plan_f64 = plan_overlap_save<double>,
 };

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +41,12 @@ struct PlanOptions {
   /// Book room so that operands may have any strides. Without it, an algorithm that needs
   /// innermost stride 1 refuses other views in execute().
   bool any_strides = false;
+  /// What `auto` is to promise of errors: componentwise rules out transforms. The other algorithms
+  /// promise what their row says.
+  ErrorModel accuracy = ErrorModel::normwise;
+  /// How much workspace `auto` may plan for; unless told, as much as x, k and y together and 64
+  /// MiB.
+  std::optional<std::size_t> workspace_limit = {};
 };
 
 /// Why an algorithm does not take a problem: an answer, not an error.
@@ -48,7 +56,8 @@ struct Declined {
 
 /// A problem made ready to run: owns workspace, twiddles and library handles.
 ///
-/// One plan serves one thread at a time; different plans are independent.
+/// One plan serves one thread at a time; different plans are independent. A debug build of the
+/// library throws std::logic_error from execute() where two threads share one.
 template <class T>
 class Plan {
  public:
@@ -82,6 +91,7 @@ class Plan {
 
  private:
   Problem problem_;
+  std::atomic<bool> running_ = false;
 };
 
 template <class T>
@@ -92,6 +102,16 @@ using Planner = Planned<T> (*)(const Problem&, const PlanOptions&);
 
 /// The operations that an algorithm performs, as opposed to the nominal 2·multiply_adds.
 using OperationCount = double (*)(const Problem&);
+
+/// What is known of a plan before it is made.
+struct Forecast {
+  double seconds;  ///< of execute()
+  std::size_t workspace_bytes;
+};
+
+/// The forecast for scalars of `scalar_size` bytes, or none for a problem that is declined.
+using Forecaster = std::optional<Forecast> (*)(const Problem&, const PlanOptions&,
+                                               std::size_t scalar_size);
 
 /// Two for each product that exists.
 constexpr double nominal_operations(const Problem& problem) {
@@ -119,6 +139,8 @@ struct Algorithm {
   /// Forgets what planning has taught the library behind it, as FFTW's wisdom, so that the next
   /// plan is made as if it were the first; null where nothing is remembered.
   void (*forget)() = nullptr;
+  /// By which `auto` considers it; null where it is not for `auto` to choose.
+  Forecaster forecast = nullptr;
   Planner<float> plan_f32 = nullptr;   ///< null where float is not offered
   Planner<double> plan_f64 = nullptr;  ///< null where double is not offered
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fullconv/algorithm.h"  // IWYU pragma: export
+#include "fullconv/choose.h"     // IWYU pragma: export
 #include "fullconv/memory.h"     // IWYU pragma: export
 #include "fullconv/problem.h"    // IWYU pragma: export
 #include "fullconv/view.h"       // IWYU pragma: export

@@ -1,0 +1,317 @@
+// The chooser: of the algorithms that forecast their time, the one with the shortest; with
+// Effort::measure, the fastest of the few that come close. Transforms see only operands that they
+// can be trusted with: where those of an output plane are not finite, or so large or small that
+// spectra would overflow or lose digits, that plane is convolved again as the definition has it.
+// The look costs one addition a sample.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/buffer.h"
+#include "core/phases.h"
+#include "core/plane.h"
+#include "core/registry.h"
+#include "fullconv/choose.h"
+
+namespace fullconv {
+namespace {
+
+template <class T>
+Planner<T> planner_of(const Algorithm& algorithm) {
+  if constexpr (std::is_same_v<T, float>) {
+    return algorithm.plan_f32;
+  } else {
+    return algorithm.plan_f64;
+  }
+}
+
+/// What an algorithm is asked for: a serial one takes no more than one thread.
+PlanOptions options_for(const Algorithm& algorithm, PlanOptions options) {
+  if (!algorithm.threaded) options.threads = 1;
+  options.any_strides = false;  // the adapter is around the chooser
+  return options;
+}
+
+double elements(const Extents& extents) {
+  return std::accumulate(extents.begin(), extents.end(), 1.0,
+                         [](double product, index_t extent) { return product * extent; });
+}
+
+/// In bytes.
+template <class T>
+double workspace_limit(const Problem& problem, const PlanOptions& options) {
+  if (options.workspace_limit) return static_cast<double>(*options.workspace_limit);
+  return sizeof(T) * (elements(problem.x_extents()) + elements(problem.k_extents()) +
+                      elements(problem.y_extents())) +
+         0x1p26;
+}
+
+std::string mebibytes(double bytes) {
+  return std::to_string(static_cast<std::int64_t>(std::ceil(bytes / 0x1p20))) + " MiB";
+}
+
+template <class T>
+Candidate consider(const Algorithm& algorithm, const Problem& problem, const PlanOptions& options) {
+  Candidate candidate{.algorithm = &algorithm, .forecast = {}, .excluded = {}};
+  if (planner_of<T>(algorithm) == nullptr) {
+    candidate.excluded = "does not offer this scalar";
+  } else if (options.accuracy == ErrorModel::componentwise &&
+             algorithm.error_model != ErrorModel::componentwise) {
+    candidate.excluded = "its error is not bounded componentwise";
+  } else if (const auto forecast =
+                 algorithm.forecast(problem, options_for(algorithm, options), sizeof(T));
+             !forecast) {
+    candidate.excluded = "declines the problem";
+  } else {
+    candidate.forecast = *forecast;
+    const double limit = workspace_limit<T>(problem, options);
+    if (const auto bytes = static_cast<double>(forecast->workspace_bytes); bytes > limit) {
+      candidate.excluded =
+          "needs a workspace of " + mebibytes(bytes) + ", " + mebibytes(limit) + " are allowed";
+    }
+  }
+  return candidate;
+}
+
+/// Σ|x| with sums of their own for the lanes of a vector.
+template <class T>
+T sum_of_magnitudes(const Plane<const T>& x) {
+  constexpr index_t kSums = 256 / sizeof(T);
+  T sums[kSums] = {};
+  for (index_t i = 0; i < x.rows; ++i) {
+    const T* row = x.row(i);
+    index_t j = 0;
+    for (; j + kSums <= x.columns; j += kSums) {
+      for (index_t s = 0; s < kSums; ++s) sums[s] += std::abs(row[j + s]);
+    }
+    for (; j < x.columns; ++j) sums[0] += std::abs(row[j]);
+  }
+  return std::accumulate(std::begin(sums), std::end(sums), T{0});
+}
+
+/// Whether products of two such sums are far from overflow and from losing digits to underflow, so
+/// that no intermediate value of a transform does either. A transform divides by its number of
+/// points: 2⁻⁵⁰ and the unit roundoff are left for that.
+template <class T>
+bool is_tame(T sum_of_magnitudes) {
+  constexpr int kReach = std::numeric_limits<T>::max_exponent / 2 - 8;
+  return sum_of_magnitudes == 0 || (sum_of_magnitudes > std::ldexp(T{1}, -kReach) &&
+                                    sum_of_magnitudes < std::ldexp(T{1}, kReach));
+}
+
+template <class T>
+using PlanPointer = std::unique_ptr<Plan<T>>;
+
+/// Runs the chosen plan, and `definition`, a plan for one output plane, where that is not to be
+/// trusted; it is null where the chosen one always is.
+template <class T>
+class ChosenPlan final : public Plan<T> {
+ public:
+  ChosenPlan(const Problem& problem, PlanPointer<T> chosen, PlanPointer<T> definition)
+      : Plan<T>(problem),
+        chosen_(std::move(chosen)),
+        definition_(std::move(definition)),
+        wild_kernels_(definition_ ? problem.C : 0) {}
+
+  std::size_t workspace_bytes() const override {
+    return chosen_->workspace_bytes() + wild_kernels_.bytes() +
+           (definition_ ? definition_->workspace_bytes() : 0);
+  }
+  int threads() const override { return chosen_->threads(); }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    chosen_->execute(x, k, y);
+    if (definition_) mend(x, k, y);
+  }
+
+ private:
+  void mend(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y) {
+    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const auto is_wild = [](const Plane<const T>& operand) {
+      return !is_tame(sum_of_magnitudes(operand));
+    };
+    for (index_t c = 0; c < C; ++c) {
+      wild_kernels_[c] = 0;
+      for (index_t o = 0; o < K; ++o) wild_kernels_[c] |= is_wild(plane(k, o, c));
+    }
+    for (index_t n = 0; n < N; ++n) {
+      bool wild_image = false;
+      for (index_t o = 0; o < K; ++o) wild_image |= is_wild(plane(x, n, o));
+      for (index_t c = 0; c < C; ++c) {
+        if (!wild_image && !wild_kernels_[c]) continue;
+        definition_->execute({&x(n, 0, 0, 0), {1, K, H, W}, x.strides},
+                             {&k(0, c, 0, 0), {K, 1, h, w}, k.strides},
+                             {&y(n, c, 0, 0), {1, 1, H + h - 1, W + w - 1}, y.strides});
+      }
+    }
+  }
+
+  PlanPointer<T> chosen_, definition_;
+  Buffer<char> wild_kernels_;
+};
+
+/// The plan of a candidate, or null where it declines after all or memory is short.
+template <class T>
+PlanPointer<T> make(const Candidate& candidate, const Problem& problem,
+                    const PlanOptions& options) {
+  try {
+    auto planned =
+        candidate.algorithm->plan<T>(problem, options_for(*candidate.algorithm, options));
+    if (auto* plan = std::get_if<PlanPointer<T>>(&planned)) return std::move(*plan);
+  } catch (const InsufficientMemory&) {
+    // Another one may do with less.
+  }
+  return nullptr;
+}
+
+/// The shortest of a few executions, after one to warm up.
+template <class T>
+double time_of(Plan<T>& plan, const TensorView<const T>& x, const TensorView<const T>& k,
+               const TensorView<T>& y) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::duration<double> kEnough(0.02);
+  constexpr int kLeast = 3;
+  plan.execute(x, k, y);
+  double shortest = std::numeric_limits<double>::max();
+  const auto start = Clock::now();
+  for (int i = 0; i < kLeast || Clock::now() - start < kEnough; ++i) {
+    const auto begin = Clock::now();
+    plan.execute(x, k, y);
+    shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+  return shortest;
+}
+
+/// What won, and its plan.
+template <class T>
+struct Choice {
+  const Algorithm* algorithm = nullptr;
+  PlanPointer<T> plan;
+};
+
+template <class T>
+Choice<T> choose_by_forecast(const std::vector<Candidate>& ranked, const Problem& problem,
+                             const PlanOptions& options) {
+  for (const Candidate& candidate : ranked) {
+    if (!candidate.excluded.empty()) break;
+    if (auto plan = make<T>(candidate, problem, options)) {
+      return {candidate.algorithm, std::move(plan)};
+    }
+  }
+  return {};
+}
+
+template <class T>
+Choice<T> choose_by_time(const std::vector<Candidate>& ranked, const Problem& problem,
+                         const PlanOptions& options) {
+  constexpr double kWorthTrying = 3;  // times the shortest forecast
+  const auto buffer = [](const Extents& extents) {
+    return Buffer<T>(static_cast<index_t>(elements(extents)));
+  };
+  const Buffer<T> x = buffer(problem.x_extents());
+  const Buffer<T> k = buffer(problem.k_extents());
+  const Buffer<T> y = buffer(problem.y_extents());
+  Choice<T> best;
+  double shortest = std::numeric_limits<double>::max();
+  for (const Candidate& candidate : ranked) {
+    if (!candidate.excluded.empty()) break;
+    if (candidate.forecast.seconds > kWorthTrying * ranked.front().forecast.seconds) break;
+    auto plan = make<T>(candidate, problem, options);
+    if (!plan) continue;
+    const double seconds =
+        time_of<T>(*plan, {x.data(), problem.x_extents()}, {k.data(), problem.k_extents()},
+                   {y.data(), problem.y_extents()});
+    if (seconds < shortest) {
+      shortest = seconds;
+      best = {candidate.algorithm, std::move(plan)};
+    }
+  }
+  return best;
+}
+
+template <class T>
+Choice<T> choose(const Problem& problem, const PlanOptions& options) {
+  const std::vector<Candidate> ranked = candidates<T>(problem, options);
+  if (options.effort == Effort::measure) {
+    try {
+      if (auto best = choose_by_time<T>(ranked, problem, options); best.plan) return best;
+    } catch (const InsufficientMemory&) {
+      // There is no room for operands to try them on.
+    }
+  }
+  return choose_by_forecast<T>(ranked, problem, options);
+}
+
+/// A plan for one output plane that gives the definition's answer on any operands.
+template <class T>
+PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
+  Problem one_plane = problem;
+  one_plane.N = one_plane.C = 1;
+  options.accuracy = ErrorModel::componentwise;
+  std::vector<Candidate> ranked = candidates<T>(one_plane, options);
+  std::erase_if(ranked, [](const Candidate& candidate) {
+    return candidate.algorithm->non_finite != NonFinite::as_defined;
+  });
+  return choose_by_forecast<T>(ranked, one_plane, options).plan;
+}
+
+template <class T>
+Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
+  Choice<T> choice = choose<T>(problem, options);
+  if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
+  PlanPointer<T> definition;
+  if (choice.algorithm->non_finite != NonFinite::as_defined) {
+    definition = plan_definition<T>(problem, options);
+    if (!definition) return Declined{"nothing is there for operands that are not finite"};
+  }
+  return std::make_unique<ChosenPlan<T>>(problem, std::move(choice.plan), std::move(definition));
+}
+
+double operations_of_choice(const Problem& problem) {
+  return candidates<float>(problem).front().algorithm->operations(problem);
+}
+
+void forget_all() {
+  for (const Algorithm* algorithm : algorithms()) {
+    if (algorithm->forecast != nullptr && algorithm->forget != nullptr) algorithm->forget();
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Candidate> candidates(const Problem& problem, const PlanOptions& options) {
+  validate(problem);
+  std::vector<Candidate> ranked;
+  for (const Algorithm* algorithm : algorithms()) {
+    if (algorithm->forecast != nullptr) ranked.push_back(consider<T>(*algorithm, problem, options));
+  }
+  std::ranges::stable_sort(ranked, {}, [](const Candidate& candidate) {
+    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds);
+  });
+  return ranked;
+}
+
+template std::vector<Candidate> candidates<float>(const Problem&, const PlanOptions&);
+template std::vector<Candidate> candidates<double>(const Problem&, const PlanOptions&);
+
+constinit const Algorithm builtin::chooser{
+    .name = "auto",
+    .summary = "whichever is expected to be fastest, with the definition's answer on any operands",
+    .error_model = ErrorModel::normwise,
+    .non_finite = NonFinite::as_defined,
+    .threaded = true,
+    .operations = operations_of_choice,
+    // That of FFTW, the most of any.
+    .scratch_bytes = 2 * 65536 * 2 * sizeof(double),
+    .forget = forget_all,
+    .plan_f32 = plan_auto<float>,
+    .plan_f64 = plan_auto<double>,
+};
+
+}  // namespace fullconv

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+
+/// An algorithm that `auto` considers for a problem.
+struct Candidate {
+  const Algorithm* algorithm;
+  Forecast forecast;     ///< meaningless where it is excluded for want of one
+  std::string excluded;  ///< why it is not for `auto` to choose, empty where it is
+};
+
+/// What `auto` chooses from, the fastest by forecast first, the excluded last.
+///
+/// Throws std::invalid_argument if the problem makes no sense.
+template <class T>
+std::vector<Candidate> candidates(const Problem& problem, const PlanOptions& options = {});
+
+extern template std::vector<Candidate> candidates<float>(const Problem&, const PlanOptions&);
+extern template std::vector<Candidate> candidates<double>(const Problem&, const PlanOptions&);
+
+}  // namespace fullconv

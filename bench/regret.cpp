@@ -1,0 +1,219 @@
+// How well `auto` chooses: on random problems that nothing was tuned on, every algorithm that it
+// considers is planned and timed, in rounds of random order. The best one is found on half of the
+// rounds and timed by the other half. Raw times go to standard output as JSON.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <vector>
+
+#include "fullconv/fullconv.h"
+#include "harness.h"
+#include "support/operands.h"
+
+namespace fullconv::bench {
+namespace {
+
+struct Settings {
+  int problems = 300;
+  unsigned seed = 1;
+  std::string scalar = "f32";
+  int threads = 1;
+  bool measure = false;
+  double longest = 0.1;
+  double seconds = 0.3;
+};
+
+/// Sides of the image from 8 to 4096, and of the kernel from 1 to the image's, log-uniform.
+class RandomProblems {
+ public:
+  explicit RandomProblems(unsigned seed) : engine_(seed) {}
+
+  Problem next() {
+    Problem problem;
+    problem.H = draw(8, 4096);
+    problem.W = draw(8, 4096);
+    problem.h = draw(1, problem.H);
+    problem.w = draw(1, problem.W);
+    return problem;
+  }
+
+ private:
+  index_t draw(index_t least, index_t most) {
+    // Not std::uniform_real_distribution: its values differ between standard libraries.
+    const double u = std::ldexp(static_cast<double>(engine_() >> 11), -53);
+    return static_cast<index_t>(static_cast<double>(least) *
+                                std::pow(static_cast<double>(most + 1) / least, u));
+  }
+
+  std::mt19937_64 engine_;
+};
+
+template <class T>
+struct Entrant {
+  std::string name;
+  double forecast;
+  std::unique_ptr<Plan<T>> plan;
+  std::vector<double> times{};  // of one execution, a round each, in seconds
+};
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+/// Those of every other round.
+std::vector<double> half(const std::vector<double>& times, std::size_t first) {
+  std::vector<double> some;
+  for (std::size_t i = first; i < times.size(); i += 2) some.push_back(times[i]);
+  return some;
+}
+
+template <class T>
+std::unique_ptr<Plan<T>> plan(const Algorithm& algorithm, const Problem& problem,
+                              PlanOptions options) {
+  if (!algorithm.threaded) options.threads = 1;
+  auto planned = algorithm.plan<T>(problem, options);
+  auto* made = std::get_if<0>(&planned);
+  return made == nullptr ? nullptr : std::move(*made);
+}
+
+template <class T>
+nlohmann::ordered_json measure(const Problem& problem, const Settings& settings) {
+  const PlanOptions options{.threads = settings.threads,
+                            .effort = settings.measure ? Effort::measure : Effort::estimate};
+  std::vector<Entrant<T>> entrants;
+  const auto ranked = candidates<T>(problem, options);
+  // Ten times slower than the fastest is not the best, whatever a forecast is worth.
+  for (const Candidate& candidate : ranked) {
+    if (!candidate.excluded.empty()) continue;
+    if (candidate.forecast.seconds > 10 * ranked.front().forecast.seconds) continue;
+    entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast.seconds,
+                        plan<T>(*candidate.algorithm, problem, options)});
+  }
+  entrants.push_back({"auto", ranked.front().forecast.seconds,
+                      plan<T>(*find_algorithm("auto"), problem, options)});
+
+  const auto operands = testing::make_operands<T>({problem});
+  std::vector<T> y(static_cast<std::size_t>(testing::element_count(problem.y_extents())));
+  const auto time = [&](Plan<T>& some, int repetitions) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < repetitions; ++i) {
+      some.execute(operands.x_view(), operands.k_view(), {y.data(), problem.y_extents()});
+    }
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    return spent.count() / repetitions;
+  };
+
+  std::vector<int> repetitions;
+  double round_seconds = 0;
+  for (Entrant<T>& entrant : entrants) {
+    time(*entrant.plan, 1);
+    const double once = time(*entrant.plan, 1);
+    repetitions.push_back(std::max(1, static_cast<int>(1e-4 / once)));
+    round_seconds += once * repetitions.back();
+  }
+  const int rounds = std::clamp(static_cast<int>(settings.seconds / round_seconds), 8, 100);
+  std::mt19937 shuffler(1);
+  std::vector<std::size_t> order(entrants.size());
+  for (std::size_t e = 0; e < order.size(); ++e) order[e] = e;
+  for (int round = 0; round < rounds; ++round) {
+    std::ranges::shuffle(order, shuffler);
+    for (const std::size_t e : order) {
+      entrants[e].times.push_back(time(*entrants[e].plan, repetitions[e]));
+    }
+  }
+
+  const auto by_half = [](std::size_t first) {
+    return [first](const Entrant<T>& e) { return median(half(e.times, first)); };
+  };
+  // `auto` is the last: its own time against that of the best other.
+  const auto best =
+      std::min_element(entrants.begin(), entrants.end() - 1,
+                       [&](const auto& a, const auto& b) { return by_half(0)(a) < by_half(0)(b); });
+  nlohmann::ordered_json record{{"problem", to_string(problem)},
+                                {"best", best->name},
+                                {"forecast", entrants.front().name},
+                                {"regret", by_half(1)(entrants.back()) / by_half(1)(*best) - 1},
+                                {"candidates", nlohmann::ordered_json::array()}};
+  for (const Entrant<T>& entrant : entrants) {
+    record["candidates"].push_back({{"name", entrant.name},
+                                    {"forecast", entrant.forecast},
+                                    {"median", median(entrant.times)},
+                                    {"times", entrant.times}});
+  }
+  return record;
+}
+
+int report_regrets(const Settings& settings) {
+  RandomProblems problems(settings.seed);
+  auto records = nlohmann::ordered_json::array();
+  std::vector<double> regrets;
+  int too_long = 0;
+  while (static_cast<int>(regrets.size()) < settings.problems) {
+    const Problem problem = problems.next();
+    const PlanOptions options{.threads = settings.threads};
+    if (candidates<float>(problem, options).front().forecast.seconds > settings.longest) {
+      ++too_long;
+      continue;
+    }
+    const bool single = settings.scalar == "f32";
+    auto record = single ? measure<float>(problem, settings) : measure<double>(problem, settings);
+    regrets.push_back(record["regret"]);
+    fmt::print(stderr, "{:4} {:28} {:+.3f}  forecast {} best {}\n", regrets.size(),
+               record["problem"].template get<std::string>(), regrets.back(),
+               record["forecast"].template get<std::string>(),
+               record["best"].template get<std::string>());
+    records.push_back(std::move(record));
+  }
+  std::ranges::sort(regrets);
+  const auto quantile = [&](double q) {
+    return regrets[static_cast<std::size_t>(q * static_cast<double>(regrets.size() - 1))];
+  };
+  fmt::print(
+      stderr,
+      "regret: median {:.3f}, p95 {:.3f}, max {:.3f}; {} problems left out, forecast to take "
+      "more than {} s\n",
+      quantile(0.5), quantile(0.95), regrets.back(), too_long, settings.longest);
+  const nlohmann::ordered_json result{{"seed", settings.seed},
+                                      {"scalar", settings.scalar},
+                                      {"threads", settings.threads},
+                                      {"effort", settings.measure ? "measure" : "estimate"},
+                                      {"left_out_as_too_long", too_long},
+                                      {"median", quantile(0.5)},
+                                      {"p95", quantile(0.95)},
+                                      {"max", regrets.back()},
+                                      {"problems", records}};
+  fmt::print("{}\n", result.dump(1));
+  return 0;
+}
+
+}  // namespace
+}  // namespace fullconv::bench
+
+int main(int argc, char** argv) {
+  fullconv::bench::Settings settings;
+  CLI::App app("How much time `auto` loses by what it chooses, on random problems",
+               "fullconv_regret");
+  app.add_option("--problems", settings.problems)->check(CLI::Range(1, 1000000));
+  app.add_option("--seed", settings.seed);
+  app.add_option("--scalar", settings.scalar)->check(CLI::IsMember({"f32", "f64"}));
+  app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
+  app.add_flag("--measure", settings.measure, "Let it time the alternatives");
+  app.add_option("--longest", settings.longest, "Leave out what is forecast to take more seconds");
+  app.add_option("--seconds", settings.seconds, "For each problem");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return fullconv::bench::report_regrets(settings);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "fullconv_regret: {}\n", error.what());
+    return fullconv::bench::kBadQuestion;
+  }
+}

@@ -1,0 +1,149 @@
+// What `auto` promises beyond what every algorithm does: a choice within its limits, and the
+// definition's answer where transforms have none.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+#include "support/accuracy.h"
+#include "support/operands.h"
+#include "support/tensor.h"
+
+namespace fullconv::testing {
+namespace {
+
+constexpr const char* kForTransforms = "96x96_k47x47";
+
+const Algorithm& chooser() { return *find_algorithm("auto"); }
+
+template <class T>
+std::unique_ptr<Plan<T>> plan_auto(const Problem& problem, const PlanOptions& options = {}) {
+  return std::get<0>(chooser().plan<T>(problem, options));
+}
+
+template <class T>
+class Auto : public ::testing::Test {};
+using Scalars = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(Auto, Scalars);
+
+/// The tests below need a choice that is not the definition itself.
+bool transforms_are_chosen(const Problem& problem) {
+  return candidates<float>(problem).front().algorithm->error_model == ErrorModel::normwise;
+}
+
+TYPED_TEST(Auto, RanksCandidatesByForecast) {
+  const auto ranked = candidates<TypeParam>(parse_problem("64x64_k5x5"));
+  ASSERT_FALSE(ranked.empty());
+  EXPECT_TRUE(ranked.front().excluded.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(ranked, {}, [](const Candidate& candidate) {
+    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds);
+  }));
+}
+
+TYPED_TEST(Auto, ForecastsTheWorkspace) {
+  for (const char* text : {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64"}) {
+    const Problem problem = parse_problem(text);
+    for (const int threads : {1, 2}) {
+      for (const auto& [algorithm, forecast, excluded] :
+           candidates<TypeParam>(problem, {.threads = threads})) {
+        if (!excluded.empty()) continue;
+        const auto planned = algorithm->template plan<TypeParam>(
+            problem, {.threads = algorithm->threaded ? threads : 1});
+        const auto workspace = static_cast<double>(std::get<0>(planned)->workspace_bytes());
+        EXPECT_LE(workspace, static_cast<double>(forecast.workspace_bytes) * 1.01 + 4096)
+            << algorithm->name << " on " << text;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Auto, UsesNoTransformWhereErrorsAreToBeComponentwise) {
+  const Problem problem = parse_problem("64x64_k63x63");
+  const PlanOptions options{.accuracy = ErrorModel::componentwise};
+  for (const auto& [algorithm, forecast, excluded] : candidates<TypeParam>(problem, options)) {
+    EXPECT_EQ(excluded.empty(), algorithm->error_model == ErrorModel::componentwise);
+  }
+  const auto operands = make_operands<TypeParam>({problem});
+  Tensor<TypeParam> y(problem.y_extents());
+  plan_auto<TypeParam>(problem, options)->execute(operands.x_view(), operands.k_view(), y.view());
+  const Oracle<TypeParam> oracle(problem, operands.x_view(), operands.k_view());
+  const Accuracy accuracy =
+      measure_accuracy<TypeParam>(oracle, ErrorModel::componentwise, std::as_const(y).view());
+  EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+}
+
+TYPED_TEST(Auto, StaysWithinItsWorkspace) {
+  const Problem problem = parse_problem(kForTransforms);
+  EXPECT_EQ(plan_auto<TypeParam>(problem, {.workspace_limit = 0})->workspace_bytes(), 0u);
+  for (const auto& [algorithm, forecast, excluded] :
+       candidates<TypeParam>(problem, {.workspace_limit = 0})) {
+    EXPECT_EQ(excluded.empty(), forecast.workspace_bytes == 0) << algorithm->name;
+  }
+}
+
+TYPED_TEST(Auto, ChoosesByTimeToo) {
+  const Problem problem = parse_problem("64x64_k9x9");
+  const auto operands = make_operands<TypeParam>({problem});
+  Tensor<TypeParam> y(problem.y_extents());
+  plan_auto<TypeParam>(problem, {.effort = Effort::measure})
+      ->execute(operands.x_view(), operands.k_view(), y.view());
+  const Oracle<TypeParam> oracle(problem, operands.x_view(), operands.k_view());
+  const Accuracy accuracy =
+      measure_accuracy<TypeParam>(oracle, ErrorModel::normwise, std::as_const(y).view());
+  EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+}
+
+/// Exponents at which a transform overflows, or loses what the definition keeps.
+TYPED_TEST(Auto, IsRightWhereTransformsAreNot) {
+  using T = TypeParam;
+  const Problem problem = parse_problem(kForTransforms);
+  if (!transforms_are_chosen(problem)) GTEST_SKIP() << "this build has no transforms";
+  constexpr int top = std::numeric_limits<T>::max_exponent;
+  constexpr int bottom = std::numeric_limits<T>::min_exponent - std::numeric_limits<T>::digits;
+  struct Exponents {
+    int x, k;
+  };
+  for (const auto& [x_exponent, k_exponent] :
+       {Exponents{top - 10, -20}, Exponents{-20, top - 10}, Exponents{top / 2, top / 2 - 16},
+        Exponents{40, bottom + 10}, Exponents{bottom + 10, 40}}) {
+    SCOPED_TRACE(std::to_string(x_exponent) + " and " + std::to_string(k_exponent));
+    auto operands = make_operands<T>({problem});
+    for (T& value : operands.x) value = std::ldexp(value, x_exponent);
+    for (T& value : operands.k) value = std::ldexp(value, k_exponent);
+    Tensor<T> y(problem.y_extents());
+    plan_auto<T>(problem)->execute(operands.x_view(), operands.k_view(), y.view());
+    const Oracle<T> oracle(problem, operands.x_view(), operands.k_view());
+    const Accuracy accuracy =
+        measure_accuracy<T>(oracle, ErrorModel::componentwise, std::as_const(y).view());
+    EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+  }
+}
+
+#ifndef NDEBUG
+TEST(SharedPlan, IsCaughtInDebugBuilds) {
+  const Problem problem = parse_problem("512x512_k31x31");
+  const auto operands = make_operands<float>({problem});
+  const auto plan = plan_auto<float>(problem, {.accuracy = ErrorModel::componentwise});
+  std::atomic<int> caught = 0;
+  const auto use = [&] {
+    Tensor<float> y(problem.y_extents());
+    for (int i = 0; i < 3; ++i) {
+      try {
+        plan->execute(operands.x_view(), operands.k_view(), y.view());
+      } catch (const std::logic_error&) {
+        ++caught;
+      }
+    }
+  };
+  std::thread other(use);
+  use();
+  other.join();
+  EXPECT_GT(caught, 0);
+}
+#endif
+
+}  // namespace
+}  // namespace fullconv::testing
