@@ -33,7 +33,7 @@ template <class T>
 Result<T> run(const Algorithm& algorithm, const Operands<T>& operands, int threads) {
   Result<T> result{&algorithm};
   const Problem& problem = operands.problem;
-  Planned<T> planned = make_plan<T>(algorithm, problem, threads);
+  Planned<T> planned = make_plan<T>(algorithm, problem, {.threads = threads});
   if (const auto* declined = std::get_if<Declined>(&planned)) {
     result.declined = declined->reason;
     return result;

@@ -1,6 +1,6 @@
 // The command line: which algorithms there are, one convolution of two files, whether all
-// algorithms agree, and what `auto` chooses. Exit codes: 0 fine, 1 the answer is no, 2 the question
-// was wrong.
+// algorithms agree, and what `auto` chooses and knows. Exit codes: 0 fine, 1 the answer is no, 2
+// the question was wrong.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -162,14 +162,21 @@ int parse_threads(const std::string& text) {
   return threads;
 }
 
+PlanOptions plan_options(const std::string& threads, const std::string& accuracy) {
+  return {
+      .threads = parse_threads(threads),
+      .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise};
+}
+
 struct ConvolveArguments {
   std::string image, kernel, output;
   std::string algorithm{default_algorithm().name};
   std::string threads = "1";
+  std::string accuracy = "normwise";
 };
 
 template <class T>
-ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, int threads,
+ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, const PlanOptions& options,
                   const std::string& output) {
   const Problem& problem = files.problem();
   const Extents y_extents = problem.y_extents();
@@ -180,7 +187,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, int threads,
   std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
                    std::numeric_limits<T>::quiet_NaN());
 
-  Planned<T> planned = make_plan<T>(algorithm, problem, threads);
+  Planned<T> planned = make_plan<T>(algorithm, problem, options);
   if (const auto* declined = std::get_if<Declined>(&planned)) {
     fmt::print(stderr, "declined: {}\n", declined->reason);
     return kNo;
@@ -196,11 +203,11 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, int threads,
 }
 
 ExitCode convolve(const ConvolveArguments& arguments) {
-  const int threads = parse_threads(arguments.threads);
+  const PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
   const Algorithm& algorithm = known_algorithm(arguments.algorithm);
   OperandFiles files(arguments.image, arguments.kernel);
   return with_scalar(files.scalar(), [&]<class T>(T) {
-    return convolve<T>(files, algorithm, threads, arguments.output);
+    return convolve<T>(files, algorithm, options, arguments.output);
   });
 }
 
@@ -258,17 +265,26 @@ struct ChooseArguments {
   std::string accuracy = "normwise";
 };
 
+std::string describe(const Calibration& calibration) {
+  const auto& [measured, file, remark] = calibration;
+  if (!measured) return fmt::format("built in ({})", remark);
+  return fmt::format("measured ({})",
+                     remark.empty() ? file.string() : fmt::format("not kept: {}", remark));
+}
+
 template <class T>
 void show_candidates(const Problem& problem, const PlanOptions& options) {
   std::vector<Row> rows{{"algorithm", "forecast", "workspace", ""}};
   const auto ranked = candidates<T>(problem, options);
   for (const Candidate& candidate : ranked) {
-    const auto& [seconds, bytes] = candidate.forecast;
+    const double seconds = candidate.forecast.seconds();
+    const std::size_t bytes = candidate.forecast.workspace_bytes;
     std::string remark = candidate.excluded;
     if (remark.empty()) {
-      remark = &candidate == &ranked.front()
-                   ? "chosen"
-                   : fmt::format("{:.2f} times as long", seconds / ranked.front().forecast.seconds);
+      remark =
+          &candidate == &ranked.front()
+              ? "chosen"
+              : fmt::format("{:.2f} times as long", seconds / ranked.front().forecast.seconds());
     }
     const bool known = seconds > 0;
     rows.push_back({std::string(candidate.algorithm->name),
@@ -280,25 +296,40 @@ void show_candidates(const Problem& problem, const PlanOptions& options) {
 }
 
 ExitCode choose(const ChooseArguments& arguments) {
-  const PlanOptions options{.threads = parse_threads(arguments.threads),
-                            .accuracy = arguments.accuracy == "componentwise"
-                                            ? ErrorModel::componentwise
-                                            : ErrorModel::normwise};
+  const PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
   std::vector<Problem> problems;
   for (const std::string& text : arguments.cases) {
     problems.push_back(testing::parse_case(text).problem);
   }
+  fmt::print("rates: {}\n", describe(calibration(options.threads)));
   for (const Problem& problem : problems) {
-    if (&problem != &problems.front()) fmt::print("\n");
+    fmt::print("\n");
     arguments.scalar == "f32" ? show_candidates<float>(problem, options)
                               : show_candidates<double>(problem, options);
   }
   return kFine;
 }
 
+struct CalibrateArguments {
+  std::string threads = "1";
+  double seconds = 4;
+};
+
+ExitCode calibrate(const CalibrateArguments& arguments) {
+  const int threads = parse_threads(arguments.threads);
+  fmt::print("rates: {}\n", describe(fullconv::calibrate(threads, arguments.seconds)));
+  return kFine;
+}
+
 void add_threads(CLI::App* command, std::string& threads) {
   command->add_option("--threads", threads, "Use at most so many")
       ->type_name("T")
+      ->capture_default_str();
+}
+
+void add_accuracy(CLI::App* command, std::string& accuracy) {
+  command->add_option("--accuracy", accuracy, "Of auto: componentwise rules out transforms")
+      ->check(CLI::IsMember({"normwise", "componentwise"}))
       ->capture_default_str();
 }
 
@@ -324,6 +355,7 @@ CLI::App* add_convolve(CLI::App& app, ConvolveArguments& arguments) {
   command->add_option("--algorithm", arguments.algorithm, "One of `fullconv list`")
       ->type_name("NAME")
       ->capture_default_str();
+  add_accuracy(command, arguments.accuracy);
   add_threads(command, arguments.threads);
   return command;
 }
@@ -350,8 +382,16 @@ CLI::App* add_choose(CLI::App& app, ChooseArguments& arguments) {
   command->add_option("--scalar", arguments.scalar, "f32 or f64")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
-  command->add_option("--accuracy", arguments.accuracy, "componentwise rules out transforms")
-      ->check(CLI::IsMember({"normwise", "componentwise"}))
+  add_accuracy(command, arguments.accuracy);
+  add_threads(command, arguments.threads);
+  return command;
+}
+
+CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "calibrate", "Measure this machine's rates, for auto, and keep them in the user's cache");
+  command->add_option("--seconds", arguments.seconds, "Measure for so long")
+      ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   add_threads(command, arguments.threads);
   return command;
@@ -364,10 +404,12 @@ ExitCode run(int argc, char** argv) {
   ConvolveArguments convolve_arguments;
   CheckArguments check_arguments;
   ChooseArguments choose_arguments;
+  CalibrateArguments calibrate_arguments;
   const CLI::App* list_command = add_list(app, list_arguments);
   const CLI::App* convolve_command = add_convolve(app, convolve_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
   const CLI::App* choose_command = add_choose(app, choose_arguments);
+  const CLI::App* calibrate_command = add_calibrate(app, calibrate_arguments);
 
   try {
     app.parse(argc, argv);
@@ -381,7 +423,8 @@ ExitCode run(int argc, char** argv) {
   if (convolve_command->parsed()) return convolve(convolve_arguments);
   if (check_command->parsed()) return check(check_arguments);
   if (choose_command->parsed()) return choose(choose_arguments);
-  throw UsageError("no command given: expected list, convolve, check or choose");
+  if (calibrate_command->parsed()) return calibrate(calibrate_arguments);
+  throw UsageError("no command given: expected list, convolve, check, choose or calibrate");
 }
 
 /// Printed text may still be on its way when all else is done.

@@ -15,9 +15,10 @@ const Algorithm& default_algorithm();
 
 /// Algorithm::plan, with an error that tells whose workspace does not fit.
 template <class T>
-Planned<T> make_plan(const Algorithm& algorithm, const Problem& problem, int threads) {
+Planned<T> make_plan(const Algorithm& algorithm, const Problem& problem,
+                     const PlanOptions& options) {
   try {
-    return algorithm.plan<T>(problem, {.threads = threads});
+    return algorithm.plan<T>(problem, options);
   } catch (const InsufficientMemory& error) {
     throw UsageError(fmt::format("{} on {}: {}", algorithm.name, to_string(problem), error.what()));
   }

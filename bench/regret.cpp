@@ -94,11 +94,11 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
   // Ten times slower than the fastest is not the best, whatever a forecast is worth.
   for (const Candidate& candidate : ranked) {
     if (!candidate.excluded.empty()) continue;
-    if (candidate.forecast.seconds > 10 * ranked.front().forecast.seconds) continue;
-    entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast.seconds,
+    if (candidate.forecast.seconds() > 10 * ranked.front().forecast.seconds()) continue;
+    entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast.seconds(),
                         plan<T>(*candidate.algorithm, problem, options)});
   }
-  entrants.push_back({"auto", ranked.front().forecast.seconds,
+  entrants.push_back({"auto", ranked.front().forecast.seconds(),
                       plan<T>(*find_algorithm("auto"), problem, options)});
 
   const auto operands = testing::make_operands<T>({problem});
@@ -160,7 +160,7 @@ int report_regrets(const Settings& settings) {
   while (static_cast<int>(regrets.size()) < settings.problems) {
     const Problem problem = problems.next();
     const PlanOptions options{.threads = settings.threads};
-    if (candidates<float>(problem, options).front().forecast.seconds > settings.longest) {
+    if (candidates<float>(problem, options).front().forecast.seconds() > settings.longest) {
       ++too_long;
       continue;
     }

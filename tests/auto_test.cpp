@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -39,7 +40,7 @@ TYPED_TEST(Auto, RanksCandidatesByForecast) {
   ASSERT_FALSE(ranked.empty());
   EXPECT_TRUE(ranked.front().excluded.empty());
   EXPECT_TRUE(std::ranges::is_sorted(ranked, {}, [](const Candidate& candidate) {
-    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds);
+    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds());
   }));
 }
 
@@ -94,6 +95,24 @@ TYPED_TEST(Auto, ChoosesByTimeToo) {
   const Accuracy accuracy =
       measure_accuracy<TypeParam>(oracle, ErrorModel::normwise, std::as_const(y).view());
   EXPECT_TRUE(accuracy.within_bound()) << accuracy.worst;
+}
+
+/// Trying candidates takes a tenth of a second and more. FFTW, which remembers by itself, is left
+/// out.
+TYPED_TEST(Auto, RemembersWhatItMeasured) {
+  using Clock = std::chrono::steady_clock;
+  const Problem problem = parse_problem("n1_i4_o4_8x8_k3x3");
+  if (find_algorithm("im2col_gemm") == nullptr) GTEST_SKIP() << "there is nothing to choose from";
+  const auto planning_time = [&] {
+    const auto start = Clock::now();
+    plan_auto<TypeParam>(problem,
+                         {.effort = Effort::measure, .accuracy = ErrorModel::componentwise});
+    return Clock::now() - start;
+  };
+  const auto first = planning_time();
+  EXPECT_LT(planning_time(), first / 2);
+  chooser().forget();
+  EXPECT_GT(planning_time(), first / 2);
 }
 
 /// Exponents at which a transform overflows, or loses what the definition keeps.

@@ -8,8 +8,11 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <numeric>
 
+#include "auto/rates.h"
 #include "core/buffer.h"
 #include "core/phases.h"
 #include "core/plane.h"
@@ -54,7 +57,8 @@ std::string mebibytes(double bytes) {
 }
 
 template <class T>
-Candidate consider(const Algorithm& algorithm, const Problem& problem, const PlanOptions& options) {
+Candidate consider(const Algorithm& algorithm, const Problem& problem, const PlanOptions& options,
+                   const Rates& rates) {
   Candidate candidate{.algorithm = &algorithm, .forecast = {}, .excluded = {}};
   if (planner_of<T>(algorithm) == nullptr) {
     candidate.excluded = "does not offer this scalar";
@@ -62,7 +66,7 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
              algorithm.error_model != ErrorModel::componentwise) {
     candidate.excluded = "its error is not bounded componentwise";
   } else if (const auto forecast =
-                 algorithm.forecast(problem, options_for(algorithm, options), sizeof(T));
+                 rates.forecast(algorithm, problem, options_for(algorithm, options), sizeof(T));
              !forecast) {
     candidate.excluded = "declines the problem";
   } else {
@@ -105,20 +109,18 @@ bool is_tame(T sum_of_magnitudes) {
 template <class T>
 using PlanPointer = std::unique_ptr<Plan<T>>;
 
-/// Runs the chosen plan, and `definition`, a plan for one output plane, where that is not to be
-/// trusted; it is null where the chosen one always is.
+/// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted.
 template <class T>
-class ChosenPlan final : public Plan<T> {
+class MendedPlan final : public Plan<T> {
  public:
-  ChosenPlan(const Problem& problem, PlanPointer<T> chosen, PlanPointer<T> definition)
+  MendedPlan(const Problem& problem, PlanPointer<T> chosen, PlanPointer<T> definition)
       : Plan<T>(problem),
         chosen_(std::move(chosen)),
         definition_(std::move(definition)),
-        wild_kernels_(definition_ ? problem.C : 0) {}
+        wild_kernels_(problem.C) {}
 
   std::size_t workspace_bytes() const override {
-    return chosen_->workspace_bytes() + wild_kernels_.bytes() +
-           (definition_ ? definition_->workspace_bytes() : 0);
+    return chosen_->workspace_bytes() + definition_->workspace_bytes() + wild_kernels_.bytes();
   }
   int threads() const override { return chosen_->threads(); }
 
@@ -126,7 +128,7 @@ class ChosenPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     chosen_->execute(x, k, y);
-    if (definition_) mend(x, k, y);
+    mend(x, k, y);
   }
 
  private:
@@ -169,24 +171,6 @@ PlanPointer<T> make(const Candidate& candidate, const Problem& problem,
   return nullptr;
 }
 
-/// The shortest of a few executions, after one to warm up.
-template <class T>
-double time_of(Plan<T>& plan, const TensorView<const T>& x, const TensorView<const T>& k,
-               const TensorView<T>& y) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::duration<double> kEnough(0.02);
-  constexpr int kLeast = 3;
-  plan.execute(x, k, y);
-  double shortest = std::numeric_limits<double>::max();
-  const auto start = Clock::now();
-  for (int i = 0; i < kLeast || Clock::now() - start < kEnough; ++i) {
-    const auto begin = Clock::now();
-    plan.execute(x, k, y);
-    shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - begin).count());
-  }
-  return shortest;
-}
-
 /// What won, and its plan.
 template <class T>
 struct Choice {
@@ -206,43 +190,130 @@ Choice<T> choose_by_forecast(const std::vector<Candidate>& ranked, const Problem
   return {};
 }
 
+/// One that is tried, and the times of its executions, in seconds.
 template <class T>
-Choice<T> choose_by_time(const std::vector<Candidate>& ranked, const Problem& problem,
-                         const PlanOptions& options) {
-  constexpr double kWorthTrying = 3;  // times the shortest forecast
+struct Trial {
+  Choice<T> choice;
+  std::vector<double> times{};
+
+  double median() {
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::ranges::nth_element(times, middle);
+    return *middle;
+  }
+};
+
+/// Executes them in turns, so that what disturbs one disturbs all.
+template <class T>
+void run_trials(std::vector<Trial<T>>& trials, const Problem& problem) {
+  using Clock = std::chrono::steady_clock;
+  using Seconds = std::chrono::duration<double>;
+  constexpr Seconds kLongEnough(20e-6);  // for the clock
+  constexpr Seconds kEnough(0.05);       // for each
+  constexpr int kLeastRounds = 5;
   const auto buffer = [](const Extents& extents) {
     return Buffer<T>(static_cast<index_t>(elements(extents)));
   };
   const Buffer<T> x = buffer(problem.x_extents());
   const Buffer<T> k = buffer(problem.k_extents());
   const Buffer<T> y = buffer(problem.y_extents());
-  Choice<T> best;
-  double shortest = std::numeric_limits<double>::max();
-  for (const Candidate& candidate : ranked) {
-    if (!candidate.excluded.empty()) break;
-    if (candidate.forecast.seconds > kWorthTrying * ranked.front().forecast.seconds) break;
-    auto plan = make<T>(candidate, problem, options);
-    if (!plan) continue;
-    const double seconds =
-        time_of<T>(*plan, {x.data(), problem.x_extents()}, {k.data(), problem.k_extents()},
-                   {y.data(), problem.y_extents()});
-    if (seconds < shortest) {
-      shortest = seconds;
-      best = {candidate.algorithm, std::move(plan)};
+  const auto start = Clock::now();
+  for (int round = 0;
+       round < kLeastRounds || Clock::now() - start < kEnough * static_cast<double>(trials.size());
+       ++round) {
+    for (auto& [choice, times] : trials) {
+      const auto begin = Clock::now();
+      int executions = 0;
+      do {
+        choice.plan->execute({x.data(), problem.x_extents()}, {k.data(), problem.k_extents()},
+                             {y.data(), problem.y_extents()});
+        ++executions;
+      } while (Clock::now() - begin < kLongEnough);
+      times.push_back(Seconds(Clock::now() - begin).count() / executions);
     }
   }
-  return best;
+}
+
+template <class T>
+Choice<T> choose_by_time(const std::vector<Candidate>& ranked, const Problem& problem,
+                         const PlanOptions& options) {
+  constexpr double kWorthTrying = 3;  // times the shortest forecast
+  std::vector<Trial<T>> trials;
+  for (const Candidate& candidate : ranked) {
+    if (!candidate.excluded.empty()) break;
+    if (candidate.forecast.seconds() > kWorthTrying * ranked.front().forecast.seconds()) break;
+    if (auto plan = make<T>(candidate, problem, options)) {
+      trials.push_back({{candidate.algorithm, std::move(plan)}});
+    }
+  }
+  if (trials.empty()) return {};
+  if (trials.size() > 1) run_trials(trials, problem);
+  return std::move(std::ranges::min_element(trials, {}, [](Trial<T>& trial) {
+                     return trial.times.empty() ? 0 : trial.median();
+                   })->choice);
+}
+
+/// What measuring has chosen before, by what it was asked for.
+class Wisdom {
+ public:
+  template <class T>
+  static std::string question(const Problem& problem, const PlanOptions& options) {
+    std::string text = to_string(problem);
+    for (const auto part : {sizeof(T), static_cast<std::size_t>(options.threads),
+                            static_cast<std::size_t>(options.accuracy),
+                            options.workspace_limit.value_or(~std::size_t{0})}) {
+      text += ' ' + std::to_string(part);
+    }
+    return text;
+  }
+
+  const Algorithm* recall(const std::string& question) {
+    const std::lock_guard lock(mutex_);
+    const auto found = answers_.find(question);
+    return found == answers_.end() ? nullptr : found->second;
+  }
+  void remember(const std::string& question, const Algorithm* answer) {
+    const std::lock_guard lock(mutex_);
+    answers_[question] = answer;
+  }
+  void forget() {
+    const std::lock_guard lock(mutex_);
+    answers_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, const Algorithm*> answers_;
+};
+
+Wisdom& wisdom() {
+  static Wisdom all;
+  return all;
+}
+
+/// None where nothing could be tried.
+template <class T>
+Choice<T> choose_by_time_once(std::vector<Candidate> ranked, const Problem& problem,
+                              const PlanOptions& options) {
+  const std::string question = Wisdom::question<T>(problem, options);
+  if (const Algorithm* known = wisdom().recall(question)) {
+    std::erase_if(ranked, [&](const Candidate& c) { return c.algorithm != known; });
+    return choose_by_forecast<T>(ranked, problem, options);
+  }
+  try {
+    Choice<T> choice = choose_by_time<T>(ranked, problem, options);
+    if (choice.plan) wisdom().remember(question, choice.algorithm);
+    return choice;
+  } catch (const InsufficientMemory&) {
+    return {};  // There is no room for operands to try them on.
+  }
 }
 
 template <class T>
 Choice<T> choose(const Problem& problem, const PlanOptions& options) {
   const std::vector<Candidate> ranked = candidates<T>(problem, options);
   if (options.effort == Effort::measure) {
-    try {
-      if (auto best = choose_by_time<T>(ranked, problem, options); best.plan) return best;
-    } catch (const InsufficientMemory&) {
-      // There is no room for operands to try them on.
-    }
+    if (auto choice = choose_by_time_once<T>(ranked, problem, options); choice.plan) return choice;
   }
   return choose_by_forecast<T>(ranked, problem, options);
 }
@@ -264,12 +335,10 @@ template <class T>
 Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
   if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
-  PlanPointer<T> definition;
-  if (choice.algorithm->non_finite != NonFinite::as_defined) {
-    definition = plan_definition<T>(problem, options);
-    if (!definition) return Declined{"nothing is there for operands that are not finite"};
-  }
-  return std::make_unique<ChosenPlan<T>>(problem, std::move(choice.plan), std::move(definition));
+  if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
+  PlanPointer<T> definition = plan_definition<T>(problem, options);
+  if (!definition) return Declined{"nothing is there for operands that are not finite"};
+  return std::make_unique<MendedPlan<T>>(problem, std::move(choice.plan), std::move(definition));
 }
 
 double operations_of_choice(const Problem& problem) {
@@ -277,6 +346,7 @@ double operations_of_choice(const Problem& problem) {
 }
 
 void forget_all() {
+  wisdom().forget();
   for (const Algorithm* algorithm : algorithms()) {
     if (algorithm->forecast != nullptr && algorithm->forget != nullptr) algorithm->forget();
   }
@@ -287,12 +357,14 @@ void forget_all() {
 template <class T>
 std::vector<Candidate> candidates(const Problem& problem, const PlanOptions& options) {
   validate(problem);
+  const std::shared_ptr<const Rates> rates = rates_in_use(options.threads);
   std::vector<Candidate> ranked;
   for (const Algorithm* algorithm : algorithms()) {
-    if (algorithm->forecast != nullptr) ranked.push_back(consider<T>(*algorithm, problem, options));
+    if (algorithm->forecast == nullptr) continue;
+    ranked.push_back(consider<T>(*algorithm, problem, options, *rates));
   }
   std::ranges::stable_sort(ranked, {}, [](const Candidate& candidate) {
-    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds);
+    return std::pair(!candidate.excluded.empty(), candidate.forecast.seconds());
   });
   return ranked;
 }

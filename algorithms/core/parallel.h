@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "fullconv/algorithm.h"
 
@@ -19,11 +20,13 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
   return static_cast<int>(std::min<index_t>(options.threads, parts));
 }
 
-/// The time on `threads` threads of what takes one `seconds`: to be forecast, not to be relied
-/// upon.
-inline double shared_seconds(double seconds, int threads) {
+/// Deals out shares of time to threads: to be forecast, not to be relied upon.
+inline std::vector<Forecast::Share> shared_out(std::vector<Forecast::Share> shares, int threads) {
   constexpr double kForking = 5e-6;
-  return threads == 1 ? seconds : seconds / (0.95 * threads) + kForking;
+  if (threads == 1) return shares;
+  for (Forecast::Share& share : shares) share.seconds /= 0.95 * threads;
+  shares.push_back({"forking", kForking});
+  return shares;
 }
 
 /// Calls body(part, thread) for each part in [0, parts), on `threads` threads. The body must not

@@ -168,7 +168,7 @@ double fft_operations(const Problem& problem) {
          static_cast<double>(N * K * C) * 4 * points;
 }
 
-/// Transforms take some 0.04 ns for each point, its logarithm and four bytes of a scalar, and half
+/// Transforms take some 0.1 ns for each point, its logarithm and four bytes of a scalar, and half
 /// as long again once they leave the second-level cache; copies and products 0.5 ns a point.
 std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
                                      std::size_t scalar_size) {
@@ -180,9 +180,10 @@ std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
   const auto kept = static_cast<double>(std::min(N, C) * (K + 1) + 1);
   const auto bytes = static_cast<double>(scalar_size);
   const double memory = points * bytes > 0x1p20 ? 1.5 : 1.0;
-  return Forecast{.seconds = 1e-9 * bytes / 4 *
-                             (transforms * points * (memory * 0.04 * std::log2(points) + 0.3) +
-                              static_cast<double>(N * K * C) * points * 0.3),
+  const double unit = 1e-9 * bytes / 4 * points;
+  return Forecast{.shares = {{"transforms", unit * transforms * memory * 0.1 * std::log2(points)},
+                             {"copies", unit * transforms * 0.3},
+                             {"products", unit * static_cast<double>(N * K * C) * 0.3}},
                   .workspace_bytes = static_cast<std::size_t>(
                       bytes * (points + kept * (rows * (columns + 2) + 16)))};
 }

@@ -54,7 +54,7 @@ double tile_seconds(const Tiling& tiling, std::size_t scalar_size) {
   const auto points = static_cast<double>(tiling.points());
   const auto bytes = static_cast<double>(scalar_size);
   const double memory = 2 * points * bytes > 0x1p20 ? 1.5 : 1.0;
-  return bytes / 4 * 1e-9 * points * (memory * 0.1 * std::log2(points) + 0.3);
+  return bytes / 4 * 1e-9 * points * (memory * 0.16 * std::log2(points) + 0.5);
 }
 
 /// Sides of transforms that FFTW is fast at.
@@ -238,7 +238,9 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   const double kernels = static_cast<double>(K * C);
   const double tiles = tiling->transforms(problem) - kernels;
   const double a_transform = tile_seconds(*tiling, scalar_size);
-  return Forecast{.seconds = kernels * a_transform + shared_seconds(tiles * a_transform, threads),
+  auto shares = shared_out({{"tiles", tiles * a_transform}}, threads);
+  shares.push_back({"kernels", 0.4 * kernels * a_transform});
+  return Forecast{.shares = std::move(shares),
                   .workspace_bytes = static_cast<std::size_t>(
                       2 * bytes * points * static_cast<double>(K + 2 * threads))};
 }

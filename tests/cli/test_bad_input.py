@@ -307,7 +307,7 @@ class BadArguments(CliTest):
 
     def test_arguments(self):
         for command, mention in (
-            ([], "expected list, convolve or check"),
+            ([], "expected list, convolve, check, choose or calibrate"),
             (["frobnicate"], "frobnicate"),
             (["--frobnicate"], "--frobnicate"),
             (["list", "--frobnicate"], "--frobnicate"),

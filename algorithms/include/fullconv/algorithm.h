@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "fullconv/memory.h"
 #include "fullconv/problem.h"
@@ -105,11 +106,24 @@ using OperationCount = double (*)(const Problem&);
 
 /// What is known of a plan before it is made.
 struct Forecast {
-  double seconds;  ///< of execute()
-  std::size_t workspace_bytes;
+  /// A part of what execute() does, and its time at the rates built in. Parts of one name are
+  /// bound by the same thing, and calibrate() finds out how much longer they take elsewhere.
+  struct Share {
+    std::string_view name;  ///< one word
+    double seconds;
+  };
+  std::vector<Share> shares;
+  std::size_t workspace_bytes = 0;
+
+  double seconds() const {
+    double sum = 0;
+    for (const Share& share : shares) sum += share.seconds;
+    return sum;
+  }
 };
 
-/// The forecast for scalars of `scalar_size` bytes, or none for a problem that is declined.
+/// The forecast for scalars of `scalar_size` bytes, or none for a problem that is declined. Takes
+/// no longer for large problems than for small ones.
 using Forecaster = std::optional<Forecast> (*)(const Problem&, const PlanOptions&,
                                                std::size_t scalar_size);
 

@@ -1,0 +1,237 @@
+// Calibration: on a few problems each algorithm's time is measured, and the shares of its forecasts
+// are multiplied by the factors that fit best: least squares of logarithms, with a penalty on
+// leaving the built-in rates, which share what few measurements cannot tell apart.
+
+#include "fullconv/calibration.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "auto/rates.h"
+#include "core/buffer.h"
+
+namespace fullconv {
+namespace fs = std::filesystem;
+namespace {
+
+// Measuring.
+
+/// Small and large images and kernels, wide and narrow, and layers.
+constexpr Problem kPlanes[] = {
+    {.H = 8, .W = 8, .h = 5, .w = 5},         {.H = 32, .W = 32, .h = 3, .w = 3},
+    {.H = 64, .W = 64, .h = 9, .w = 9},       {.H = 200, .W = 200, .h = 3, .w = 3},
+    {.H = 256, .W = 256, .h = 7, .w = 7},     {.H = 300, .W = 300, .h = 15, .w = 15},
+    {.H = 1024, .W = 1024, .h = 3, .w = 3},   {.H = 700, .W = 500, .h = 5, .w = 11},
+    {.H = 50, .W = 1500, .h = 15, .w = 2},    {.H = 1500, .W = 50, .h = 2, .w = 15},
+    {.H = 128, .W = 128, .h = 31, .w = 31},   {.H = 512, .W = 512, .h = 31, .w = 31},
+    {.H = 64, .W = 64, .h = 64, .w = 64},     {.H = 256, .W = 256, .h = 100, .w = 100},
+    {.H = 512, .W = 512, .h = 300, .w = 300}, {.H = 400, .W = 400, .h = 200, .w = 10},
+};
+constexpr Problem kLayers[] = {
+    {.N = 1, .K = 64, .C = 64, .H = 14, .W = 14, .h = 3, .w = 3},
+    {.N = 2, .K = 16, .C = 16, .H = 28, .W = 28, .h = 3, .w = 3},
+    {.N = 4, .K = 8, .C = 8, .H = 16, .W = 16, .h = 7, .w = 7},
+};
+
+/// Longer ones, by forecast, would leave no time for the others.
+constexpr double kLongest = 10e-3;
+
+/// One algorithm on one problem.
+struct Observation {
+  std::vector<Forecast::Share> shares;
+  std::vector<double> times;  // of one execution, in seconds
+
+  double median() {
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::ranges::nth_element(times, middle);
+    return *middle;
+  }
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Operands of ordinary values, as large as any of the problems asks for.
+template <class T>
+class Operands {
+ public:
+  explicit Operands(std::span<const Problem> problems)
+      : x_(most(problems, &Problem::x_extents)),
+        k_(most(problems, &Problem::k_extents)),
+        y_(most(problems, &Problem::y_extents)) {
+    for (Buffer<T>* buffer : {&x_, &k_}) {
+      int i = 0;
+      for (T& value : buffer->elements()) value = static_cast<T>(i++ % 13 - 6) / 8;
+    }
+  }
+
+  void convolve(Plan<T>& plan) const {
+    const Problem& problem = plan.problem();
+    plan.execute({x_.data(), problem.x_extents()}, {k_.data(), problem.k_extents()},
+                 {y_.data(), problem.y_extents()});
+  }
+
+ private:
+  static index_t most(std::span<const Problem> problems, Extents (Problem::*extents)() const) {
+    index_t size = 0;
+    for (const Problem& problem : problems) {
+      const Extents shape = (problem.*extents)();
+      size = std::max(size, std::accumulate(shape.begin(), shape.end(), index_t{1},
+                                            std::multiplies<index_t>()));
+    }
+    return size;
+  }
+
+  Buffer<T> x_, k_, y_;
+};
+
+/// An algorithm's plan for a problem, and what it took.
+template <class T>
+struct Subject {
+  const Algorithm* algorithm;
+  std::unique_ptr<Plan<T>> plan;
+  int repetitions;  // so many take long enough for the clock
+  Observation observation;
+};
+
+template <class T>
+std::vector<Subject<T>> make_subjects(std::span<const Problem> problems, int threads) {
+  constexpr double kLongEnough = 1e-4;
+  std::vector<Subject<T>> subjects;
+  for (const Algorithm* algorithm : algorithms()) {
+    if (algorithm->forecast == nullptr) continue;
+    const PlanOptions options{.threads = algorithm->threaded ? threads : 1};
+    for (const Problem& problem : problems) {
+      auto forecast = algorithm->forecast(problem, options, sizeof(T));
+      if (!forecast || forecast->seconds() > kLongest) continue;
+      auto planned = algorithm->plan<T>(problem, options);
+      if (auto* plan = std::get_if<0>(&planned)) {
+        const int repetitions = 1 + static_cast<int>(kLongEnough / forecast->seconds());
+        subjects.push_back(
+            {algorithm, std::move(*plan), repetitions, {std::move(forecast->shares), {}}});
+      }
+    }
+  }
+  return subjects;
+}
+
+/// Measures all subjects once.
+template <class T>
+void measure(std::vector<Subject<T>>& subjects, const Operands<T>& operands) {
+  for (Subject<T>& subject : subjects) {
+    operands.convolve(*subject.plan);  // brings plan and operands into the cache
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < subject.repetitions; ++i) operands.convolve(*subject.plan);
+    subject.observation.times.push_back(seconds_since(start) / subject.repetitions);
+  }
+}
+
+// Fitting.
+
+/// The factor of each of the names that makes the sums of shares fit the times best.
+std::map<std::string_view, double> fit(std::vector<Observation> observations) {
+  // As if each rate had been seen to be as built in, with an error √10 times that of a time.
+  constexpr double kPenalty = 0.1;
+  constexpr int kSweeps = 100;
+  std::map<std::string_view, double> factors;
+  std::vector<double> times;
+  for (Observation& observation : observations) {
+    times.push_back(observation.median());
+    for (const auto& share : observation.shares) factors[share.name] = 1;
+  }
+  // Gauss–Newton, one logarithm of a factor after the other.
+  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+    for (auto& [name, factor] : factors) {
+      double gradient = -kPenalty * std::log(factor);
+      double curvature = kPenalty;
+      for (std::size_t i = 0; i < observations.size(); ++i) {
+        double sum = 0, own = 0;
+        for (const auto& share : observations[i].shares) {
+          const double seconds = factors[share.name] * share.seconds;
+          sum += seconds;
+          if (share.name == name) own += seconds;
+        }
+        const double weight = own / sum;  // ∂ log sum / ∂ log factor
+        gradient += weight * std::log(times[i] / sum);
+        curvature += weight * weight;
+      }
+      factor *= std::exp(gradient / curvature);
+    }
+  }
+  return factors;
+}
+
+template <class T>
+void fit_rates(std::vector<Subject<T>>& subjects, Rates& rates) {
+  std::map<std::string_view, std::vector<Observation>> observations;
+  for (Subject<T>& subject : subjects) {
+    observations[subject.algorithm->name].push_back(std::move(subject.observation));
+  }
+  for (auto& [algorithm, of_algorithm] : observations) {
+    for (const auto& [share, factor] : fit(std::move(of_algorithm))) {
+      rates.set(sizeof(T), algorithm, share, factor);
+    }
+  }
+}
+
+Rates measure_rates(int threads, double seconds) {
+  std::vector<Problem> problems(std::begin(kPlanes), std::end(kPlanes));
+  problems.insert(problems.end(), std::begin(kLayers), std::end(kLayers));
+  const Operands<float> operands_f32(problems);
+  const Operands<double> operands_f64(problems);
+  auto subjects_f32 = make_subjects<float>(problems, threads);
+  auto subjects_f64 = make_subjects<double>(problems, threads);
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    measure(subjects_f32, operands_f32);
+    measure(subjects_f64, operands_f64);
+  } while (seconds_since(start) < seconds);
+  Rates rates;
+  fit_rates(subjects_f32, rates);
+  fit_rates(subjects_f64, rates);
+  return rates;
+}
+
+/// Lets one process at a time measure: two would slow each other down.
+class Turn {
+ public:
+  explicit Turn(const fs::path& directory) {
+    if (directory.empty()) return;
+    std::error_code error;
+    fs::create_directories(directory, error);
+    descriptor_ = ::open((directory / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    // Without a lock, where there is no place for one, measuring is only less exact.
+    if (descriptor_ >= 0) [[maybe_unused]]
+      const int locked = ::flock(descriptor_, LOCK_EX);
+  }
+  ~Turn() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace
+
+Calibration calibrate(int threads, double seconds) {
+  if (threads < 1) throw std::invalid_argument("threads must be at least 1");
+  if (!(seconds > 0)) throw std::invalid_argument("seconds must be positive");
+  const Turn turn(cache_directory());
+  return use_and_keep(measure_rates(threads, seconds), threads);
+}
+
+}  // namespace fullconv

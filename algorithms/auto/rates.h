@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "fullconv/algorithm.h"
+#include "fullconv/calibration.h"
+
+namespace fullconv {
+
+/// By how much the parts of an execution take longer here than where the built-in rates are from.
+class Rates {
+ public:
+  /// 1 where nothing is known.
+  double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view share) const;
+  void set(std::size_t scalar_size, std::string_view algorithm, std::string_view share,
+           double factor);
+
+  /// The algorithm's forecast at these rates.
+  std::optional<Forecast> forecast(const Algorithm& algorithm, const Problem& problem,
+                                   const PlanOptions& options, std::size_t scalar_size) const;
+
+  /// By "<scalar> <algorithm> <share>".
+  const std::map<std::string, double>& factors() const { return factors_; }
+
+ private:
+  std::map<std::string, double> factors_;
+};
+
+/// The rates in use for plans of at most so many threads.
+std::shared_ptr<const Rates> rates_in_use(int threads);
+
+/// Makes them those in use, and keeps them if that can be done.
+Calibration use_and_keep(Rates rates, int threads);
+
+/// Where rates are kept; empty where there is no place.
+std::filesystem::path cache_directory();
+
+}  // namespace fullconv
