@@ -6,13 +6,14 @@
 // 2·H·W·h·w flops; of w·(1/h' + 1/v) loads and 1/w stores an FMA, with bands of h' rows and strips
 // of v vectors; no workspace. SIMD by Highway: one source for all instruction sets.
 
+#include "direct/direct_simd.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "core/parallel.h"
 #include "core/phases.h"
-#include "core/plane.h"
 #include "core/registry.h"
 
 // A build for one processor (-march=native) needs no dispatch at run time.
@@ -31,19 +32,6 @@
 #define FULLCONV_DIRECT_SIMD_ONCE
 namespace fullconv {
 namespace {
-
-/// Rows or columns [begin, end).
-struct Range {
-  index_t begin;
-  index_t end;
-
-  bool contains(index_t i) const { return begin <= i && i < end; }
-  bool empty() const { return end <= begin; }
-};
-
-Range intersection(Range a, Range b) {
-  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
-}
 
 /// The band of a kernel and the image rows that a strip is swept for.
 template <class T>
@@ -281,10 +269,9 @@ constexpr auto kVariants = [] {
   return table;
 }();
 
-/// y's rows `wanted` = x ∗ k, or += where `add`.
 template <class T>
-void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                   Range wanted, bool add) {
+void sweep_plane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, Range wanted,
+                 bool add) {
   // So many image rows at once that they and their outputs stay in the second-level cache while
   // strip after strip is swept.
   constexpr index_t kChunkBytes = 256 * 1024;
@@ -363,13 +350,13 @@ double plane_seconds_f64(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<double>(H, W, h, w);
 }
 
-void convolve_rows_f32(const Plane<const float>& x, const Plane<const float>& k,
-                       const Plane<float>& y, Range wanted, bool add) {
-  convolve_rows(x, k, y, wanted, add);
+void sweep_plane_f32(const Plane<const float>& x, const Plane<const float>& k,
+                     const Plane<float>& y, Range wanted, bool add) {
+  sweep_plane(x, k, y, wanted, add);
 }
-void convolve_rows_f64(const Plane<const double>& x, const Plane<const double>& k,
-                       const Plane<double>& y, Range wanted, bool add) {
-  convolve_rows(x, k, y, wanted, add);
+void sweep_plane_f64(const Plane<const double>& x, const Plane<const double>& k,
+                     const Plane<double>& y, Range wanted, bool add) {
+  sweep_plane(x, k, y, wanted, add);
 }
 
 }  // namespace
@@ -381,10 +368,25 @@ HWY_AFTER_NAMESPACE();
 namespace fullconv {
 namespace {
 
-HWY_EXPORT(convolve_rows_f32);
-HWY_EXPORT(convolve_rows_f64);
+HWY_EXPORT(sweep_plane_f32);
+HWY_EXPORT(sweep_plane_f64);
 HWY_EXPORT(plane_seconds_f32);
 HWY_EXPORT(plane_seconds_f64);
+
+}  // namespace
+
+template <>
+void convolve_rows<float>(const Plane<const float>& x, const Plane<const float>& k,
+                          const Plane<float>& y, Range wanted, bool add) {
+  HWY_DYNAMIC_DISPATCH(sweep_plane_f32)(x, k, y, wanted, add);
+}
+template <>
+void convolve_rows<double>(const Plane<const double>& x, const Plane<const double>& k,
+                           const Plane<double>& y, Range wanted, bool add) {
+  HWY_DYNAMIC_DISPATCH(sweep_plane_f64)(x, k, y, wanted, add);
+}
+
+namespace {
 
 template <class T>
 class DirectSimdPlan final : public Plan<T> {
@@ -414,15 +416,6 @@ class DirectSimdPlan final : public Plan<T> {
   }
 
  private:
-  static void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                            Range wanted, bool add) {
-    if constexpr (std::is_same_v<T, float>) {
-      HWY_DYNAMIC_DISPATCH(convolve_rows_f32)(x, k, y, wanted, add);
-    } else {
-      HWY_DYNAMIC_DISPATCH(convolve_rows_f64)(x, k, y, wanted, add);
-    }
-  }
-
   int threads_;
   index_t blocks_;  // of rows, so that there are planes' parts for all threads
 };
