@@ -1,13 +1,13 @@
 # Finds OpenBLAS: the target OpenBLAS::OpenBLAS.
 #
 # Debian installs a serial, a pthread and an OpenMP build side by side, each in a folder of its own.
-# The serial one comes first: fullconv threads over panels itself, and idle threads of a second
-# runtime would slow whoever runs next.
+# The OpenMP one comes first: it has no threads beside the program's own. The serial one is the last,
+# since it is built without locks: products of two threads get the same buffer, and wrong results.
 
 find_path(OpenBLAS_INCLUDE_DIR cblas.h
-  PATH_SUFFIXES openblas-serial openblas-openmp openblas-pthread openblas)
+  PATH_SUFFIXES openblas-openmp openblas-pthread openblas openblas-serial)
 find_library(OpenBLAS_LIBRARY openblas
-  PATH_SUFFIXES openblas-serial openblas-openmp openblas-pthread)
+  PATH_SUFFIXES openblas-openmp openblas-pthread openblas-serial)
 mark_as_advanced(OpenBLAS_INCLUDE_DIR OpenBLAS_LIBRARY)
 
 include(FindPackageHandleStandardArgs)

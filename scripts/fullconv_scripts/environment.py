@@ -81,7 +81,7 @@ def _libraries() -> dict[str, str]:
     versions = {module.__name__: module.__version__ for module in modules}
     packages = {
         "fftw": "libfftw3-dev",
-        "openblas": "libopenblas-serial-dev",
+        "openblas": "libopenblas-openmp-dev",
         "google_benchmark": "libbenchmark-dev",
         "highway": "libhwy-dev",
     }
