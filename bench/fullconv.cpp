@@ -42,6 +42,8 @@ std::string name(ErrorModel model) {
       return "componentwise";
     case ErrorModel::normwise:
       return "normwise";
+    case ErrorModel::low_rank:
+      return "low_rank";
   }
   return {};
 }

@@ -2,7 +2,7 @@
 // Effort::measure, the fastest of the few that come close. Transforms see only operands that they
 // can be trusted with: where those of an output plane are not finite, or so large or small that
 // spectra would overflow or lose digits, that plane is convolved again as the definition has it.
-// The look costs one addition a sample.
+// The look costs one addition a sample. Kernels of low rank take a shortcut.
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +17,8 @@
 #include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/shortcut.h"
+#include "core/tame.h"
 #include "fullconv/choose.h"
 
 namespace fullconv {
@@ -28,6 +30,15 @@ Planner<T> planner_of(const Algorithm& algorithm) {
     return algorithm.plan_f32;
   } else {
     return algorithm.plan_f64;
+  }
+}
+
+template <class T>
+ShortcutPlanner<T> shortcut_planner_of(const Algorithm& algorithm) {
+  if constexpr (std::is_same_v<T, float>) {
+    return algorithm.shortcut_f32;
+  } else {
+    return algorithm.shortcut_f64;
   }
 }
 
@@ -56,6 +67,13 @@ std::string mebibytes(double bytes) {
   return std::to_string(static_cast<std::int64_t>(std::ceil(bytes / 0x1p20))) + " MiB";
 }
 
+/// The time to see whether operands are finite and tame.
+template <class T>
+double look_seconds(const Problem& problem) {
+  return 0.1e-6 +
+         0.02e-9 * sizeof(T) * (elements(problem.x_extents()) + elements(problem.k_extents()));
+}
+
 template <class T>
 Candidate consider(const Algorithm& algorithm, const Problem& problem, const PlanOptions& options,
                    const Rates& rates) {
@@ -71,6 +89,9 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
     candidate.excluded = "declines the problem";
   } else {
     candidate.forecast = *forecast;
+    if (algorithm.non_finite != NonFinite::as_defined) {
+      candidate.forecast.shares.push_back({"look", look_seconds<T>(problem)});
+    }
     const double limit = workspace_limit<T>(problem, options);
     if (const auto bytes = static_cast<double>(forecast->workspace_bytes); bytes > limit) {
       candidate.excluded =
@@ -84,6 +105,9 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
 template <class T>
 T sum_of_magnitudes(const Plane<const T>& x) {
   constexpr index_t kSums = 256 / sizeof(T);
+  if (x.row_stride == x.columns && x.rows > 1) {  // as one row: short ones would be slow
+    return sum_of_magnitudes<T>({x.data, 1, x.rows * x.columns, x.rows * x.columns});
+  }
   T sums[kSums] = {};
   for (index_t i = 0; i < x.rows; ++i) {
     const T* row = x.row(i);
@@ -94,16 +118,6 @@ T sum_of_magnitudes(const Plane<const T>& x) {
     for (; j < x.columns; ++j) sums[0] += std::abs(row[j]);
   }
   return std::accumulate(std::begin(sums), std::end(sums), T{0});
-}
-
-/// Whether products of two such sums are far from overflow and from losing digits to underflow, so
-/// that no intermediate value of a transform does either. A transform divides by its number of
-/// points: 2⁻⁵⁰ and the unit roundoff are left for that.
-template <class T>
-bool is_tame(T sum_of_magnitudes) {
-  constexpr int kReach = std::numeric_limits<T>::max_exponent / 2 - 8;
-  return sum_of_magnitudes == 0 || (sum_of_magnitudes > std::ldexp(T{1}, -kReach) &&
-                                    sum_of_magnitudes < std::ldexp(T{1}, kReach));
 }
 
 template <class T>
@@ -171,11 +185,12 @@ PlanPointer<T> make(const Candidate& candidate, const Problem& problem,
   return nullptr;
 }
 
-/// What won, and its plan.
+/// What won, its plan, and the time that was forecast for it.
 template <class T>
 struct Choice {
   const Algorithm* algorithm = nullptr;
   PlanPointer<T> plan;
+  double seconds = 0;
 };
 
 template <class T>
@@ -184,7 +199,7 @@ Choice<T> choose_by_forecast(const std::vector<Candidate>& ranked, const Problem
   for (const Candidate& candidate : ranked) {
     if (!candidate.excluded.empty()) break;
     if (auto plan = make<T>(candidate, problem, options)) {
-      return {candidate.algorithm, std::move(plan)};
+      return {candidate.algorithm, std::move(plan), candidate.forecast.seconds()};
     }
   }
   return {};
@@ -243,7 +258,7 @@ Choice<T> choose_by_time(const std::vector<Candidate>& ranked, const Problem& pr
     if (!candidate.excluded.empty()) break;
     if (candidate.forecast.seconds() > kWorthTrying * ranked.front().forecast.seconds()) break;
     if (auto plan = make<T>(candidate, problem, options)) {
-      trials.push_back({{candidate.algorithm, std::move(plan)}});
+      trials.push_back({{candidate.algorithm, std::move(plan), candidate.forecast.seconds()}});
     }
   }
   if (trials.empty()) return {};
@@ -331,14 +346,48 @@ PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
   return choose_by_forecast<T>(ranked, one_plane, options).plan;
 }
 
+/// What was chosen, made to give the definition's answer on any operands. Null where it can't be.
+template <class T>
+PlanPointer<T> mended(Choice<T> choice, const Problem& problem, const PlanOptions& options) {
+  if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
+  PlanPointer<T> definition = plan_definition<T>(problem, options);
+  if (!definition) return nullptr;
+  return std::make_unique<MendedPlan<T>>(problem, std::move(choice.plan), std::move(definition));
+}
+
+/// A plan that takes so many seconds, and before it what is faster for some kernels.
+template <class T>
+PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions options) {
+  // A look at a random kernel takes up to 0.5 µs, which is to be no more than 1 %.
+  constexpr double kWorthLooking = 50e-6;
+  const Problem& problem = plan->problem();
+  if (options.accuracy == ErrorModel::componentwise) return plan;
+  if (seconds < kWorthLooking * static_cast<double>(problem.K * problem.C)) return plan;
+  const double limit = workspace_limit<T>(problem, options);
+  for (const Algorithm* algorithm : algorithms()) {
+    const ShortcutPlanner<T> plan_shortcut = shortcut_planner_of<T>(*algorithm);
+    if (plan_shortcut == nullptr) continue;
+    options.workspace_limit = static_cast<std::size_t>(
+        std::max(0.0, limit - static_cast<double>(plan->workspace_bytes())));
+    try {
+      if (auto shortcut = plan_shortcut(problem, options, seconds)) {
+        plan = std::make_unique<PlanWithShortcut<T>>(std::move(shortcut), std::move(plan));
+      }
+    } catch (const InsufficientMemory&) {
+      // It goes without.
+    }
+  }
+  return plan;
+}
+
 template <class T>
 Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
   if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
-  if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
-  PlanPointer<T> definition = plan_definition<T>(problem, options);
-  if (!definition) return Declined{"nothing is there for operands that are not finite"};
-  return std::make_unique<MendedPlan<T>>(problem, std::move(choice.plan), std::move(definition));
+  const double seconds = choice.seconds;
+  PlanPointer<T> plan = mended<T>(std::move(choice), problem, options);
+  if (!plan) return Declined{"nothing is there for operands that are not finite"};
+  return with_shortcuts<T>(std::move(plan), seconds, options);
 }
 
 double operations_of_choice(const Problem& problem) {

@@ -17,11 +17,11 @@ set(FULLCONV_TARGET_HWY hwy::hwy)
 set_property(GLOBAL PROPERTY FULLCONV_ALGORITHMS "")
 set_property(GLOBAL PROPERTY FULLCONV_DEPENDENCIES "")
 
-# fullconv_algorithm(<file> [REQUIRES <dependency>...]): adds the file to the library and
-# builtin::<stem of file> to the registry; leaves it out, and says so, where the build goes without
-# a dependency. One that is wanted and not found is an error.
+# fullconv_algorithm(<file> [WITH <file>...] [REQUIRES <dependency>...]): adds the file, and those it
+# is to be built with, to the library and builtin::<stem of file> to the registry; leaves it out, and
+# says so, where the build goes without a dependency. One that is wanted and not found is an error.
 function(fullconv_algorithm file)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "REQUIRES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WITH;REQUIRES")
   cmake_path(GET file STEM name)
   foreach(dependency IN LISTS arg_REQUIRES)
     string(TOUPPER ${dependency} upper)
@@ -37,7 +37,7 @@ function(fullconv_algorithm file)
     target_link_libraries(fullconv PRIVATE ${FULLCONV_TARGET_${upper}})
     set_property(GLOBAL APPEND PROPERTY FULLCONV_DEPENDENCIES ${dependency})
   endforeach()
-  target_sources(fullconv PRIVATE ${file})
+  target_sources(fullconv PRIVATE ${file} ${arg_WITH})
   set_property(GLOBAL APPEND PROPERTY FULLCONV_ALGORITHMS ${name})
 endfunction()
 

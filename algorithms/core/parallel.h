@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "fullconv/algorithm.h"
 
@@ -20,20 +19,17 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
   return static_cast<int>(std::min<index_t>(options.threads, parts));
 }
 
-/// Deals out shares of time to threads: to be forecast, not to be relied upon.
-inline std::vector<Forecast::Share> shared_out(std::vector<Forecast::Share> shares, int threads) {
-  constexpr double kForking = 5e-6;
-  if (threads == 1) return shares;
-  for (Forecast::Share& share : shares) share.seconds /= 0.95 * threads;
-  shares.push_back({"forking", kForking});
-  return shares;
-}
-
 /// Calls body(part, thread) for each part in [0, parts), on `threads` threads. The body must not
-/// throw. One thread takes the parts in order and never enters the OpenMP runtime.
+/// throw. One thread takes the parts in order and never enters the OpenMP runtime. Where there is
+/// one part for each thread, a thread has the same one every time, with what is in its cache.
 template <class Body>
 void parallel_for(int threads, index_t parts, const Body& body) {
 #ifdef _OPENMP
+  if (threads > 1 && parts <= threads) {
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (index_t part = 0; part < parts; ++part) body(part, omp_get_thread_num());
+    return;
+  }
   if (threads > 1) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (index_t part = 0; part < parts; ++part) body(part, omp_get_thread_num());

@@ -22,15 +22,6 @@ void add_clamped(const Plane<const T>& x, const Plane<const T>& k, const Plane<T
   }
 }
 
-/// A multiply-add takes 0.06 ns for each four bytes of a scalar, and a row of them 5 ns.
-std::optional<Forecast> forecast_clamp_bounds(const Problem& problem, const PlanOptions&,
-                                              std::size_t scalar_size) {
-  const auto products = static_cast<double>(problem.multiply_adds());
-  const double rows = products / static_cast<double>(problem.W);
-  return Forecast{{{"products", products * static_cast<double>(scalar_size) * 0.015e-9},
-                   {"rows", rows * 5e-9}}};
-}
-
 }  // namespace
 
 constinit const Algorithm builtin::clamp_bounds{
@@ -38,7 +29,6 @@ constinit const Algorithm builtin::clamp_bounds{
     .summary = "first and last tap of each sum by min and max, rows of outputs advanced together",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
-    .forecast = forecast_clamp_bounds,
     .plan_f32 = plan_lifted<float, add_clamped<float>>,
     .plan_f64 = plan_lifted<double, add_clamped<double>>,
 };

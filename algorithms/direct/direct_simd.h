@@ -20,9 +20,15 @@ inline Range intersection(Range a, Range b) {
 }
 
 /// y's rows `wanted` = x ∗ k, or += where `add`: y has H+h−1 rows of W+w−1, of which others than
-/// those wanted are neither read nor written. The inner loop of direct_simd, on one thread.
+/// those wanted are neither read nor written, and need not be there. The inner loop of direct_simd,
+/// on one thread.
 template <class T>
 void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
                    Range wanted, bool add);
+
+/// The time in seconds that convolve_rows takes for all rows of y: to be forecast, not to be relied
+/// upon.
+template <class T>
+double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
 
 }  // namespace fullconv

@@ -1,25 +1,47 @@
 // Overlap-save: the output is cut into tiles, and each is what a small circular convolution gives
 // where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs. The kernel
 // is real, so two pieces go through one complex transform, as its real and its imaginary part, and
-// come apart by themselves. About 5·P·Q·log₂(PQ) flops each way for two tiles; a workspace of
-// P·Q·(K + 2·threads) complex numbers, which stay in a cache where whole images do not.
-// Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
+// come apart by themselves. About 4.4·P·Q·log₂(PQ) flops each way for two tiles of a channel; a
+// workspace of P·Q·(K·C + (K + 1)·threads) complex numbers, where a tile's stay in a cache and
+// whole images do not. Tiles that are not finite, or so large or small that their spectra would
+// overflow or lose digits, have their planes convolved as the definition has it. Oppenheim and
+// Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 
 #include "core/buffer.h"
+#include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
-#include "fft/fftw.h"
+#include "core/tame.h"
+#include "direct/direct_simd.h"
+#include "fft/tile_transform.h"
 
 namespace fullconv {
 namespace {
+
+/// A side of a transform, and the nanoseconds that a strip takes for each of its rows: along rows
+/// with gathering or scattering and transposition, and along columns.
+struct Side {
+  index_t length;
+  double down, across;
+};
+
+/// Times measured with vectors of 64 bytes. From 384 on a strip of rows leaves the first-level
+/// cache, and all but 512 take a fourth pass.
+constexpr Side kSides[] = {
+    {16, 3, 0.7},       {32, 3.9, 1.6},     {48, 5.1, 2.6},     {64, 5, 2.3},
+    {80, 6.2, 3.2},     {96, 6.4, 3.3},     {128, 7, 3.4},      {160, 7.9, 3.8},
+    {192, 8.5, 3.8},    {240, 10, 4.9},     {256, 9.2, 4},      {320, 10.3, 4.7},
+    {384, 14.5, 9.2},   {480, 16.2, 9.9},   {512, 12.6, 6},     {640, 16.1, 9.7},
+    {768, 16.2, 9.3},   {960, 17.6, 10.5},  {1024, 17.4, 10.6}, {1280, 17.8, 10.3},
+    {1536, 18.2, 10.7}, {2048, 19.1, 11.1}, {2560, 22.3, 11.7}, {3072, 22.4, 13.9},
+    {4096, 25.7, 12.2}, {5120, 25.4, 16.1}, {6144, 27.4, 14.8}, {8192, 33.3, 16.5}};
 
 /// How an output is cut.
 struct Tiling {
@@ -36,50 +58,128 @@ struct Tiling {
         across(ceil_divide(problem.output_columns(), output_columns)) {}
 
   index_t points() const { return rows * columns; }
+  index_t tiles() const { return down * across; }
   /// Of tiles of one plane: one image's rounding errors and NaNs are not to reach another's output.
-  index_t pairs() const { return ceil_divide(down * across, 2); }
-
-  double transforms(const Problem& problem) const {
-    const auto& [N, K, C, H, W, h, w] = problem;
-    return static_cast<double>(C * (N * pairs() * (K + 1) + K));
+  index_t pairs() const { return ceil_divide(tiles(), 2); }
+  /// Of a spectrum.
+  double bytes(std::size_t scalar_size) const {
+    return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
   }
-  double transform_operations() const {
-    const auto count = static_cast<double>(points());
-    return 5 * count * std::log2(count);
+
+  /// Output channels whose kernels' spectra are kept at once, while all of x passes by. With fewer
+  /// than C of them, x passes by, and is transformed, more than once.
+  index_t kept_channels(const Problem& problem, std::size_t scalar_size) const {
+    constexpr double kKeptBytes = 64 << 20;
+    const double fitting = kKeptBytes / (bytes(scalar_size) * static_cast<double>(problem.K));
+    return fitting >= static_cast<double>(problem.C)
+               ? problem.C
+               : std::max<index_t>(1, static_cast<index_t>(fitting));
   }
 };
 
-/// The time of one transform of a tile, with its share of gathering, multiplying and scattering.
-double tile_seconds(const Tiling& tiling, std::size_t scalar_size) {
-  const auto points = static_cast<double>(tiling.points());
-  const auto bytes = static_cast<double>(scalar_size);
-  const double memory = 2 * points * bytes > 0x1p20 ? 1.5 : 1.0;
-  return bytes / 4 * 1e-9 * points * (memory * 0.16 * std::log2(points) + 0.5);
+/// Seconds of what there is to do to one tile, or pair of tiles.
+struct TileTimes {
+  double forward, kernel, backward;
+};
+
+/// Counts strips, and rows of those. Next to 8000 measured times, of problems of all shapes, it is
+/// off by 8 %.
+TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
+                     const Side& columns, std::size_t scalar_size) {
+  constexpr double kClear = 1.4e-9;   // a strip's row that is empty
+  constexpr double kStore = 2.7e-9;   // one that is stored to y
+  constexpr double kFarStore = 2e-9;  // what that takes more outside of caches
+  constexpr double kFar = 1.6e-9;     // a vector of a spectrum that passes the second-level cache
+  constexpr double kTile = 56e-9;
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t lanes =
+      scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
+  const auto P = static_cast<double>(rows.length);
+  const double strips = static_cast<double>(columns.length / lanes);  // of columns
+  const auto strips_of = [lanes](index_t begin, index_t end) {
+    return static_cast<double>(ceil_divide(end, lanes) - begin / lanes);
+  };
+  // Of two tiles, what either of them has: of the outermost tiles of a plane only one is half full.
+  const bool alone = tiling.across == 1;
+  const double filled =
+      strips_of(alone ? w - 1 : 0, std::min(columns.length, problem.output_columns()));
+  const double wanted = strips_of(w - 1, alone ? W + 2 * w - 2 : columns.length);
+  const double taps = strips_of(0, w);
+  const auto stored = static_cast<double>(std::min(tiling.output_rows, problem.output_rows()));
+
+  const double operands =
+      static_cast<double>(scalar_size) *
+      static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
+  const double a_row = rows.down * 1e-9;
+  const double store = kStore + kFarStore * distance(operands, 0x1p17, 16);
+  const double across = strips * P * columns.across * 1e-9;
+  const double memory = 4 * strips * P * kFar * distance(tiling.bytes(scalar_size), 0x1p20, 8);
+  const auto forward = [&](double full) {
+    return full * P * a_row + (strips - full) * P * kClear + across + memory;
+  };
+  return {.forward = forward(filled) + kTile,
+          .kernel = forward(taps),
+          .backward = across + wanted * (P * a_row + stored * store) + memory + kTile};
 }
 
-/// Sides of transforms that FFTW is fast at.
-constexpr index_t kSides[] = {8,   12,  16,  24,  32,  48,   64,   96,  128,
-                              192, 256, 384, 512, 768, 1024, 1536, 2048};
+/// Seconds of what there is to do.
+struct Times {
+  double tiles, kernels, memory, forking;
+  double sum() const { return tiles + kernels + memory + forking; }
+};
 
-/// The tiling with the least work, or none where the kernel is larger than any transform.
-std::optional<Tiling> best_tiling(const Problem& problem) {
-  // Outside the second-level cache a transform takes half as long again.
-  constexpr double kCachePoints = 128 * 128;
-  std::optional<Tiling> best;
-  double least = std::numeric_limits<double>::max();
-  for (const index_t rows : kSides) {
-    for (const index_t columns : kSides) {
-      if (rows < problem.h || columns < problem.w) continue;
-      const Tiling tiling(problem, rows, columns);
-      const auto points = static_cast<double>(tiling.points());
-      const double memory = points > kCachePoints ? 1.5 : 1.0;
-      // Twenty operations a point for gathering, multiplying and scattering.
-      const double work =
-          tiling.transforms(problem) * (memory * tiling.transform_operations() + 20 * points);
-      if (work < least) {
-        least = work;
-        best = tiling;
-      }
+Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, int threads,
+            std::size_t scalar_size) {
+  // A byte of a spectrum of one input channel, multiplied and added up.
+  constexpr double kProductByte = 0.01e-9;
+  // A byte of x or y, eight times farther than the second-level cache.
+  constexpr double kFarByte = 0.027e-9;
+  // Beside each fork, spectra and rows that go from one core's cache to another's: with two threads
+  // 64x64_k15x15 in f64 took 28 µs, with one 17 µs.
+  constexpr double kHandingOver = 15e-6;
+  constexpr double kCall = 60e-9;
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t kept = tiling.kept_channels(problem, scalar_size);
+  const auto passages = static_cast<double>(ceil_divide(C, kept));
+  const auto images = static_cast<double>(K);
+  const auto outputs = static_cast<double>(C);
+  const double products = K == 1 ? 0 : kProductByte * tiling.bytes(scalar_size) * images * outputs;
+  const double pair = tile.forward * images * passages + products + tile.backward * outputs;
+  const auto shared_pairs = static_cast<double>(ceil_divide(N * tiling.pairs(), threads));
+  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, threads));
+  const double operands =
+      static_cast<double>(scalar_size) * static_cast<double>(N) *
+      static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
+  const double forks = threads == 1 ? 0 : K * kept == 1 ? 1 : 2 * passages;
+  return {.tiles = shared_pairs * pair + kCall,
+          .kernels = shared_kernels * tile.kernel,
+          .memory = operands * kFarByte * 2 * distance(operands, 0x1p21, 64),
+          .forking = forks * (kForkingSeconds + kHandingOver)};
+}
+
+/// How a problem is dealt with.
+struct Choice {
+  Tiling tiling;
+  int threads;
+  Times seconds;
+};
+
+/// What takes the least time, or nothing where the kernel is larger than any transform.
+std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& options,
+                                  std::size_t scalar_size) {
+  std::optional<Choice> best;
+  for (const Side& rows : kSides) {
+    for (const Side& columns : kSides) {
+      if (rows.length < problem.h || columns.length < problem.w) continue;
+      const Tiling tiling(problem, rows.length, columns.length);
+      const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
+      const auto consider = [&](int threads) {
+        const Times seconds = times(problem, tiling, tile, threads, scalar_size);
+        if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
+      };
+      const int threads = useful_threads(problem, options, problem.N * tiling.pairs());
+      consider(1);
+      if (threads > 1) consider(threads);
     }
   }
   return best;
@@ -88,189 +188,200 @@ std::optional<Tiling> best_tiling(const Problem& problem) {
 template <class T>
 class OverlapSavePlan final : public Plan<T> {
  public:
-  OverlapSavePlan(const Problem& problem, const Tiling& tiling, const PlanOptions& options)
+  OverlapSavePlan(const Problem& problem, const Choice& choice)
       : Plan<T>(problem),
-        tiling_(tiling),
-        threads_(useful_threads(problem, options, problem.N * tiling_.pairs())),
-        kernels_(problem.K * tiling_.points()),
-        tiles_(2 * threads_ * tiling_.points()) {
-    const unsigned rigor = options.effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
-    const auto rows = static_cast<int>(tiling_.rows);
-    const auto columns = static_cast<int>(tiling_.columns);
-    auto* tile = reinterpret_cast<typename Fftw<T>::Complex*>(tiles_.data());
-    const std::unique_lock lock(fftw_planner_mutex());
-    forward_.reset(Fftw<T>::plan_complex(rows, columns, tile, tile, FFTW_FORWARD, rigor));
-    inverse_.reset(Fftw<T>::plan_complex(rows, columns, tile, tile, FFTW_BACKWARD, rigor));
-    if (!forward_ || !inverse_) throw std::runtime_error("FFTW made no plan");
-  }
+        tiling_(choice.tiling),
+        transform_(tiling_.rows, tiling_.columns),
+        threads_(choice.threads),
+        kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
+        wild_kernels_(problem.K * problem.C),
+        wild_images_(threads_ * problem.N),
+        kernels_(problem.K * kept_channels_ * transform_.spectrum_size()),
+        tiles_(threads_ * tiles_of_a_thread() * transform_.spectrum_size()),
+        scratch_(threads_ * transform_.scratch_size()) {}
 
-  std::size_t workspace_bytes() const override { return kernels_.bytes() + tiles_.bytes(); }
+  std::size_t workspace_bytes() const override {
+    return wild_kernels_.bytes() + wild_images_.bytes() + kernels_.bytes() + tiles_.bytes() +
+           scratch_.bytes();
+  }
   int threads() const override { return threads_; }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const Problem& problem = this->problem();
-    for (index_t c = 0; c < problem.C; ++c) {
-      for (index_t o = 0; o < problem.K; ++o) transform_kernel(plane(k, o, c), kernel(o));
-      parallel_for(threads_, problem.N * tiling_.pairs(),
-                   [&](index_t pair, int thread) { compute_pair(pair, c, thread, x, y); });
+    const auto& [N, K, C, H, W, h, w] = this->problem();
+    std::ranges::fill(wild_images_.elements(), 0);
+    for (index_t first = 0; first < C; first += kept_channels_) {
+      const index_t end = std::min(first + kept_channels_, C);
+      const index_t kernels = K * (end - first);
+      const int threads = static_cast<int>(std::min<index_t>(threads_, kernels));
+      parallel_for(threads, kernels, [&, K = K](index_t part, int thread) {
+        const Plane<const T> taps = plane(k, part % K, first + part / K);
+        wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), thread));
+      });
+      // Each thread has its part of y, and of x, in one piece, so that it is mostly in its own
+      // cache the next time.
+      const index_t pairs = N * tiling_.pairs();
+      parallel_for(threads_, threads_, [&](index_t part, int thread) {
+        const index_t last = (part + 1) * pairs / threads_;
+        for (index_t pair = part * pairs / threads_; pair < last; ++pair) {
+          compute_pair(pair, first, end, thread, x, y);
+        }
+      });
     }
+    mend(x, k, y);
   }
 
  private:
-  using Complex = std::complex<T>;
+  /// With one input and one output channel a tile becomes its own result. Otherwise there are tiles
+  /// of all input channels, and a sum.
+  bool in_place() const { return this->problem().K == 1 && this->problem().C == 1; }
+  index_t tiles_of_a_thread() const { return in_place() ? 1 : this->problem().K + 1; }
 
-  /// The first output of a tile of a plane.
-  struct Corner {
-    index_t i, j;
-  };
-
-  Corner corner(index_t tile) const {
-    return {tile / tiling_.across * tiling_.output_rows,
-            tile % tiling_.across * tiling_.output_columns};
+  T* kernel(index_t i) const { return kernels_.data() + i * transform_.spectrum_size(); }
+  T* tile(int thread, index_t i) const {
+    return tiles_.data() + (thread * tiles_of_a_thread() + i) * transform_.spectrum_size();
   }
+  T* scratch(int thread) const { return scratch_.data() + thread * transform_.scratch_size(); }
 
-  Complex* kernel(index_t o) const { return kernels_.data() + o * tiling_.points(); }
-
-  /// With FFTW's missing factor 1/(P·Q).
-  void transform_kernel(const Plane<const T>& k, Complex* spectrum) const {
-    PhaseTimer timing(Phase::copies);
+  /// With the factor 1/(P·Q) of the inverse. Returns the sum of the taps' magnitudes.
+  T transform_kernel(const Plane<const T>& k, T* spectrum, int thread) const {
+    const PhaseTimer timing(Phase::transforms);
     const T scale = T{1} / static_cast<T>(tiling_.points());
-    std::fill_n(spectrum, tiling_.points(), Complex{});
-    for (index_t p = 0; p < k.rows; ++p) {
-      for (index_t q = 0; q < k.columns; ++q) spectrum[p * tiling_.columns + q] = k(p, q) * scale;
-    }
-    timing.enter(Phase::transforms);
-    Fftw<T>::complex(forward_.get(), spectrum);
+    return transform_.forward(scale, {k, 0, 0}, {}, scratch(thread), spectrum);
   }
 
-  void compute_pair(index_t pair, index_t c, int thread, const TensorView<const T>& x,
-                    const TensorView<T>& y) const {
+  /// The tile's window of a plane of x, and of one of y, too: its outputs are the last of its
+  /// rows and columns. None where there is no such tile.
+  template <class U>
+  Window<U> window(const Plane<U>& plane, index_t tile) const {
+    if (tile >= tiling_.tiles()) return {};
+    return {plane, tile / tiling_.across * tiling_.output_rows - this->problem().h + 1,
+            tile % tiling_.across * tiling_.output_columns - this->problem().w + 1};
+  }
+
+  /// Outputs of the channels [first, end).
+  void compute_pair(index_t pair, index_t first, index_t end, int thread,
+                    const TensorView<const T>& x, const TensorView<T>& y) const {
+    const Problem& problem = this->problem();
     const index_t n = pair / tiling_.pairs();
-    const index_t first = 2 * (pair % tiling_.pairs());
-    const bool two = first + 1 < tiling_.down * tiling_.across;
-    const Corner corners[2] = {corner(first), corner(first + 1)};
-    Complex* tile = tiles_.data() + 2 * thread * tiling_.points();
-    Complex* sum = this->problem().K == 1 ? tile : tile + tiling_.points();
+    const index_t a = 2 * (pair % tiling_.pairs());
+    const auto note = [&, N = problem.N](T magnitudes) {
+      if (!is_tame(magnitudes)) wild_images_[thread * N + n] = 1;
+    };
+    const auto finish = [&](const T* half, index_t c) {
+      const Plane<T> outputs = plane(y, n, c);
+      transform_.finish(half, problem.h - 1, problem.w - 1, window(outputs, a),
+                        window(outputs, a + 1), scratch(thread));
+    };
 
-    PhaseTimer timing(Phase::copies);
-    for (index_t o = 0; o < this->problem().K; ++o) {
-      if (o > 0) timing.enter(Phase::copies);
-      gather(plane(x, n, o), corners[0], reinterpret_cast<T*>(tile));
-      gather(two ? plane(x, n, o) : Plane<const T>{}, corners[1], reinterpret_cast<T*>(tile) + 1);
-      timing.enter(Phase::transforms);
-      Fftw<T>::complex(forward_.get(), tile);
+    PhaseTimer timing(Phase::transforms);
+    if (in_place()) {
+      const Plane<const T> image = plane(x, n, 0);
+      note(transform_.convolve(window(image, a), window(image, a + 1), kernel(0), scratch(thread),
+                               tile(thread, 0)));
+      finish(tile(thread, 0), 0);
+      return;
+    }
+    for (index_t o = 0; o < problem.K; ++o) {
+      const Plane<const T> image = plane(x, n, o);
+      note(transform_.forward(1, window(image, a), window(image, a + 1), scratch(thread),
+                              tile(thread, o)));
+    }
+    for (index_t c = first; c < end; ++c) {
       timing.enter(Phase::products);
-      add_product(o == 0, tile, kernel(o), sum);
+      T* sum = tile(thread, problem.K);
+      transform_.sum_products(tile(thread, 0), kernel((c - first) * problem.K), problem.K, sum);
+      timing.enter(Phase::transforms);
+      finish(sum, c);
     }
-    timing.enter(Phase::transforms);
-    Fftw<T>::complex(inverse_.get(), sum);
-    timing.enter(Phase::copies);
-    scatter(reinterpret_cast<const T*>(sum), corners[0], plane(y, n, c));
-    if (two) scatter(reinterpret_cast<const T*>(sum) + 1, corners[1], plane(y, n, c));
   }
 
-  /// The piece of the image that a tile's outputs see, zeros around it, into every other element.
-  void gather(const Plane<const T>& x, const Corner& at, T* parts) const {
-    const index_t top = at.i - this->problem().h + 1;
-    const index_t left = at.j - this->problem().w + 1;
-    const index_t begin = std::clamp<index_t>(-left, 0, tiling_.columns);
-    const index_t end = std::clamp<index_t>(x.columns - left, begin, tiling_.columns);
-    for (index_t t = 0; t < tiling_.rows; ++t) {
-      T* to = parts + 2 * t * tiling_.columns;
-      const index_t r = top + t;
-      if (r < 0 || r >= x.rows) {
-        for (index_t s = 0; s < tiling_.columns; ++s) to[2 * s] = 0;
-        continue;
+  /// Output planes of images or kernels that no transform is to be trusted with.
+  void mend(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y) {
+    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const auto any = [](const Buffer<char>& wild, index_t first, index_t count, index_t step) {
+      for (index_t i = 0; i < count; ++i) {
+        if (wild[first + i * step] != 0) return true;
       }
-      const T* from = x.row(r) + left;
-      for (index_t s = 0; s < begin; ++s) to[2 * s] = 0;
-      for (index_t s = begin; s < end; ++s) to[2 * s] = from[s];
-      for (index_t s = end; s < tiling_.columns; ++s) to[2 * s] = 0;
-    }
-  }
-
-  /// sum = (first ? 0 : sum) + tile ⊙ kernel. `sum` may be `tile` where it is the first.
-  void add_product(bool first, const Complex* tile, const Complex* kernel, Complex* sum) const {
-    for (index_t f = 0; f < tiling_.points(); ++f) {
-      // Spelled out: std::complex's product tests for NaN and calls a function.
-      const T re = tile[f].real() * kernel[f].real() - tile[f].imag() * kernel[f].imag();
-      const T im = tile[f].real() * kernel[f].imag() + tile[f].imag() * kernel[f].real();
-      sum[f] = first ? Complex(re, im) : sum[f] + Complex(re, im);
-    }
-  }
-
-  void scatter(const T* parts, const Corner& at, const Plane<T>& y) const {
-    const index_t top = this->problem().h - 1;
-    const index_t left = this->problem().w - 1;
-    const index_t rows = std::min(tiling_.output_rows, y.rows - at.i);
-    const index_t columns = std::min(tiling_.output_columns, y.columns - at.j);
-    for (index_t t = 0; t < rows; ++t) {
-      const T* from = parts + 2 * ((top + t) * tiling_.columns + left);
-      T* to = y.row(at.i + t) + at.j;
-      for (index_t s = 0; s < columns; ++s) to[s] = from[2 * s];
-    }
+      return false;
+    };
+    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, threads_ * N, 1)) return;
+    parallel_for(threads_, N * C * tiling_.down, [&, N = N, K = K, C = C](index_t part, int) {
+      const index_t c = part / tiling_.down % C;
+      const index_t n = part / (tiling_.down * C);
+      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, threads_, N)) return;
+      const PhaseTimer timing(Phase::direct);
+      const Plane<T> sums = plane(y, n, c);
+      const index_t first = part % tiling_.down * tiling_.output_rows;
+      const Range rows{first, std::min(first + tiling_.output_rows, sums.rows)};
+      for (index_t o = 0; o < K; ++o) {
+        convolve_rows(plane(x, n, o), plane(k, o, c), sums, rows, o > 0);
+      }
+    });
   }
 
   Tiling tiling_;
+  TileTransform<T> transform_;
   int threads_;
-  Buffer<Complex> kernels_, tiles_;
-  FftwPlan<T> forward_, inverse_;
+  index_t kept_channels_;
+  Buffer<char> wild_kernels_;  // k[o, c] at c·K + o
+  Buffer<char> wild_images_;   // x[n], as a thread has seen it, at thread·N + n
+  Buffer<T> kernels_, tiles_, scratch_;
 };
 
 double overlap_save_operations(const Problem& problem) {
-  const std::optional<Tiling> tiling = best_tiling(problem);
-  if (!tiling) return 0;
-  const auto products = static_cast<double>(problem.N * problem.C * problem.K * tiling->pairs());
-  return tiling->transforms(problem) * tiling->transform_operations() +
-         8 * products * static_cast<double>(tiling->points());
+  const std::optional<Choice> choice = best_choice(problem, {}, sizeof(float));
+  if (!choice) return 0;
+  const Tiling& tiling = choice->tiling;
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const auto passages =
+      static_cast<double>(ceil_divide(C, tiling.kept_channels(problem, sizeof(float))));
+  const auto points = static_cast<double>(tiling.points());
+  const auto pairs = static_cast<double>(N * tiling.pairs());
+  const auto images = static_cast<double>(K);
+  const auto outputs = static_cast<double>(C);
+  const double transforms = pairs * (images * passages + outputs) + images * outputs;
+  return points * (transforms * 4.4 * std::log2(points) + 8 * pairs * images * outputs);
 }
 
 std::optional<Forecast> forecast_overlap_save(const Problem& problem, const PlanOptions& options,
                                               std::size_t scalar_size) {
-  const std::optional<Tiling> tiling = best_tiling(problem);
-  if (!tiling) return std::nullopt;
-  const auto& [N, K, C, H, W, h, w] = problem;
-  const auto bytes = static_cast<double>(scalar_size);
-  const auto points = static_cast<double>(tiling->points());
-  const int threads = useful_threads(problem, options, N * tiling->pairs());
-  const double kernels = static_cast<double>(K * C);
-  const double tiles = tiling->transforms(problem) - kernels;
-  const double a_transform = tile_seconds(*tiling, scalar_size);
-  auto shares = shared_out({{"tiles", tiles * a_transform}}, threads);
-  shares.push_back({"kernels", 0.4 * kernels * a_transform});
-  return Forecast{.shares = std::move(shares),
-                  .workspace_bytes = static_cast<std::size_t>(
-                      2 * bytes * points * static_cast<double>(K + 2 * threads))};
+  const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
+  if (!choice) return std::nullopt;
+  const auto& [tiling, threads, seconds] = *choice;
+  const index_t spectra =
+      problem.K * tiling.kept_channels(problem, scalar_size) + threads * (problem.K + 1);
+  Forecast forecast{.shares = {{"tiles", seconds.tiles},
+                               {"kernels", seconds.kernels},
+                               {"memory", seconds.memory}},
+                    .workspace_bytes = static_cast<std::size_t>(static_cast<double>(spectra) *
+                                                                tiling.bytes(scalar_size))};
+  if (threads > 1) forecast.shares.push_back({"forking", seconds.forking});
+  return forecast;
 }
 
 template <class T>
 Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options) {
   // For all channels of x at once. A layer with more has small kernels, which tiles are not for.
   constexpr double kMostSpectraBytes = 256 << 20;
-  const std::optional<Tiling> tiling = best_tiling(problem);
-  if (!tiling) return Declined{"kernel has a side above 2048, the largest tile's"};
-  const double spectra_bytes = static_cast<double>(problem.K) *
-                               static_cast<double>(tiling->points()) * sizeof(std::complex<T>);
-  if (spectra_bytes > kMostSpectraBytes) {
+  const std::optional<Choice> choice = best_choice(problem, options, sizeof(T));
+  if (!choice) return Declined{"kernel has a side above 8192, the largest tile's"};
+  if (static_cast<double>(problem.K) * choice->tiling.bytes(sizeof(T)) > kMostSpectraBytes) {
     return Declined{"spectra of the kernels of one output channel take more than 256 MiB"};
   }
-  return std::make_unique<OverlapSavePlan<T>>(problem, *tiling, options);
+  return std::make_unique<OverlapSavePlan<T>>(problem, *choice);
 }
 
 }  // namespace
 
 constinit const Algorithm builtin::fft_overlap_save{
     .name = "fft_overlap_save",
-    .summary = "output tiles by FFTW's complex transforms, two real tiles in each",
+    .summary = "output tiles by complex transforms across SIMD vectors, two real tiles in each",
     .error_model = ErrorModel::normwise,
-    .non_finite = NonFinite::spreads,
+    .non_finite = NonFinite::as_defined,
     .threaded = true,
     .operations = overlap_save_operations,
-    // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
-    .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
-    .forget = forget_fftw_wisdom,
     .forecast = forecast_overlap_save,
     .plan_f32 = plan_overlap_save<float>,
     .plan_f64 = plan_overlap_save<double>,

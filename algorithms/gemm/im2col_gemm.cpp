@@ -8,6 +8,7 @@
 // rows between taps: Cho and Brand, MEC: Memory-efficient Convolution, ICML 2017.
 
 #include "core/buffer.h"
+#include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/phases.h"
 #include "core/plane.h"
@@ -210,14 +211,17 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
   const double rows = C < 16 ? 16 / C : 1;
   const double lowered = static_cast<double>(problem.N * problem.K * problem.w) *
                          static_cast<double>(problem.output_rows() * problem.output_columns());
+  const double lowered_rows = lowered / static_cast<double>(problem.output_columns());
   const double weights = C * static_cast<double>(problem.K * problem.w * problem.h);
   const double room = weights +
                       threads * static_cast<double>(panel.depth * panel.lowered_columns()) +
                       threads * C * static_cast<double>(panel.rows * panel.pitch);
   const double unit = bytes / 4 * 1e-9;
+  constexpr double kCall = 0.12e-6;
+  constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
   return Forecast{.shares = shared_out({{"gemm", unit * padded_operations(problem) * 0.002 * rows},
-                                        {"lowering", unit * lowered * 0.12},
-                                        {"packing", unit * weights * 3}},
+                                        {"lowering", unit * lowered * 0.12 + lowered_rows * kRow},
+                                        {"packing", unit * weights * 3 + kCall}},
                                        threads),
                   .workspace_bytes = static_cast<std::size_t>(bytes * room)};
 }

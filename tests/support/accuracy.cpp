@@ -32,7 +32,8 @@ std::string describe(const Reference<T>& r, T is) {
 }
 
 /// Σy against Σx·Σk, plane by plane. A sum of values each within its bound is within the sum of the
-/// bounds, and Σ over y of Σ|x||k| is Σ|x|·Σ|k|.
+/// bounds; Σ over y of Σ|x||k| is Σ|x|·Σ|k|, and that of local norms at most √(outputs·taps) times
+/// the norms of whole planes.
 template <class T>
 void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<const T>& y,
                     Accuracy& accuracy) {
@@ -48,10 +49,13 @@ void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<
       // Summing both sides in the wider type errs, too, by less than one term a summand.
       const double summing = static_cast<double>(outputs + problem.H * problem.W + taps) *
                              kUnitRoundoff<Wide<T>> * plane.magnitude;
-      const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps};
-      const double bound = model == ErrorModel::componentwise
-                               ? error_bound(model, oracle, whole)
-                               : static_cast<double>(outputs) * error_bound(model, oracle, whole);
+      const double local_norms =
+          std::sqrt(static_cast<double>(outputs) * static_cast<double>(problem.h * problem.w)) *
+          plane.operand_norms;
+      const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps, local_norms};
+      const double bound = model == ErrorModel::normwise
+                               ? static_cast<double>(outputs) * error_bound(model, oracle, whole)
+                               : error_bound(model, oracle, whole);
       const double ratio = in_bounds(static_cast<double>(total - plane.total), bound + summing);
       if (ratio > accuracy.error_in_bounds) {
         accuracy.error_in_bounds = ratio;
@@ -80,6 +84,15 @@ double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>
       const auto& plane = oracle.plane(reference.n, reference.c);
       return u * (c * stages + static_cast<double>(problem.K)) * plane.operand_norms +
              u * c * stages * plane.output_norm + oracle_error;
+    }
+    case ErrorModel::low_rank: {
+      constexpr double rank = 4, growth = 3, truncation = 20;
+      const Problem& problem = oracle.problem();
+      const double sums = std::min(problem.h, problem.H) +
+                          rank * static_cast<double>(problem.K * std::min(problem.w, problem.W));
+      return std::max(
+          error_bound(ErrorModel::componentwise, oracle, reference),
+          u * (growth * sums + truncation) * reference.local_norms + rank * oracle_error);
     }
   }
   return 0;

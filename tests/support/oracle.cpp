@@ -12,16 +12,58 @@ index_t pairs_summing_to(index_t i, index_t size, index_t taps) {
   return std::min(std::min(i + 1, size + taps - 1 - i), std::min(size, taps));
 }
 
+/// ‖tensor[a,b]‖₂, plane by plane.
+template <class T>
+std::vector<double> norms_of_planes(const TensorView<const T>& tensor) {
+  const auto& [A, B, I, J] = tensor.extents;
+  std::vector<double> norms;
+  for (index_t a = 0; a < A; ++a)
+    for (index_t b = 0; b < B; ++b) {
+      double square = 0;
+      for (index_t i = 0; i < I; ++i)
+        for (index_t j = 0; j < J; ++j) {
+          square +=
+              static_cast<double>(tensor(a, b, i, j)) * static_cast<double>(tensor(a, b, i, j));
+        }
+      norms.push_back(std::sqrt(square));
+    }
+  return norms;
+}
+
+/// Σ x[i−p,j−q]² over p < h and q < w, for every output: along rows, then along columns. A running
+/// sum would be faster, and lose small values beside large ones.
+template <class T>
+std::vector<double> local_squares(const Problem& problem, const TensorView<const T>& x, index_t n,
+                                  index_t o) {
+  const index_t columns = problem.output_columns();
+  std::vector<double> along_rows(static_cast<std::size_t>(problem.H * columns));
+  std::vector<double> sums(static_cast<std::size_t>(problem.output_rows() * columns));
+  for (index_t r = 0; r < problem.H; ++r)
+    for (index_t q = 0; q < problem.w; ++q)
+      for (index_t s = 0; s < problem.W; ++s) {
+        const auto sample = static_cast<double>(x(n, o, r, s));
+        along_rows[static_cast<std::size_t>(r * columns + s + q)] += sample * sample;
+      }
+  for (index_t p = 0; p < problem.h; ++p)
+    for (std::size_t at = 0; at < along_rows.size(); ++at) {
+      sums[static_cast<std::size_t>(p * columns) + at] += along_rows[at];
+    }
+  return sums;
+}
+
 }  // namespace
 
 template <class T>
 Oracle<T>::Oracle(const Problem& problem, const TensorView<const T>& x,
                   const TensorView<const T>& k, std::int64_t whole_limit)
-    : problem_(problem), sampled_(problem.multiply_adds() > whole_limit) {
+    : problem_(problem),
+      sampled_(problem.multiply_adds() > whole_limit),
+      kernel_norms_(norms_of_planes(k)) {
   if (sampled_) {
     gather_samples(x, k);
   } else {
     scatter_all(x, k);
+    add_local_norms(x);
   }
   summarise_planes(x, k);
 }
@@ -60,19 +102,40 @@ void Oracle<T>::scatter_all(const TensorView<const T>& x, const TensorView<const
 }
 
 template <class T>
+void Oracle<T>::add_local_norms(const TensorView<const T>& x) {
+  const auto& [N, K, C, H, W, h, w] = problem_;
+  local_norms_.assign(values_.size(), 0);
+  for (index_t n = 0; n < N; ++n)
+    for (index_t o = 0; o < K; ++o) {
+      const std::vector<double> squares = local_squares(problem_, x, n, o);
+      for (index_t c = 0; c < C; ++c) {
+        const double kernel_norm = kernel_norms_[static_cast<std::size_t>(o * C + c)];
+        double* norms = local_norms_.data() + static_cast<std::size_t>(n * C + c) * squares.size();
+        for (const double square : squares) *norms++ += std::sqrt(square) * kernel_norm;
+      }
+    }
+}
+
+template <class T>
 auto Oracle<T>::gather(const TensorView<const T>& x, const TensorView<const T>& k, index_t n,
                        index_t c, index_t i, index_t j) const -> Sample {
-  Sample sample{n, c, i, j, 0, 0};
-  for (index_t o = 0; o < problem_.K; ++o)
+  Sample sample{n, c, i, j, 0, 0, 0};
+  for (index_t o = 0; o < problem_.K; ++o) {
+    double square = 0;
     for (index_t p = 0; p < problem_.h; ++p) {
       if (i - p < 0 || i - p >= problem_.H) continue;
       for (index_t q = 0; q < problem_.w; ++q) {
         if (j - q < 0 || j - q >= problem_.W) continue;
-        const Wide<T> product = static_cast<Wide<T>>(x(n, o, i - p, j - q)) * k(o, c, p, q);
+        const auto factor = static_cast<Wide<T>>(x(n, o, i - p, j - q));
+        const Wide<T> product = factor * k(o, c, p, q);
         sample.value += product;
         sample.magnitude += static_cast<double>(std::abs(product));
+        square += static_cast<double>(factor * factor);
       }
     }
+    sample.local_norms +=
+        std::sqrt(square) * kernel_norms_[static_cast<std::size_t>(o * problem_.C + c)];
+  }
   return sample;
 }
 

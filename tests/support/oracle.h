@@ -18,9 +18,10 @@ constexpr std::int64_t kWholeOracleLimit = 1'000'000'000;
 template <class T>
 struct Reference {
   index_t n, c, i, j;
-  Wide<T> value;     ///< Σ x·k over the taps that exist
-  double magnitude;  ///< Σ |x||k|
-  index_t products;  ///< how many taps exist
+  Wide<T> value;       ///< Σ x·k over the taps that exist
+  double magnitude;    ///< Σ |x||k|
+  index_t products;    ///< how many taps exist
+  double local_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂, x only where taps exist
 };
 
 /// The definition, sharing no code with the library: each x times each k added where it lands. For
@@ -56,21 +57,23 @@ class Oracle {
       for (index_t c = 0; c < problem_.C; ++c)
         for (index_t i = 0; i < problem_.output_rows(); ++i)
           for (index_t j = 0; j < problem_.output_columns(); ++j, ++at)
-            visit(Reference<T>{n, c, i, j, values_[at], magnitudes_[at], products(i, j)});
+            visit(Reference<T>{n, c, i, j, values_[at], magnitudes_[at], products(i, j),
+                               local_norms_[at]});
   }
 
  private:
   struct Sample {
     index_t n, c, i, j;
     Wide<T> value;
-    double magnitude;
+    double magnitude, local_norms;
   };
 
   Reference<T> reference(const Sample& s) const {
-    return {s.n, s.c, s.i, s.j, s.value, s.magnitude, products(s.i, s.j)};
+    return {s.n, s.c, s.i, s.j, s.value, s.magnitude, products(s.i, s.j), s.local_norms};
   }
   index_t products(index_t i, index_t j) const;
   void scatter_all(const TensorView<const T>& x, const TensorView<const T>& k);
+  void add_local_norms(const TensorView<const T>& x);
   void gather_samples(const TensorView<const T>& x, const TensorView<const T>& k);
   Sample gather(const TensorView<const T>& x, const TensorView<const T>& k, index_t n, index_t c,
                 index_t i, index_t j) const;
@@ -78,10 +81,12 @@ class Oracle {
 
   Problem problem_;
   bool sampled_;
-  std::vector<Wide<T>> values_;     // whole: y, row-major
-  std::vector<double> magnitudes_;  // whole: Σ|x||k|
-  std::vector<Sample> samples_;     // sampled
-  std::size_t random_samples_ = 0;  // the first so many of them are uniform over y
+  std::vector<Wide<T>> values_;       // whole: y, row-major
+  std::vector<double> magnitudes_;    // whole: Σ|x||k|
+  std::vector<double> local_norms_;   // whole
+  std::vector<double> kernel_norms_;  // ‖k[o,c]‖₂
+  std::vector<Sample> samples_;       // sampled
+  std::size_t random_samples_ = 0;    // the first so many of them are uniform over y
   std::vector<PlaneSummary> planes_;
 };
 

@@ -20,6 +20,12 @@ namespace fullconv {
 enum class ErrorModel {
   componentwise,  ///< |err[i,j]| ≤ n·u·Σ|x||k| with n products in the sum (Jeannerod & Rump 2013)
   normwise,  ///< max|err| ≤ c·u·log₂P·(‖x‖₂‖k‖₂ + ‖y‖₂), P points of the transform
+  /// For kernels k ≈ Σ_s u_s·v_sᵀ of rank r ≤ 4, x[i,j] being the samples that y[i,j] depends on:
+  /// |err[i,j]| ≤ u·(3·(h + r·K·w) + 20)·Σ_o‖x_o[i,j]‖₂‖k_o‖₂. By the Cauchy–Schwarz inequality
+  /// from |err| ≤ (h + r·K·w)·u·Σ_s|x|∗|u_s||v_sᵀ| for two passes of sums, with
+  /// Σ_s‖u_s‖₂‖v_s‖₂ ≤ 3·‖k‖₂, and 20·u·‖k‖₂ for what is left of k: 8 allowed, 12 for having
+  /// found that out in double precision. For all others as componentwise.
+  low_rank,
 };
 
 /// What an algorithm does where operands hold NaN or ±Inf.
@@ -95,6 +101,33 @@ class Plan {
   std::atomic<bool> running_ = false;
 };
 
+/// A way that is open to some kernels only: whether to this one is seen when it is executed. Goes
+/// together with a plan for all others.
+template <class T>
+class Shortcut {
+ public:
+  virtual ~Shortcut() = default;
+  Shortcut(const Shortcut&) = delete;
+  Shortcut& operator=(const Shortcut&) = delete;
+
+  virtual std::size_t workspace_bytes() const = 0;
+  virtual int threads() const = 0;
+
+  /// Overwrites y with x ∗ k, or leaves it as it is and returns false. Operands are those of
+  /// Plan::execute(), with innermost stride 1. Allocates nothing.
+  virtual bool try_execute(const TensorView<const T>& x, const TensorView<const T>& k,
+                           const TensorView<T>& y) = 0;
+
+ protected:
+  Shortcut() = default;
+};
+
+/// Makes a shortcut for a problem that takes so many seconds without. Null where nothing can be
+/// gained, or not within the workspace that the options limit.
+template <class T>
+using ShortcutPlanner = std::unique_ptr<Shortcut<T>> (*)(const Problem&, const PlanOptions&,
+                                                         double seconds);
+
 template <class T>
 using Planned = std::variant<std::unique_ptr<Plan<T>>, Declined>;
 
@@ -157,6 +190,11 @@ struct Algorithm {
   Forecaster forecast = nullptr;
   Planner<float> plan_f32 = nullptr;   ///< null where float is not offered
   Planner<double> plan_f64 = nullptr;  ///< null where double is not offered
+  /// What `auto` may try first, where errors need not be bounded componentwise; null where there is
+  /// none. Its errors are bounded as error_model says, and it does with NaN and ±Inf what the
+  /// definition does.
+  ShortcutPlanner<float> shortcut_f32 = nullptr;
+  ShortcutPlanner<double> shortcut_f64 = nullptr;
 
   /// Makes `problem` ready to run, or says why not.
   ///

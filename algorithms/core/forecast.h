@@ -1,0 +1,30 @@
+#pragma once
+
+// What forecasts of times are made of. They are to be compared, not to be relied upon.
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+
+/// How far out of a cache `bytes` are: 0 where they are `near`, 1 where they are `factor` times as
+/// many, and in between as their logarithm.
+inline double distance(double bytes, double near, double factor) {
+  return std::clamp(std::log2(bytes / near) / std::log2(factor), 0.0, 1.0);
+}
+
+/// The time of a fork and join.
+constexpr double kForkingSeconds = 5e-6;
+
+/// Deals out shares of time to threads.
+inline std::vector<Forecast::Share> shared_out(std::vector<Forecast::Share> shares, int threads) {
+  if (threads == 1) return shares;
+  for (Forecast::Share& share : shares) share.seconds /= 0.95 * threads;
+  shares.push_back({"forking", kForkingSeconds});
+  return shares;
+}
+
+}  // namespace fullconv

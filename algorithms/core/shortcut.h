@@ -1,0 +1,36 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+
+/// A plan, and before it a shortcut where the kernel allows that.
+template <class T>
+class PlanWithShortcut final : public Plan<T> {
+ public:
+  PlanWithShortcut(std::unique_ptr<Shortcut<T>> shortcut, std::unique_ptr<Plan<T>> otherwise)
+      : Plan<T>(otherwise->problem()),
+        shortcut_(std::move(shortcut)),
+        otherwise_(std::move(otherwise)) {}
+
+  std::size_t workspace_bytes() const override {
+    return shortcut_->workspace_bytes() + otherwise_->workspace_bytes();
+  }
+  int threads() const override { return std::max(shortcut_->threads(), otherwise_->threads()); }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    if (!shortcut_->try_execute(x, k, y)) otherwise_->execute(x, k, y);
+  }
+
+ private:
+  std::unique_ptr<Shortcut<T>> shortcut_;
+  std::unique_ptr<Plan<T>> otherwise_;
+};
+
+}  // namespace fullconv

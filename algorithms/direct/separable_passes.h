@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/plane.h"
+#include "direct/direct_simd.h"
+
+namespace fullconv {
+
+/// Rows of a plane between two passes, each with zeros around it, so that the second pass needs to
+/// know of no edges.
+template <class T>
+struct FramedRows {
+  /// Elements of a cache line, and of the longest vector. Margins are as many or a multiple.
+  static constexpr index_t kLine = 64 / sizeof(T);
+  /// Rows that a first pass writes at once, and perhaps does not need.
+  static constexpr index_t kRowsAtOnce = 8;
+
+  index_t columns, margin, row_stride;
+
+  /// For rows so wide that a row of w elements is to be convolved with.
+  FramedRows(index_t width, index_t w)
+      : columns(width),
+        margin(ceil_divide(w - 1, kLine) * kLine),
+        // An odd number of lines, since rows at powers of two would share few sets of a cache.
+        row_stride(((2 * margin + ceil_divide(columns, kLine) * kLine + kLine) / kLine | 1) *
+                   kLine) {}
+
+  /// Elements that so many rows take. They are zero where no pass has written.
+  index_t elements(index_t rows) const {
+    return ceil_divide(rows, kRowsAtOnce) * kRowsAtOnce * row_stride;
+  }
+  /// Of rows that are kept there.
+  Plane<T> plane(T* elements, index_t rows) const {
+    return {elements + margin, rows, columns, row_stride};
+  }
+};
+
+/// y = rows `wanted` of x ∗ column, with a column of h elements and y a plane of FramedRows.
+template <class T>
+void convolve_columns(const Plane<const T>& x, const T* column, index_t h, Range wanted,
+                      const Plane<T>& y);
+
+/// y = x ∗ row, or += where `add`, with a row of w elements and x a plane of FramedRows made for
+/// that.
+template <class T>
+void convolve_along_rows(const Plane<const T>& x, const T* row, index_t w, const Plane<T>& y,
+                         bool add);
+
+}  // namespace fullconv

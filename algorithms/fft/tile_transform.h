@@ -1,0 +1,96 @@
+#pragma once
+
+#include <vector>
+
+#include "core/plane.h"
+
+namespace fullconv {
+
+/// One axis of a tile: how a transform of `length` points is factored into passes.
+///
+/// Forward, the passes decimate in frequency and leave their results where they are, so frequency
+/// f of an axis ends at position(f); backward, they decimate in time and take that order.
+template <class T>
+struct TransformAxis {
+  /// Blocks of `length` points become `radix` blocks each, of every radix-th frequency.
+  struct Pass {
+    int radix;
+    index_t length;
+    /// Where the factors e^(−2πi·j·f/length) begin in `twiddles`, as re and im, for the points
+    /// j = 1, 2, … of a block's part and the frequencies f = 1 … radix − 1 of each.
+    index_t first_twiddle;
+  };
+
+  index_t length;
+  std::vector<Pass> passes;
+  std::vector<T> twiddles;
+
+  explicit TransformAxis(index_t points);
+
+  index_t position(index_t frequency) const;
+};
+
+/// What a tile covers of a plane: the tile's value (i, j) is plane(top + i, left + j), and zero
+/// where the plane has none.
+template <class T>
+struct Window {
+  Plane<T> plane;
+  index_t top, left;
+};
+
+namespace internal {
+template <class T>
+struct TileKernels;
+}
+
+/// Discrete Fourier transforms of tiles of rows × columns complex points, unscaled, for circular
+/// convolutions: spectra are products' operands, in an order that forward and backward agree upon.
+///
+/// A spectrum is cut into strips of as many row frequencies as a SIMD vector has lanes, and is
+/// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch are to be aligned to 64
+/// bytes. Objects are constant once made: threads may share them.
+template <class T>
+class TileTransform {
+ public:
+  /// Whether a side is 16·2^a·3^b·5^c.
+  static bool takes(index_t side);
+
+  /// Each side must be one that it takes.
+  TileTransform(index_t rows, index_t columns);
+
+  index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
+  index_t scratch_size() const;                                                 ///< in scalars
+
+  static index_t lanes();  ///< of a vector
+
+  /// Where in a spectrum the real part of a frequency is; its imaginary part is lanes() behind.
+  index_t position(index_t row_frequency, index_t column_frequency) const;
+
+  /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
+  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
+            T* spectrum) const;
+
+  /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: finish() does the other half.
+  /// Returns Σ|re| + Σ|im|.
+  T convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel, T* scratch,
+             T* half) const;
+
+  /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
+  void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
+
+  /// Rows and columns of the tile from first_row and first_column on to re and im, where those have
+  /// any. Leaves `half` as it is.
+  void finish(const T* half, index_t first_row, index_t first_column, const Window<T>& re,
+              const Window<T>& im, T* scratch) const;
+
+ private:
+  TransformAxis<T> rows_, columns_;
+  const internal::TileKernels<T>& kernels_;
+};
+
+extern template struct TransformAxis<float>;
+extern template struct TransformAxis<double>;
+extern template class TileTransform<float>;
+extern template class TileTransform<double>;
+
+}  // namespace fullconv

@@ -1,0 +1,205 @@
+// The transform behind fft_overlap_save, against the definition of the discrete Fourier transform.
+
+#include "fft/tile_transform.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <numbers>
+#include <random>
+#include <vector>
+
+#include "core/buffer.h"
+
+namespace fullconv::testing {
+namespace {
+
+using Wide = std::complex<long double>;
+
+/// e^(−2πi·f·j/n) for all f·j modulo n.
+std::vector<Wide> roots_of_unity(index_t n) {
+  std::vector<Wide> roots;
+  for (index_t k = 0; k < n; ++k) {
+    roots.push_back(
+        std::polar(1.0L, -2 * std::numbers::pi_v<long double> * static_cast<long double>(k) /
+                             static_cast<long double>(n)));
+  }
+  return roots;
+}
+
+template <class T>
+struct Samples {
+  index_t rows, columns;
+  std::vector<T> values;
+
+  Samples(index_t row_count, index_t column_count, unsigned seed)
+      : rows(row_count), columns(column_count) {
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<T> uniform(-1, 1);
+    for (index_t i = 0; i < rows * columns; ++i) values.push_back(uniform(random));
+  }
+  T& operator()(index_t i, index_t j) { return values[static_cast<std::size_t>(i * columns + j)]; }
+  Plane<const T> plane() const { return {values.data(), rows, columns, columns}; }
+  Plane<T> plane() { return {values.data(), rows, columns, columns}; }
+};
+
+/// ‖error‖ ≤ η·log₂n·‖result‖ (Higham, Accuracy and Stability, 2nd ed., th. 24.2, η ≤ 6.7u).
+template <class T>
+long double relative_bound(index_t points) {
+  return 6.7L * std::numeric_limits<T>::epsilon() / 2 * std::log2(static_cast<long double>(points));
+}
+
+template <class T>
+class TileTransformTest : public ::testing::Test {};
+using Scalars = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(TileTransformTest, Scalars);
+
+/// Columns of `side` frequencies by 16 of the other axis, or the other way around.
+template <class T>
+void expect_definition(index_t rows, index_t columns) {
+  const TileTransform<T> transform(rows, columns);
+  const Samples<T> re(rows, columns, 1);
+  const Samples<T> im(rows, columns, 2);
+  const Buffer<T> scratch(transform.scratch_size());
+  const Buffer<T> spectrum(transform.spectrum_size());
+  transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(), spectrum.data());
+
+  const auto size = [](index_t n) { return static_cast<std::size_t>(n); };
+  const std::vector<Wide> row_roots = roots_of_unity(rows);
+  const std::vector<Wide> column_roots = roots_of_unity(columns);
+  std::vector<Wide> half(size(rows * columns));  // transformed along its rows
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t v = 0; v < columns; ++v) {
+      for (index_t j = 0; j < columns; ++j) {
+        half[size(i * columns + v)] +=
+            Wide(re.plane()(i, j), im.plane()(i, j)) * column_roots[size(v * j % columns)];
+      }
+    }
+  }
+  long double error = 0;
+  long double norm = 0;
+  for (index_t u = 0; u < rows; ++u) {
+    for (index_t v = 0; v < columns; ++v) {
+      Wide sum;
+      for (index_t i = 0; i < rows; ++i) {
+        sum += half[size(i * columns + v)] * row_roots[size(u * i % rows)];
+      }
+      const index_t at = transform.position(u, v);
+      error += std::norm(Wide(spectrum[at], spectrum[at + transform.lanes()]) - sum);
+      norm += std::norm(sum);
+    }
+  }
+  EXPECT_LE(std::sqrt(error / norm), relative_bound<T>(rows * columns)) << rows << "x" << columns;
+}
+
+constexpr index_t kSides[] = {16,  32,  48,  64,  80,  96,  128, 144, 160,  192,  240,
+                              256, 320, 384, 400, 512, 640, 768, 960, 1024, 1536, 2048};
+
+TYPED_TEST(TileTransformTest, IsTheDefinition) {
+  for (const index_t side : kSides) {
+    ASSERT_TRUE(TileTransform<TypeParam>::takes(side));
+    if (side > 1024) continue;  // the definition would take too long
+    expect_definition<TypeParam>(16, side);
+    expect_definition<TypeParam>(side, 16);
+  }
+  expect_definition<TypeParam>(48, 80);
+}
+
+TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
+  for (const index_t side : {-16, 0, 1, 8, 24, 40, 100, 112, 176}) {
+    EXPECT_FALSE(TileTransform<TypeParam>::takes(side)) << side;
+  }
+}
+
+/// A tile convolved with an impulse at (down, right) is that tile, shifted around.
+template <class T>
+void expect_shifted(index_t rows, index_t columns, index_t count) {
+  const TileTransform<T> transform(rows, columns);
+  const index_t down = rows / 3;
+  const index_t right = columns / 5;
+  const Samples<T> re(rows, columns, 3);
+  const Samples<T> im(rows, columns, 4);
+  const T scale = T{1} / static_cast<T>(rows * columns * count);
+  const T one = 1;
+  const Plane<const T> impulse{&one, 1, 1, 1};
+  const Buffer<T> scratch(transform.scratch_size());
+  const Buffer<T> kernels(count * transform.spectrum_size());
+  const Buffer<T> tiles(count * transform.spectrum_size());
+  const Buffer<T> half(transform.spectrum_size());
+  for (index_t o = 0; o < count; ++o) {
+    transform.forward(scale, {impulse, -down, -right}, {}, scratch.data(),
+                      kernels.data() + o * transform.spectrum_size());
+    transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
+                      tiles.data() + o * transform.spectrum_size());
+  }
+  if (count == 1) {
+    transform.convolve({re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
+                       half.data());
+  } else {
+    transform.sum_products(tiles.data(), kernels.data(), count, half.data());
+  }
+  Samples<T> re_out(rows, columns, 5);
+  Samples<T> im_out(rows, columns, 6);
+  transform.finish(half.data(), 0, 0, {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0},
+                   scratch.data());
+  long double error = 0;
+  long double norm = 0;
+  for (index_t i = 0; i < rows; ++i) {
+    for (index_t j = 0; j < columns; ++j) {
+      const index_t to_i = (i + down) % rows;
+      const index_t to_j = (j + right) % columns;
+      const Wide is(re_out(to_i, to_j), im_out(to_i, to_j));
+      const Wide was(re.plane()(i, j), im.plane()(i, j));
+      error += std::norm(is - was);
+      norm += std::norm(was);
+    }
+  }
+  // Three transforms and a product.
+  EXPECT_LE(std::sqrt(error / norm), 3.5L * relative_bound<T>(rows * columns))
+      << rows << "x" << columns << ", " << count << " products";
+}
+
+TYPED_TEST(TileTransformTest, ConvolvesWithAnImpulse) {
+  for (const index_t side : kSides) {
+    for (const index_t count : {1, 3}) {
+      expect_shifted<TypeParam>(side, 16, count);
+      expect_shifted<TypeParam>(16, side, count);
+      if (side <= 256) expect_shifted<TypeParam>(side, side, count);
+    }
+  }
+}
+
+/// finish() writes what both the tile and the plane have, and nothing else.
+TYPED_TEST(TileTransformTest, FinishesWhatIsWanted) {
+  using T = TypeParam;
+  constexpr index_t kRows = 32;
+  constexpr index_t kColumns = 48;
+  const TileTransform<T> transform(kRows, kColumns);
+  const Buffer<T> scratch(transform.scratch_size());
+  const Buffer<T> half(transform.spectrum_size());  // of zeros
+  for (const index_t first_column : {0, 5, 16, 21, 47}) {
+    for (const index_t left : {-50, -21, -3, 0, 7}) {
+      constexpr index_t kFirstRow = 3;
+      constexpr index_t kTop = -5;
+      Samples<T> out(40, 37, 7);
+      for (T& value : out.values) value = 1;
+      transform.finish(half.data(), kFirstRow, first_column, {out.plane(), kTop, left}, {},
+                       scratch.data());
+      for (index_t i = 0; i < out.rows; ++i) {
+        for (index_t j = 0; j < out.columns; ++j) {
+          const index_t tile_i = i - kTop;
+          const index_t tile_j = j - left;
+          const bool written =
+              tile_i >= kFirstRow && tile_i < kRows && tile_j >= first_column && tile_j < kColumns;
+          ASSERT_EQ(out(i, j), written ? T{0} : T{1})
+              << i << "," << j << " from column " << first_column << " left " << left;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fullconv::testing
