@@ -26,22 +26,41 @@ namespace fullconv {
 namespace {
 
 /// A side of a transform, and the nanoseconds that a strip takes for each of its rows: along rows
-/// with gathering or scattering and transposition, and along columns.
+/// with gathering and transposition, and along columns.
 struct Side {
+  struct Costs {
+    double down, across;
+  };
   index_t length;
-  double down, across;
+  Costs wide, narrow;  // with vectors of 64 bytes, of 32
 };
 
-/// Times measured with vectors of 64 bytes. From 384 on a strip of rows leaves the first-level
-/// cache, and all but 512 take a fourth pass.
-constexpr Side kSides[] = {
-    {16, 3, 0.7},       {32, 3.9, 1.6},     {48, 5.1, 2.6},     {64, 5, 2.3},
-    {80, 6.2, 3.2},     {96, 6.4, 3.3},     {128, 7, 3.4},      {160, 7.9, 3.8},
-    {192, 8.5, 3.8},    {240, 10, 4.9},     {256, 9.2, 4},      {320, 10.3, 4.7},
-    {384, 14.5, 9.2},   {480, 16.2, 9.9},   {512, 12.6, 6},     {640, 16.1, 9.7},
-    {768, 16.2, 9.3},   {960, 17.6, 10.5},  {1024, 17.4, 10.6}, {1280, 17.8, 10.3},
-    {1536, 18.2, 10.7}, {2048, 19.1, 11.1}, {2560, 22.3, 11.7}, {3072, 22.4, 13.9},
-    {4096, 25.7, 12.2}, {5120, 25.4, 16.1}, {6144, 27.4, 14.8}, {8192, 33.3, 16.5}};
+/// Measured on processors with AVX-512 and with AVX2. A strip that leaves the first-level cache
+/// takes longer.
+constexpr Side kSides[] = {{16, {3, 0.7}, {5.8, 2.2}},         {32, {3.9, 1.6}, {5.7, 2.4}},
+                           {48, {5.1, 2.6}, {5.9, 3.1}},       {64, {5, 2.3}, {6, 3.1}},
+                           {80, {6.2, 3.2}, {6.4, 3.4}},       {96, {6.4, 3.3}, {6.5, 3.4}},
+                           {128, {7, 3.4}, {6.8, 3.4}},        {160, {7.9, 3.8}, {7.3, 3.8}},
+                           {192, {8.5, 3.8}, {7.6, 4.4}},      {240, {10, 4.9}, {8.2, 4.6}},
+                           {256, {9.2, 4}, {8, 4.4}},          {320, {10.3, 4.7}, {9.6, 4.7}},
+                           {384, {14.5, 9.2}, {9.9, 4.7}},     {480, {16.2, 9.9}, {10.9, 5.5}},
+                           {512, {12.6, 6}, {10.5, 5.3}},      {640, {16.1, 9.7}, {12.5, 7.3}},
+                           {768, {16.2, 9.3}, {14.3, 9.6}},    {960, {17.6, 10.5}, {16.1, 11.3}},
+                           {1024, {17.4, 10.6}, {16.8, 11.3}}, {1280, {17.8, 10.3}, {18.4, 14.1}},
+                           {1536, {18.2, 10.7}, {19.3, 13.7}}, {2048, {19.1, 11.1}, {22, 17}},
+                           {2560, {22.3, 11.7}, {24.6, 18.9}}, {3072, {22.4, 13.9}, {31.5, 24.9}},
+                           {4096, {25.7, 12.2}, {29.1, 23}},   {5120, {25.4, 16.1}, {39.1, 31.5}},
+                           {6144, {27.4, 14.8}, {36.8, 29}},   {8192, {33.3, 16.5}, {39.9, 31.2}}};
+
+/// What else a row of a strip takes, in seconds.
+struct RowCosts {
+  double clear;      // one that is empty
+  double store;      // one that is stored to y
+  double far_store;  // what that takes more outside of caches
+  double far;        // a vector of a spectrum that passes the second-level cache
+};
+constexpr RowCosts kWideRows{1.4e-9, 2.7e-9, 2e-9, 1.6e-9};
+constexpr RowCosts kNarrowRows{0.7e-9, 0.7e-9, 1e-9, 0.8e-9};
 
 /// How an output is cut.
 struct Tiling {
@@ -86,14 +105,13 @@ struct TileTimes {
 /// off by 8 %.
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
-  constexpr double kClear = 1.4e-9;   // a strip's row that is empty
-  constexpr double kStore = 2.7e-9;   // one that is stored to y
-  constexpr double kFarStore = 2e-9;  // what that takes more outside of caches
-  constexpr double kFar = 1.6e-9;     // a vector of a spectrum that passes the second-level cache
   constexpr double kTile = 56e-9;
+  constexpr index_t kWideVector = 64;
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =
       scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
+  const bool wide = lanes * static_cast<index_t>(scalar_size) >= kWideVector;
+  const RowCosts& row_costs = wide ? kWideRows : kNarrowRows;
   const auto P = static_cast<double>(rows.length);
   const double strips = static_cast<double>(columns.length / lanes);  // of columns
   const auto strips_of = [lanes](index_t begin, index_t end) {
@@ -110,12 +128,13 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const double operands =
       static_cast<double>(scalar_size) *
       static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
-  const double a_row = rows.down * 1e-9;
-  const double store = kStore + kFarStore * distance(operands, 0x1p17, 16);
-  const double across = strips * P * columns.across * 1e-9;
-  const double memory = 4 * strips * P * kFar * distance(tiling.bytes(scalar_size), 0x1p20, 8);
+  const double a_row = 1e-9 * (wide ? rows.wide : rows.narrow).down;
+  const double store = row_costs.store + row_costs.far_store * distance(operands, 0x1p17, 16);
+  const double across = 1e-9 * strips * P * (wide ? columns.wide : columns.narrow).across;
+  const double memory =
+      4 * strips * P * row_costs.far * distance(tiling.bytes(scalar_size), 0x1p20, 8);
   const auto forward = [&](double full) {
-    return full * P * a_row + (strips - full) * P * kClear + across + memory;
+    return full * P * a_row + (strips - full) * P * row_costs.clear + across + memory;
   };
   return {.forward = forward(filled) + kTile,
           .kernel = forward(taps),
