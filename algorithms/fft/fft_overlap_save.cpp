@@ -183,14 +183,15 @@ struct Choice {
   Times seconds;
 };
 
-/// What takes the least time, or nothing where the kernel is larger than any transform.
-std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& options,
-                                  std::size_t scalar_size) {
+/// What takes the least time with spectra of at most so many bytes, if there is anything.
+std::optional<Choice> best_choice_within(double most_bytes, const Problem& problem,
+                                         const PlanOptions& options, std::size_t scalar_size) {
   std::optional<Choice> best;
   for (const Side& rows : kSides) {
     for (const Side& columns : kSides) {
       if (rows.length < problem.h || columns.length < problem.w) continue;
       const Tiling tiling(problem, rows.length, columns.length);
+      if (tiling.bytes(scalar_size) > most_bytes) continue;
       const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
       const auto consider = [&](int threads) {
         const Times seconds = times(problem, tiling, tile, threads, scalar_size);
@@ -202,6 +203,15 @@ std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& opt
     }
   }
   return best;
+}
+
+/// The same; a kernel may need more than is usual. Nothing where it is larger than any transform.
+std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& options,
+                                  std::size_t scalar_size) {
+  constexpr double kUsualBytes = 128 << 20;
+  const auto usual = best_choice_within(kUsualBytes, problem, options, scalar_size);
+  if (usual) return usual;
+  return best_choice_within(std::numeric_limits<double>::infinity(), problem, options, scalar_size);
 }
 
 template <class T>
