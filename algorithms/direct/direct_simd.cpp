@@ -644,12 +644,12 @@ struct Costs {
   double tile;     // its sums, in and out
   double staged;   // a vector
   double run;      // of tiles
-  double row;      // of the image that meets a tile
+  double row;      // of the image that meets a tile, unless taps hide it
   double latency;  // what a row and tap wait for, where a tile has fewer than two vectors
   double near_byte, far_byte;  // of x and y, outside of the second-level cache and of the third
 };
 constexpr Costs kLowCosts{84, 0.0819, 0.153, 3.6, 0.99, 5.5, 0, 0.19, 0.0061, 0.035};
-constexpr Costs kHighCosts{42, 0.166, 0, 6.9, 1.06, 12.2, 0.146, 0.345, 0.0049, 0.086};
+constexpr Costs kHighCosts{42, 0.166, 0, 6.9, 1.06, 12.2, 0.5, 0.345, 0.0049, 0.086};
 
 /// The time of one plane, in seconds.
 template <class T>
@@ -690,7 +690,7 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
                                  cost.far_byte * distance(bytes, 0x1p23, 8));
   const double a_piece = fmas * cost.fma + loads * cost.load + tile_rows * strips * cost.tile +
                          staging * cost.staged + runs * cost.run +
-                         visits / (1 + taps / 4) * cost.row + waits * cost.latency + memory;
+                         visits / (taps * taps) * cost.row + waits * cost.latency + memory;
   return 1e-9 * (cost.call + static_cast<double>(pieces.count()) * a_piece);
 }
 

@@ -330,14 +330,14 @@ class SeparablePasses final : public Shortcut<T> {
   Buffer<T> between_;  // x ∗ column, a block a thread
 };
 
-/// The ranks with which this is faster than what takes so many seconds.
+/// The ranks with which this is surely faster than what takes so many seconds.
 template <class T>
 int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double seconds) {
+  constexpr double kMargin = 1.1;  // as much as forecasts are off
   const auto& [N, K, C, H, W, h, w] = problem;
-  const double passes = static_cast<double>(N * K * C) *
-                        (convolve_seconds<T>(H, W, h, 1) + convolve_seconds<T>(H + h - 1, W, 1, w));
+  const double passes = static_cast<double>(N * K * C) * passes_seconds<T>(H, W, h, w);
   const Forecast term{shared_out({{"passes", passes}}, blocks.threads)};
-  return static_cast<int>(std::clamp<double>(seconds / term.seconds(), 0, kMostRank));
+  return static_cast<int>(std::clamp<double>(seconds / (kMargin * term.seconds()), 0, kMostRank));
 }
 
 template <class T>

@@ -284,6 +284,22 @@ void convolve_plane_rows(const Plane<const T>& x, const T* row, index_t w, const
   for (; i < y.rows; ++i) convolve_some_rows<T, 1>(x, row, w, y, i, add);
 }
 
+/// Measured with AVX2 on 512² samples: 265 µs for 7 rows and columns, 432 for 15, 717 for 31.
+template <class T>
+double passes_seconds_of_plane(index_t H, index_t W, index_t h, index_t w) {
+  constexpr double kVector = 4.4e-9;
+  constexpr double kTap = 0.25e-9;
+  const double vectors = static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1) /
+                         static_cast<double>(kLanes<T>);
+  return vectors * (kVector + kTap * static_cast<double>(h + w));
+}
+
+double passes_seconds_f32(index_t H, index_t W, index_t h, index_t w) {
+  return passes_seconds_of_plane<float>(H, W, h, w);
+}
+double passes_seconds_f64(index_t H, index_t W, index_t h, index_t w) {
+  return passes_seconds_of_plane<double>(H, W, h, w);
+}
 void convolve_columns_f32(const Plane<const float>& x, const float* column, index_t h, Range wanted,
                           const Plane<float>& y) {
   convolve_plane_columns(x, column, h, wanted, y);
@@ -310,6 +326,8 @@ HWY_AFTER_NAMESPACE();
 namespace fullconv {
 namespace {
 
+HWY_EXPORT(passes_seconds_f32);
+HWY_EXPORT(passes_seconds_f64);
 HWY_EXPORT(convolve_columns_f32);
 HWY_EXPORT(convolve_columns_f64);
 HWY_EXPORT(convolve_rows_f32);
@@ -317,6 +335,14 @@ HWY_EXPORT(convolve_rows_f64);
 
 }  // namespace
 
+template <>
+double passes_seconds<float>(index_t H, index_t W, index_t h, index_t w) {
+  return HWY_DYNAMIC_DISPATCH(passes_seconds_f32)(H, W, h, w);
+}
+template <>
+double passes_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
+  return HWY_DYNAMIC_DISPATCH(passes_seconds_f64)(H, W, h, w);
+}
 template <>
 void convolve_columns<float>(const Plane<const float>& x, const float* column, index_t h,
                              Range wanted, const Plane<float>& y) {

@@ -39,6 +39,10 @@ template <class T>
 void convolve_columns(const Plane<const T>& x, const T* column, index_t h, Range wanted,
                       const Plane<T>& y);
 
+/// The time in seconds of both passes over a plane: to be forecast, not to be relied upon.
+template <class T>
+double passes_seconds(index_t H, index_t W, index_t h, index_t w);
+
 /// y = x ∗ row, or += where `add`, with a row of w elements and x a plane of FramedRows made for
 /// that.
 template <class T>
