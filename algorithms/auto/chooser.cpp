@@ -123,12 +123,24 @@ T sum_of_magnitudes(const Plane<const T>& x) {
 template <class T>
 using PlanPointer = std::unique_ptr<Plan<T>>;
 
-/// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted.
+/// Whether a glance tells that an operand is finite. Plane by plane the 2¹⁸ kernels of
+/// n1_i1024_o256_14x14_k1x1 took four times as long to look at as the layer to convolve.
+template <class T>
+bool is_finite_at_once(const TensorView<const T>& operand) {
+  if (operand.strides != dense_strides(operand.extents)) return false;
+  const auto& [A, B, I, J] = operand.extents;
+  const index_t count = A * B * I * J;
+  return std::isfinite(sum_of_magnitudes<T>({operand.data, 1, count, count}));
+}
+
+/// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted:
+/// with operands that are not finite, and where these spread, not tame.
 template <class T>
 class MendedPlan final : public Plan<T> {
  public:
-  MendedPlan(const Problem& problem, PlanPointer<T> chosen, PlanPointer<T> definition)
+  MendedPlan(const Problem& problem, bool spreads, PlanPointer<T> chosen, PlanPointer<T> definition)
       : Plan<T>(problem),
+        spreads_(spreads),
         chosen_(std::move(chosen)),
         definition_(std::move(definition)),
         wild_kernels_(problem.C) {}
@@ -148,8 +160,10 @@ class MendedPlan final : public Plan<T> {
  private:
   void mend(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y) {
     const auto& [N, K, C, H, W, h, w] = this->problem();
-    const auto is_wild = [](const Plane<const T>& operand) {
-      return !is_tame(sum_of_magnitudes(operand));
+    if (!spreads_ && is_finite_at_once(x) && is_finite_at_once(k)) return;
+    const auto is_wild = [this](const Plane<const T>& operand) {
+      const T sum = sum_of_magnitudes(operand);
+      return spreads_ ? !is_tame(sum) : !std::isfinite(sum);
     };
     for (index_t c = 0; c < C; ++c) {
       wild_kernels_[c] = 0;
@@ -167,6 +181,7 @@ class MendedPlan final : public Plan<T> {
     }
   }
 
+  bool spreads_;
   PlanPointer<T> chosen_, definition_;
   Buffer<char> wild_kernels_;
 };
@@ -352,7 +367,9 @@ PlanPointer<T> mended(Choice<T> choice, const Problem& problem, const PlanOption
   if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
   PlanPointer<T> definition = plan_definition<T>(problem, options);
   if (!definition) return nullptr;
-  return std::make_unique<MendedPlan<T>>(problem, std::move(choice.plan), std::move(definition));
+  const bool spreads = choice.algorithm->non_finite == NonFinite::spreads;
+  return std::make_unique<MendedPlan<T>>(problem, spreads, std::move(choice.plan),
+                                         std::move(definition));
 }
 
 /// A plan that takes so many seconds, and before it what is faster for some kernels.

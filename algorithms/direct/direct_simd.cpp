@@ -496,6 +496,7 @@ class PlaneConvolution {
   }
 
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
+  /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7.
   void compute_inner(Range inner, Range wanted) const {
     constexpr index_t kBlockBytes = 96 * 1024;
     const index_t strip_bytes =
@@ -814,7 +815,7 @@ Planned<T> plan_direct_simd(const Problem& problem, const PlanOptions& options) 
 
 constinit const Algorithm builtin::direct_simd{
     .name = "direct_simd",
-    .summary = "sums of a strip's output rows kept in vector registers, image rows loaded once",
+    .summary = "the sums of a tile of y kept in vector registers until they are complete",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

@@ -164,6 +164,18 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o4_33x29_k5x3",
            "n3_i17_o17_20x23_k3x3",
            "n1_i40_o3_40x50_k5x5",
+           // rows and columns around those of a register tile, kernels around the lowest that go by
+           // other tiles, and ones that are cut
+           "21x47_k6x2",
+           "22x48_k7x1",
+           "23x49_k8x3",
+           "24x71_k9x26",
+           "n1_i2_o2_25x23_k8x9",
+           "n1_i2_o2_19x5_k1x4",
+           "9x150_k3x128",
+           "10x150_k3x129",
+           "170x5_k160x20",
+           "180x7_k260x1_ints",
            // a lowered matrix as deep as a panel, and as wide, and one off
            "n1_i32_o2_3x89_k3x3",
            "n1_i32_o2_4x74_k3x3",
