@@ -343,6 +343,9 @@ int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double 
 template <class T>
 std::unique_ptr<Shortcut<T>> plan_passes(const Problem& problem, const PlanOptions& options,
                                          double seconds) {
+  // Longer rows fit no memory, and the sizes of their frames no integer.
+  constexpr index_t kMostColumns = index_t{1} << 48;
+  if (problem.output_columns() > kMostColumns) return nullptr;
   const Blocks<T> blocks(problem, options);
   const int most_rank = most_rank_that_pays(problem, blocks, seconds);
   if (most_rank < 1) return nullptr;
