@@ -34,12 +34,7 @@ struct Fftw<float> {
   using Complex = fftwf_complex;
   static constexpr auto plan_forward = fftwf_plan_dft_r2c_2d;
   static constexpr auto plan_inverse = fftwf_plan_dft_c2r_2d;
-  static constexpr auto plan_complex = fftwf_plan_dft_2d;
   static constexpr auto destroy = fftwf_destroy_plan;
-  static void complex(Handle plan, std::complex<float>* in_place) {
-    auto* points = reinterpret_cast<Complex*>(in_place);
-    fftwf_execute_dft(plan, points, points);
-  }
   static void forward(Handle plan, float* in, std::complex<float>* out) {
     fftwf_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
   }
@@ -54,12 +49,7 @@ struct Fftw<double> {
   using Complex = fftw_complex;
   static constexpr auto plan_forward = fftw_plan_dft_r2c_2d;
   static constexpr auto plan_inverse = fftw_plan_dft_c2r_2d;
-  static constexpr auto plan_complex = fftw_plan_dft_2d;
   static constexpr auto destroy = fftw_destroy_plan;
-  static void complex(Handle plan, std::complex<double>* in_place) {
-    auto* points = reinterpret_cast<Complex*>(in_place);
-    fftw_execute_dft(plan, points, points);
-  }
   static void forward(Handle plan, double* in, std::complex<double>* out) {
     fftw_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
   }
