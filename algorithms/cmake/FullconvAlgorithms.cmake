@@ -20,6 +20,7 @@ set_property(GLOBAL PROPERTY FULLCONV_DEPENDENCIES "")
 # fullconv_algorithm(<file> [WITH <file>...] [REQUIRES <dependency>...]): adds the file, and those it
 # is to be built with, to the library and builtin::<stem of file> to the registry; leaves it out, and
 # says so, where the build goes without a dependency. One that is wanted and not found is an error.
+# Phases are timed in the first file only.
 function(fullconv_algorithm file)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WITH;REQUIRES")
   cmake_path(GET file STEM name)
@@ -35,9 +36,11 @@ function(fullconv_algorithm file)
       find_package(${dependency} REQUIRED)
     endif()
     target_link_libraries(fullconv PRIVATE ${FULLCONV_TARGET_${upper}})
+    target_link_libraries(fullconv_base PRIVATE ${FULLCONV_TARGET_${upper}})
     set_property(GLOBAL APPEND PROPERTY FULLCONV_DEPENDENCIES ${dependency})
   endforeach()
-  target_sources(fullconv PRIVATE ${file} ${arg_WITH})
+  target_sources(fullconv PRIVATE ${file})
+  target_sources(fullconv_base PRIVATE ${arg_WITH})
   set_property(GLOBAL APPEND PROPERTY FULLCONV_ALGORITHMS ${name})
 endfunction()
 
@@ -56,7 +59,7 @@ function(fullconv_generate_registry)
   target_sources(fullconv PRIVATE ${generated}/registry.cpp)
 endfunction()
 
-# The library's sources once more, as fullconv_phased, with core/phases.h telling the time of phases.
+# The library's sources once more, but for fullconv_base, as fullconv_phased, with core/phases.h telling the time of phases.
 # Objects, and not an archive, so that whoever links them has no use for the library beneath other
 # targets. Not installed.
 function(fullconv_add_phased)

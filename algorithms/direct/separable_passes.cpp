@@ -11,45 +11,20 @@
 #include <cstdint>
 #include <utility>
 
-// A build for one processor (-march=native) needs no dispatch at run time.
-#if defined(__AVX2__) && !defined(HWY_COMPILE_ONLY_STATIC)
-#define HWY_COMPILE_ONLY_STATIC
-#endif
-// Arrays of vectors need to know their size.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#include "core/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "direct/separable_passes.cpp"
 #include <hwy/foreach_target.h>
-#include <hwy/highway.h>
+
+#include "core/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <class T>
-using Tag = hn::ScalableTag<T>;
-template <class T>
-using Vector = hn::Vec<Tag<T>>;
-template <class T>
-constexpr index_t kLanes = static_cast<index_t>(hn::MaxLanes(Tag<T>()));
-
-#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
-constexpr int kRegisters = 16;
-#else
-constexpr int kRegisters = 32;
-#endif
 constexpr int kMostVectors = 4;
-
-// Packs of indices, and not loops or lambdas, go over rows of vectors: only so GCC 12 keeps them in
-// registers.
-template <int... i>
-using Indices = std::integer_sequence<int, i...>;
-template <int kCount>
-using IndicesTo = std::make_integer_sequence<int, kCount>;
 
 /// What a strip has of one row.
 template <class T, int kVectors>

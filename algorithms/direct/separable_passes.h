@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plane.h"
-#include "direct/direct_simd.h"
+#include "direct/register_tiles.h"
 
 namespace fullconv {
 

@@ -19,7 +19,7 @@
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/tame.h"
-#include "direct/direct_simd.h"
+#include "direct/register_tiles.h"
 #include "fft/tile_transform.h"
 
 namespace fullconv {
