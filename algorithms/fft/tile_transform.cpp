@@ -13,18 +13,14 @@
 #include <stdexcept>
 #include <utility>
 
-// A build for one processor (-march=native) needs no dispatch at run time.
-#if defined(__AVX2__) && !defined(HWY_COMPILE_ONLY_STATIC)
-#define HWY_COMPILE_ONLY_STATIC
-#endif
-// Arrays of vectors need to know their size.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#include "core/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fft/tile_transform.cpp"
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
-#include <hwy/highway.h>
+
+#include "core/simd-inl.h"
 
 #ifndef FULLCONV_TILE_TRANSFORM_ONCE
 #define FULLCONV_TILE_TRANSFORM_ONCE
@@ -38,6 +34,7 @@ struct TileKernels {
   using Axis = TransformAxis<T>;
 
   index_t lanes;
+  index_t strips;  // that scratch has room for
   T(*transform_down)
   (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
    const Window<const T>& im, T* strip, T* spectrum);
@@ -74,25 +71,9 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <class T>
-using Tag = hn::ScalableTag<T>;
-template <class T>
-using Vector = hn::Vec<Tag<T>>;
-
-template <class T>
-constexpr index_t kLanes = static_cast<index_t>(hn::MaxLanes(Tag<T>()));
 /// A row of a strip: real parts, then imaginary parts.
 template <class T>
 constexpr index_t kRow = 2 * kLanes<T>;
-
-// Packs of indices, and not loops, go over arrays of vectors: only so GCC 12 keeps them in
-// registers.
-template <int... i>
-using Indices = std::integer_sequence<int, i...>;
-template <int kCount>
-using IndicesTo = std::make_integer_sequence<int, kCount>;
 
 /// Forward, or backward: that is forward with real and imaginary parts swapped, in and out, since
 /// then DFT(i·z̄) = i·conj(IDFT(z)); and with twiddles before and not behind the butterflies, to
@@ -442,33 +423,9 @@ void transform_back_transposed(const TransformAxis<T>& axis, index_t across, con
   transform_back_but_last(axis, strip);
 }
 
-/// Lanes [begin, end) of a vector.
-template <class T>
-HWY_INLINE hn::Mask<Tag<T>> lanes_of(Span lanes) {
-  const Tag<T> d;
-  return hn::AndNot(hn::FirstN(d, static_cast<size_t>(lanes.begin)),
-                    hn::FirstN(d, static_cast<size_t>(lanes.end)));
-}
-
-/// Loads the lanes of `inside`, and touches no others: those are zero.
-template <class T>
-HWY_INLINE Vector<T> load_inside(const T* from, Span inside,
-                                 [[maybe_unused]] hn::Mask<Tag<T>> mask) {
-  const Tag<T> d;
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  (void)inside;
-  return hn::MaskedLoad(mask, d, from);
-#else
-  HWY_ALIGN T lanes[kLanes<T>] = {};
-  for (index_t lane = inside.begin; lane < inside.end; ++lane) lanes[lane] = from[lane];
-  return hn::Load(d, lanes);
-#endif
-}
-
 /// Stores the lanes of `inside`, and touches no others.
 template <class T>
-HWY_INLINE void store_inside(Vector<T> v, Span inside, [[maybe_unused]] hn::Mask<Tag<T>> mask,
-                             T* to) {
+HWY_INLINE void store_inside(Vector<T> v, Span inside, [[maybe_unused]] Mask<T> mask, T* to) {
   const Tag<T> d;
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
   (void)inside;
@@ -480,69 +437,83 @@ HWY_INLINE void store_inside(Vector<T> v, Span inside, [[maybe_unused]] hn::Mask
 #endif
 }
 
-/// Columns of a plane's rows that a vector has, whole or in part.
+/// Strips that are gathered at once: those of a cache line, since rows that lie at powers of two
+/// share few sets of a cache, and have lost the line when its second half is asked for.
 template <class T>
-struct Lanes {
-  Span span;
-  hn::Mask<Tag<T>> mask;
-  bool all() const { return span.begin == 0 && span.end == kLanes<T>; }
-};
+constexpr int kStripsAtOnce = std::max<int>(1, 64 / sizeof(T) / kLanes<T>);
 
 /// Rows on their way into a strip at once, so that their sums of magnitudes don't wait for each
 /// other.
 constexpr int kRowsAtOnce = 4;
 
-/// sums += |rows|. From and to `part`, rows lie a stride apart.
-template <bool kAll, class T, int... i>
-HWY_INLINE void gather_rows(const T* from, index_t stride, const Lanes<T>& lanes, Indices<i...>,
-                            T* part, Vector<T> (&sums)[kRowsAtOnce]) {
+/// sum += |row|, of the row's vectors to strips that lie `strip` elements apart.
+template <class T, class Load, int... v>
+HWY_INLINE void gather_row(const T* from, Indices<v...>, Load load, index_t strip, T* part,
+                           Vector<T>& sum) {
   const Tag<T> d;
-  Vector<T> rows[sizeof...(i)];
-  if constexpr (kAll) {
-    ((rows[i] = hn::LoadU(d, from + i * stride)), ...);
-  } else {
-    ((rows[i] = load_inside<T>(from + i * stride, lanes.span, lanes.mask)), ...);
-  }
-  (hn::Store(rows[i], d, part + i * kRow<T>), ...);
-  ((sums[i] = hn::Add(sums[i], hn::Abs(rows[i]))), ...);
+  const Vector<T> row[sizeof...(v)] = {load(from + v * kLanes<T>)...};
+  (hn::Store(row[v], d, part + v * strip), ...);
+  ((sum = hn::Add(sum, hn::Abs(row[v]))), ...);
 }
 
-/// So many rows; returns Σ|row|.
-template <bool kAll, class T>
-T gather_lanes(const T* from, index_t stride, const Lanes<T>& lanes, index_t count, T* part) {
+/// So many rows to kStrips strips; returns Σ|row|.
+template <int kStrips, class T, class Load>
+T gather_rows(const T* from, index_t stride, index_t count, Load load, index_t strip, T* part) {
   const Tag<T> d;
   Vector<T> sums[kRowsAtOnce] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  index_t i = 0;
-  for (; i + kRowsAtOnce <= count; i += kRowsAtOnce) {
-    gather_rows<kAll>(from + i * stride, stride, lanes, IndicesTo<kRowsAtOnce>{},
-                      part + i * kRow<T>, sums);
-  }
-  for (; i < count; ++i) {
-    gather_rows<kAll>(from + i * stride, stride, lanes, IndicesTo<1>{}, part + i * kRow<T>, sums);
-  }
+  const auto gather_some = [&]<int... i>(Indices<i...>) HWY_ATTR {
+    (gather_row<T>(from + i * stride, IndicesTo<kStrips>{}, load, strip, part + i * kRow<T>,
+                   sums[i]),
+     ...);
+    from += sizeof...(i) * stride;
+    part += sizeof...(i) * kRow<T>;
+  };
+  for (; count >= kRowsAtOnce; count -= kRowsAtOnce) gather_some(IndicesTo<kRowsAtOnce>{});
+  for (; count > 0; --count) gather_some(IndicesTo<1>{});
   return hn::GetLane(
       hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
 }
 
-/// The window's columns [column, column + lanes) as the real or imaginary part of a strip. Returns
-/// the sum of their magnitudes: beside loading and storing them it takes no time.
+/// The window's columns from `column` on as the real or imaginary parts of strips. Returns the sum
+/// of their magnitudes: beside loading and storing them it takes no time.
 template <class T>
 T gather(const Window<const T>& window, index_t length, index_t column, T* part) {
-  const Span span = overlap({0, kLanes<T>}, window.left + column, window.plane.columns);
-  Span rows = overlap({0, length}, window.top, window.plane.rows);
-  if (span.empty() || rows.empty()) rows = {0, 0};
-  const auto clear = [part](index_t begin, index_t end) HWY_ATTR {
+  constexpr int kStrips = kStripsAtOnce<T>;
+  const index_t strip = length * kRow<T>;
+  const index_t left = window.left + column;
+  const Span rows = overlap({0, length}, window.top, window.plane.rows);
+  const auto clear = [](index_t begin, index_t end, T* to) HWY_ATTR {
     const Tag<T> d;
-    for (index_t i = begin; i < end; ++i) hn::Store(hn::Zero(d), d, part + i * kRow<T>);
+    for (index_t i = begin; i < end; ++i) hn::Store(hn::Zero(d), d, to + i * kRow<T>);
   };
-  clear(0, rows.begin);
-  clear(rows.end, length);
-  if (rows.empty()) return 0;
-  const Lanes<T> lanes{span, lanes_of<T>(span)};
-  const T* from = window.plane.row(window.top + rows.begin) + window.left + column;
-  const auto gather_some = lanes.all() ? gather_lanes<true, T> : gather_lanes<false, T>;
-  return gather_some(from, window.plane.row_stride, lanes, rows.end - rows.begin,
-                     part + rows.begin * kRow<T>);
+  const auto clear_others = [&](Span filled, T* to) {
+    clear(0, filled.begin, to);
+    clear(filled.end, length, to);
+  };
+  const T* from = window.plane.row(window.top + rows.begin) + left;
+  T* to = part + rows.begin * kRow<T>;
+  const index_t stride = window.plane.row_stride;
+  const index_t count = rows.end - rows.begin;
+  const Tag<T> d;
+  if (!rows.empty() && left >= 0 && left + kStrips * kLanes<T> <= window.plane.columns) {
+    for (int v = 0; v < kStrips; ++v) clear_others(rows, part + v * strip);
+    const auto load = [d](const T* row) HWY_ATTR { return hn::LoadU(d, row); };
+    return gather_rows<kStrips>(from, stride, count, load, strip, to);
+  }
+  T magnitudes = 0;
+  for (int v = 0; v < kStrips; ++v) {
+    const Span lanes = overlap({0, kLanes<T>}, left + v * kLanes<T>, window.plane.columns);
+    if (lanes.empty() || rows.empty()) {
+      clear(0, length, part + v * strip);
+      continue;
+    }
+    clear_others(rows, part + v * strip);
+    const auto mask = lanes_of<T>(lanes.begin, lanes.end);
+    const auto load = [&](const T* row)
+                          HWY_ATTR { return load_lanes<T>(row, lanes.begin, lanes.end, mask); };
+    magnitudes += gather_rows<1>(from + v * kLanes<T>, stride, count, load, strip, to + v * strip);
+  }
+  return magnitudes;
 }
 
 /// The real or imaginary part of a strip, from first_row on, to the window's columns from `column`
@@ -565,7 +536,7 @@ void scatter(const T* part, index_t length, index_t first_row, index_t column, S
       hwy::Prefetch(to + kLanes<T>);
     }
   } else {
-    const auto mask = lanes_of<T>(lanes);
+    const auto mask = lanes_of<T>(lanes.begin, lanes.end);
     for (index_t i = rows.begin; i < rows.end; ++i, to += window.plane.row_stride) {
       store_inside<T>(hn::Load(d, part + i * kRow<T>), lanes, mask, to);
     }
@@ -590,21 +561,30 @@ void multiply(T scale, index_t length, T* strip) {
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
 T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T scale,
-                 const Window<const T>& re, const Window<const T>& im, T* strip, T* spectrum) {
+                 const Window<const T>& re, const Window<const T>& im, T* strips, T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
+  constexpr index_t kWidth = kStripsAtOnce<T> * kLanes<T>;
   T magnitudes = 0;
-  for (index_t column = 0; column < columns.length; column += kLanes<T>) {
-    T* to = spectrum + column * kRow<T>;
-    const Span lanes{column, column + kLanes<T>};
-    if (is_empty(re, lanes) && is_empty(im, lanes)) {
-      for (index_t s = 0; s < squares; ++s) std::fill_n(to + s * across, kSquare<T>, T{0});
-      continue;
+  const auto empty = [&](index_t begin, index_t end) {
+    return is_empty(re, {begin, end}) && is_empty(im, {begin, end});
+  };
+  for (index_t first = 0; first < columns.length; first += kWidth) {
+    if (!empty(first, first + kWidth)) {
+      magnitudes += gather(re, rows.length, first, strips);
+      magnitudes += gather(im, rows.length, first, strips + kLanes<T>);
     }
-    magnitudes += gather(re, rows.length, column, strip);
-    magnitudes += gather(im, rows.length, column, strip + kLanes<T>);
-    if (scale != 1) multiply(scale, rows.length, strip);
-    transform_transposed(rows, across, strip, to);
+    T* strip = strips;
+    for (index_t column = first; column < first + kWidth; column += kLanes<T>) {
+      T* to = spectrum + column * kRow<T>;
+      if (empty(column, column + kLanes<T>)) {
+        for (index_t s = 0; s < squares; ++s) std::fill_n(to + s * across, kSquare<T>, T{0});
+      } else {
+        if (scale != 1) multiply(scale, rows.length, strip);
+        transform_transposed(rows, across, strip, to);
+      }
+      strip += rows.length * kRow<T>;
+    }
   }
   return magnitudes;
 }
@@ -673,9 +653,9 @@ void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, 
 }
 
 template <class T>
-constexpr internal::TileKernels<T> kKernels{kLanes<T>,           transform_down<T>,
-                                            transform_across<T>, convolve_across<T>,
-                                            sum_products<T>,     finish_down<T>};
+constexpr internal::TileKernels<T> kKernels{
+    kLanes<T>,          kStripsAtOnce<T>, transform_down<T>, transform_across<T>,
+    convolve_across<T>, sum_products<T>,  finish_down<T>};
 
 const internal::TileKernels<float>* kernels_f32() { return &kKernels<float>; }
 const internal::TileKernels<double>* kernels_f64() { return &kKernels<double>; }
@@ -764,7 +744,7 @@ index_t TileTransform<T>::lanes() {
 
 template <class T>
 index_t TileTransform<T>::scratch_size() const {
-  return 2 * lanes() * rows_.length;
+  return kernels_.strips * 2 * lanes() * rows_.length;
 }
 
 template <class T>
