@@ -62,6 +62,18 @@ std::string name(NonFinite behaviour) {
   return {};
 }
 
+std::string name(Delegates delegates) {
+  switch (delegates) {
+    case Delegates::never:
+      return "never";
+    case Delegates::sometimes:
+      return "sometimes";
+    case Delegates::always:
+      return "always";
+  }
+  return {};
+}
+
 struct ListArguments {
   bool json = false;
   bool peers = false;
@@ -127,6 +139,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"error_model", name(algorithm.error_model)},
                     {"non_finite", name(algorithm.non_finite)},
                     {"threaded", algorithm.threaded},
+                    {"delegates", name(algorithm.delegates)},
                     {"version", version(contender)},
                     {"ledger", as_json(contender.ledger)}});
   }

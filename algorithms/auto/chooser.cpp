@@ -444,6 +444,7 @@ constinit const Algorithm builtin::chooser{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .delegates = Delegates::always,
     .operations = operations_of_choice,
     // That of FFTW, the most of any.
     .scratch_bytes = 2 * 65536 * 2 * sizeof(double),

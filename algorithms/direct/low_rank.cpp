@@ -375,6 +375,7 @@ constinit const Algorithm builtin::low_rank{
     .error_model = ErrorModel::low_rank,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .delegates = Delegates::sometimes,
     .plan_f32 = plan_low_rank<float>,
     .plan_f64 = plan_low_rank<double>,
     .shortcut_f32 = plan_passes<float>,

@@ -41,6 +41,7 @@ EQUAL_WITHIN = 1.02  # two times whose ratio surely lies within this factor are 
 FEWEST_BLOCKS = 3  # with fewer in common there is no interval: (0, infinity)
 
 Samples = Mapping[int, float]  # block -> seconds of one call
+DELEGATION = ("never", "sometimes", "always")  # how often an algorithm runs another's code
 
 
 class Contender(NamedTuple):
@@ -197,11 +198,12 @@ def corrected_confidence(comparisons: int) -> float:
 @dataclass(frozen=True)
 class Win:
     """Which algorithm is fastest among contenders that ran side by side, each algorithm with the
-    number of threads that suits it best."""
+    number of threads that suits it best. Whoever may run another's code stands back, unless told to
+    be faster: the question is which way of computing is best."""
 
     winner: Contender
     verdict: str  # `clear`, `tie` (equal to another) or `unresolved`
-    runner_up: Contender | None  # of the other algorithms the fastest
+    runner_up: Contender | None  # of the others the fastest, but for those that stand back
     margin: Ratio | None  # how many times longer the runner-up takes
     level_with: tuple[Contender, ...]  # those that are equal or not told apart, fastest first
 
@@ -213,12 +215,15 @@ class Field:
     samples: by contender. kinds: `ours`, `peer` or `floor` of each algorithm. confidence: that of
     each interval, unless another is asked for: corrected for all comparisons of the report.
     layout_spread: of ratios between layouts of the same program, as the audit found it.
+    delegates: of an algorithm how often it runs another's code, as DELEGATION has it; `never` of
+    those that it does not name.
     """
 
     samples: Mapping[Contender, Samples]
     kinds: Mapping[str, str]
     confidence: float = CONFIDENCE
     layout_spread: float = 0.0
+    delegates: Mapping[str, str] = dataclass_field(default_factory=dict)
     _means: dict[tuple[Contender, Contender], LogMean] = dataclass_field(
         default_factory=dict, repr=False
     )  # those that were asked for; shared with the fields that are parts of this one
@@ -242,7 +247,9 @@ class Field:
             for who, times in self.samples.items()
             if self.kinds[who.algorithm] in kinds and who.threads <= most
         }
-        return Field(kept, self.kinds, self.confidence, self.layout_spread, self._means)
+        return Field(
+            kept, self.kinds, self.confidence, self.layout_spread, self.delegates, self._means
+        )
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -312,19 +319,30 @@ class Field:
             best.setdefault(who.algorithm, who)
         return tuple(best.values())
 
+    def _delegation(self, who: Contender) -> int:
+        return DELEGATION.index(self.delegates.get(who.algorithm, "never"))
+
     def win(self) -> Win | None:
         """Who wins; None in an empty field."""
-        if not self.best_variants:
+        variants = self.best_variants
+        if not variants:
             return None
-        winner, *rest = self.best_variants
-        verdicts = {who: self.ratio(who).verdict for who in rest}
-        level = tuple(who for who in rest if verdicts[who] != "slower")
+        level_with_fastest = {who for who in variants[1:] if self.ratio(who).verdict != "slower"}
+        level_with_fastest.add(variants[0])
+        winner = min((who for who in variants if who in level_with_fastest), key=self._delegation)
+
+        def stands_back(who: Contender) -> bool:
+            return who in level_with_fastest and self._delegation(who) > self._delegation(winner)
+
+        rivals = [who for who in variants if who != winner and not stands_back(who)]
+        verdicts = {who: self.ratio(who, to=winner).verdict for who in rivals}
+        level = tuple(who for who in rivals if verdicts[who] != "slower")
         verdict = "clear"
         if level:
             told = all(verdicts[who] == "equal" for who in level)
             verdict = "tie" if told else "unresolved"
-        runner_up = rest[0] if rest else None
-        margin = self.ratio(runner_up) if runner_up else None
+        runner_up = rivals[0] if rivals else None
+        margin = self.ratio(runner_up, to=winner) if runner_up else None
         return Win(winner, verdict, runner_up, margin, level)
 
 

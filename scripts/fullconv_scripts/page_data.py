@@ -254,9 +254,9 @@ class _Answer:
     cell: int
     field: comparison.Field
     verdict: str  # clear, tie, unresolved, or alone: nobody else was measured
-    order: tuple[Contender, ...]  # the fastest variant of each algorithm, the fastest first
-    ratios: dict[Contender, comparison.Ratio]  # of these to the fastest
-    level: tuple[Contender, ...]  # those that are not told to be slower than the fastest
+    order: tuple[Contender, ...]  # each algorithm's best variant: who wins, then the fastest first
+    ratios: dict[Contender, comparison.Ratio]  # of these to the first
+    level: tuple[Contender, ...]  # those that count and are not told to be slower than the first
 
     @property
     def fastest(self) -> Contender:
@@ -268,9 +268,9 @@ def _answer(table: _Table, number: int, threads: int, group: str) -> _Answer | N
     win = field.win()
     if not win:
         return None
-    order = field.best_variants
+    order = (win.winner, *(who for who in field.best_variants if who != win.winner))
     verdict = win.verdict if win.runner_up else "alone"
-    ratios = {who: field.ratio(who) for who in order}
+    ratios = {who: field.ratio(who, to=win.winner) for who in order}
     return _Answer(number, field, verdict, order, ratios, win.level_with)
 
 
@@ -307,7 +307,7 @@ def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:
         "field": [row.number for row in field],
         "level": [rows[who].number for who in answer.level],
         "ratios": [_ratio_entry(answer.ratios[who]) for who in answer.order[1:]],
-        "others": [[rows[who].number, _ratio_entry(answer.field.ratio(who))] for who in others],
+        "others": [[rows[who].number, _ratio_entry(answer.field.ratio(who, to=answer.fastest))] for who in others],
         "front": _front(field, "error"),
         "frontL2": _front(field, "l2"),
     }

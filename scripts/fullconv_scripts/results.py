@@ -175,8 +175,9 @@ class Results:
             cell[Contender(row.algorithm, int(row.threads))] = dict(zip(row.blocks, row.samples))
         pairs = sum(count_pairs(self._able_to_win(cell)) for cell in groups.values())
         confidence = corrected_confidence(pairs)
+        delegates = {name: it.get("delegates", "never") for name, it in self.contenders.items()}
         return {
-            key: Field(cell, self.kinds, confidence, self.layout_spread)
+            key: Field(cell, self.kinds, confidence, self.layout_spread, delegates)
             for key, cell in groups.items()
         }
 

@@ -30,7 +30,7 @@ class List(CliTest):
                 list(algorithm),
                 [
                     *("name", "kind", "scalars", "summary", "error_model", "non_finite"),
-                    *("threaded", "version", "ledger"),
+                    *("threaded", "delegates", "version", "ledger"),
                 ],
             )
             self.assertEqual(algorithm["kind"], "ours")
@@ -39,8 +39,14 @@ class List(CliTest):
             self.assertIn(algorithm["error_model"], ("componentwise", "normwise", "low_rank"))
             self.assertIn(algorithm["non_finite"], ("as_defined", "multiplies_padding", "spreads"))
             self.assertIsInstance(algorithm["threaded"], bool)
+            self.assertIn(algorithm["delegates"], ("never", "sometimes", "always"))
             self.assertNotIn("\n", algorithm["summary"])
         self.assertEqual(len(set(names())), len(found))
+
+    def test_those_that_choose_say_so(self):
+        delegates = {algorithm["name"]: algorithm["delegates"] for algorithm in algorithms()}
+        self.assertEqual(delegates["auto"], "always")
+        self.assertEqual(delegates["clamp_bounds"], "never")
 
     def test_scalars_are_those_that_are_offered(self):
         offered = {algorithm["name"]: algorithm["scalars"] for algorithm in algorithms(LIARS)}

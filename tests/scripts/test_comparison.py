@@ -278,14 +278,14 @@ class Coverage(unittest.TestCase):
         self.assertGreater(equal, 0)
 
 
-def field(confidence=CONFIDENCE, kinds=None, **samples):
+def field(confidence=CONFIDENCE, kinds=None, delegates=None, **samples):
     """Contenders as `name` or `name_threads`, each a list of seconds a block."""
     named = {}
     for text, seconds in samples.items():
         name, _, threads = text.partition("_")
         named[Contender(name, int(threads or 1))] = blocks(seconds)
     kinds = {who.algorithm: "ours" for who in named} | (kinds or {})
-    return Field(named, kinds, confidence)
+    return Field(named, kinds, confidence, delegates=delegates or {})
 
 
 class Winners(unittest.TestCase):
@@ -340,6 +340,26 @@ class Winners(unittest.TestCase):
     def test_an_algorithm_does_not_compete_with_itself(self):
         win = field(a=[1.0] * 4, a_2=[1.0] * 4, b=[2.0] * 4).win()
         self.assertEqual((win.verdict, win.runner_up), ("clear", Contender("b")))
+
+    def test_who_may_run_anothers_code_stands_back(self):
+        close = [1.0, 1.001, 1.002, 1.003]
+        delegates = {"auto": "always", "low": "sometimes"}
+        samples = {"auto": close, "low": [1.001 * t for t in close]}
+        samples |= {"direct": [1.002 * t for t in close], "other": [2.0] * 4}
+        found = field(delegates=delegates, **samples)
+        self.assertEqual(found.fastest, Contender("auto"))
+        win = found.win()
+        self.assertEqual((win.winner, win.verdict), (Contender("direct"), "clear"))
+        self.assertEqual(win.runner_up, Contender("other"))
+        self.assertAlmostEqual(win.margin.estimate, found.ratio(*map(Contender, ("other", "direct"))).estimate)
+        self.assertEqual(found.among(threads=1).win(), win)
+
+    def test_who_has_a_way_of_its_own_wins_by_it(self):
+        delegates = {"auto": "always", "low": "sometimes"}
+        found = field(delegates=delegates, auto=[1.0] * 4, low=[1.0] * 4, direct=[2.0] * 4)
+        win = found.win()
+        self.assertEqual((win.winner, win.verdict), (Contender("low"), "clear"))
+        self.assertEqual(win.runner_up, Contender("direct"))
 
     def test_corrected_and_alone(self):
         random = np.random.default_rng(2)

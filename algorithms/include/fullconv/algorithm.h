@@ -172,6 +172,9 @@ constexpr double padded_operations(const Problem& problem) {
          static_cast<double>(problem.output_rows() * problem.output_columns());
 }
 
+/// How often an algorithm runs another's code, so that it is no way of computing of its own.
+enum class Delegates { never, sometimes, always };
+
 /// One row of the registry.
 struct Algorithm {
   std::string_view name;
@@ -179,6 +182,7 @@ struct Algorithm {
   ErrorModel error_model;
   NonFinite non_finite;
   bool threaded = false;  ///< takes more than one thread
+  Delegates delegates = Delegates::never;
   OperationCount operations = nominal_operations;
   /// What the libraries beneath may allocate by themselves within execute(), and give back, in
   /// each thread.
