@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 
 #include "fullconv/algorithm.h"
 
@@ -20,19 +21,37 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
 }
 
 /// Calls body(part, thread) for each part in [0, parts), on `threads` threads. The body must not
-/// throw. One thread takes the parts in order and never enters the OpenMP runtime. Where there is
-/// one part for each thread, a thread has the same one every time, with what is in its cache.
+/// throw. One thread takes the parts in order and never enters the OpenMP runtime.
+///
+/// Each of several threads begins with a share in one piece, the same one every time, of which its
+/// cache may still hold something; whoever is done with it helps the others, since cores are not
+/// equally fast while others use the machine.
 template <class Body>
 void parallel_for(int threads, index_t parts, const Body& body) {
 #ifdef _OPENMP
-  if (threads > 1 && parts <= threads) {
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (index_t part = 0; part < parts; ++part) body(part, omp_get_thread_num());
-    return;
-  }
   if (threads > 1) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (index_t part = 0; part < parts; ++part) body(part, omp_get_thread_num());
+    struct alignas(64) Share {
+      std::atomic<index_t> next;
+      index_t end;
+    };
+    constexpr int kMostShares = 64;
+    Share shares[kMostShares];
+    const int count = std::min(threads, kMostShares);
+    for (int s = 0; s < count; ++s) {
+      shares[s].next = s * parts / count;
+      shares[s].end = (s + 1) * parts / count;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+      const int thread = omp_get_thread_num();
+      for (int helped = 0; helped < count; ++helped) {
+        Share& share = shares[(thread + helped) % count];
+        index_t part;
+        while ((part = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end) {
+          body(part, thread);
+        }
+      }
+    }
     return;
   }
 #endif

@@ -29,7 +29,7 @@ class DirectSimdPlan final : public Plan<T> {
   DirectSimdPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
         threads_(threads_for<T>(problem, options)),
-        blocks_(problem.N * problem.C % threads_ == 0 ? 1 : threads_) {}
+        blocks_(blocks_of_a_plane(problem, threads_)) {}
 
   int threads() const override { return threads_; }
 
@@ -43,7 +43,11 @@ class DirectSimdPlan final : public Plan<T> {
       const index_t c = part / blocks_ % C;
       const index_t n = part / (blocks_ * C);
       const Plane<T> sums = plane(y, n, c);
-      const Range wanted{block * sums.rows / blocks_, (block + 1) * sums.rows / blocks_};
+      const index_t step = sums.rows < blocks_ * kRowsOfTiles ? 1 : kRowsOfTiles;
+      const auto row = [&](index_t b) {
+        return b == blocks_ ? sums.rows : b * sums.rows / blocks_ / step * step;
+      };
+      const Range wanted{row(block), row(block + 1)};
       for (index_t o = 0; o < K; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), sums, wanted, o > 0);
       }
@@ -51,8 +55,21 @@ class DirectSimdPlan final : public Plan<T> {
   }
 
  private:
+  /// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
+  static constexpr index_t kRowsOfTiles = 8;
+
+  /// So many that threads can help each other, but none so low that the rows that neighbours share
+  /// would count.
+  static index_t blocks_of_a_plane(const Problem& problem, int threads) {
+    constexpr index_t kPartsOfAThread = 8;
+    if (threads == 1) return 1;
+    const index_t wanted = ceil_divide(kPartsOfAThread * threads, problem.N * problem.C);
+    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, problem.h);
+    return std::min(wanted, std::max<index_t>(threads, problem.output_rows() / fewest_rows));
+  }
+
   int threads_;
-  index_t blocks_;  // of rows, so that there are planes' parts for all threads
+  index_t blocks_;  // of rows
 };
 
 template <class T>

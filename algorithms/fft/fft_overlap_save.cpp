@@ -248,15 +248,8 @@ class OverlapSavePlan final : public Plan<T> {
         const Plane<const T> taps = plane(k, part % K, first + part / K);
         wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), thread));
       });
-      // Each thread has its part of y, and of x, in one piece, so that it is mostly in its own
-      // cache the next time.
-      const index_t pairs = N * tiling_.pairs();
-      parallel_for(threads_, threads_, [&](index_t part, int thread) {
-        const index_t last = (part + 1) * pairs / threads_;
-        for (index_t pair = part * pairs / threads_; pair < last; ++pair) {
-          compute_pair(pair, first, end, thread, x, y);
-        }
-      });
+      parallel_for(threads_, N * tiling_.pairs(),
+                   [&](index_t pair, int thread) { compute_pair(pair, first, end, thread, x, y); });
     }
     mend(x, k, y);
   }
