@@ -22,6 +22,7 @@
 #include <hwy/foreach_target.h>
 
 #include "core/simd-inl.h"
+#include "direct/flat_plane-inl.h"
 
 #ifndef FULLCONV_REGISTER_TILES_ONCE
 #define FULLCONV_REGISTER_TILES_ONCE
@@ -556,6 +557,10 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
     convolve_rows_by_tap(x, k, y, wanted, add);
     return;
   }
+  if (y.row_stride == y.columns && FlatPlane<T>::suits(k.rows, k.columns, y.columns)) {
+    FlatPlane<T>(x, k, y, add).compute(wanted);
+    return;
+  }
   const Pieces<T> pieces(k.rows, k.columns);
   if (pieces.count() == 1) {
     PlaneConvolution<T>(x, k, y, add).compute(wanted);
@@ -599,6 +604,7 @@ constexpr Costs kHighCosts{42, 0.166, 0, 6.9, 1.06, 12.2, 0.5, 0.345, 0.0049, 0.
 /// The time of one plane, in seconds.
 template <class T>
 double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
+  if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
   const Pieces<T> pieces(h, w);
   const double kernel_rows = static_cast<double>(h) / static_cast<double>(pieces.down);
   const double taps = static_cast<double>(w) / static_cast<double>(pieces.across);
