@@ -1,8 +1,10 @@
 // Convolution theorem: the transform of x ∗ k is the product of the transforms, once both are
 // padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around. A
 // layer sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not
-// N·K·C. About 2.5·P·log₂P flops a real transform of P points; a workspace of P·(min(N,C)·(K+1) +
-// 2) scalars. Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
+// N·K·C. Rows that are all padding are not transformed, and rows of the result that nobody wants
+// neither: an image as large as the kernel spares a quarter. At most 2.5·P·log₂P flops a real
+// transform of P points; a workspace of P·(min(N,C)·(K+1) + 2) scalars. Frigo and Johnson, The
+// Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
 
 #include <cmath>
 #include <limits>
@@ -39,22 +41,40 @@ class FftPlan final : public Plan<T> {
       : Plan<T>(problem),
         rows_(fast_transform_size(problem.output_rows())),
         columns_(fast_transform_size(problem.output_columns())),
-        spectrum_size_(rows_ * (columns_ / 2 + 1)),
+        frequencies_(columns_ / 2 + 1),
+        spectrum_size_(rows_ * frequencies_),
         spectrum_stride_((spectrum_size_ + kAlignment - 1) / kAlignment * kAlignment),
         kept_side_(problem.N <= problem.C ? Side::images : Side::kernels),
         kept_(std::min(problem.N, problem.C)),
-        samples_(rows_ * columns_),
+        samples_(problem.output_rows() * columns_),
         kept_spectra_(kept_ * problem.K * spectrum_stride_),
         sums_(kept_ * spectrum_stride_),
         spectrum_(spectrum_stride_) {
     const unsigned rigor = effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
-    const auto rows = static_cast<int>(rows_);
-    const auto columns = static_cast<int>(columns_);
-    auto* spectrum = reinterpret_cast<typename Fftw<T>::Complex*>(spectrum_.data());
+    const int along[] = {static_cast<int>(columns_)};
+    const int down[] = {static_cast<int>(rows_)};
+    const auto samples = static_cast<int>(columns_);
+    const auto frequencies = static_cast<int>(frequencies_);
+    auto* spectrum = as_fftw(spectrum_.data());
+    const auto rows_forward = [&](index_t count) {
+      return Fftw<T>::plan_r2c(1, along, static_cast<int>(count), samples_.data(), nullptr, 1,
+                               samples, spectrum, nullptr, 1, frequencies, rigor);
+    };
+    const auto columns = [&](int sign) {
+      return Fftw<T>::plan_c2c(1, down, frequencies, spectrum, nullptr, frequencies, 1, spectrum,
+                               nullptr, frequencies, 1, sign, rigor);
+    };
     const std::unique_lock lock(fftw_planner_mutex());
-    forward_.reset(Fftw<T>::plan_forward(rows, columns, samples_.data(), spectrum, rigor));
-    inverse_.reset(Fftw<T>::plan_inverse(rows, columns, spectrum, samples_.data(), rigor));
-    if (!forward_ || !inverse_) throw std::runtime_error("FFTW made no plan");
+    image_rows_.reset(rows_forward(problem.H));
+    kernel_rows_.reset(rows_forward(problem.h));
+    columns_forward_.reset(columns(FFTW_FORWARD));
+    columns_back_.reset(columns(FFTW_BACKWARD));
+    rows_back_.reset(Fftw<T>::plan_c2r(1, along, static_cast<int>(problem.output_rows()), spectrum,
+                                       nullptr, 1, frequencies, samples_.data(), nullptr, 1,
+                                       samples, rigor));
+    if (!image_rows_ || !kernel_rows_ || !columns_forward_ || !columns_back_ || !rows_back_) {
+      throw std::runtime_error("FFTW made no plan");
+    }
   }
 
   std::size_t workspace_bytes() const override {
@@ -74,12 +94,13 @@ class FftPlan final : public Plan<T> {
     for (index_t s = 0; s < kept_; ++s) {
       for (index_t o = 0; o < problem.K; ++o) {
         transform(keep_images ? strided_plane(x, s, o) : strided_plane(k, o, s),
-                  kept_spectrum(s, o));
+                  keep_images ? image_rows_ : kernel_rows_, kept_spectrum(s, o));
       }
     }
     for (index_t t = 0; t < passing; ++t) {
       for (index_t o = 0; o < problem.K; ++o) {
-        transform(keep_images ? strided_plane(k, o, t) : strided_plane(x, t, o), spectrum_.data());
+        transform(keep_images ? strided_plane(k, o, t) : strided_plane(x, t, o),
+                  keep_images ? kernel_rows_ : image_rows_, spectrum_.data());
         for (index_t s = 0; s < kept_; ++s) add_product(o == 0, kept_spectrum(s, o), sum(s));
       }
       for (index_t s = 0; s < kept_; ++s) {
@@ -107,12 +128,16 @@ class FftPlan final : public Plan<T> {
             tensor.strides[3]};
   }
 
+  static typename Fftw<T>::Complex* as_fftw(Complex* spectrum) {
+    return reinterpret_cast<typename Fftw<T>::Complex*>(spectrum);
+  }
+
   Complex* kept_spectrum(index_t s, index_t o) const {
     return kept_spectra_.data() + (s * this->problem().K + o) * spectrum_stride_;
   }
   Complex* sum(index_t s) const { return sums_.data() + s * spectrum_stride_; }
 
-  void transform(const StridedPlane<const T>& plane, Complex* spectrum) {
+  void transform(const StridedPlane<const T>& plane, const FftwPlan<T>& rows, Complex* spectrum) {
     PhaseTimer timing(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = plane.data + i * plane.row_stride;
@@ -120,9 +145,10 @@ class FftPlan final : public Plan<T> {
       for (index_t j = 0; j < plane.columns; ++j) to[j] = from[j * plane.column_stride];
       std::fill(to + plane.columns, to + columns_, T{0});
     }
-    std::fill(samples_.data() + plane.rows * columns_, samples_.data() + rows_ * columns_, T{0});
+    std::fill(spectrum + plane.rows * frequencies_, spectrum + spectrum_size_, Complex{0});
     timing.enter(Phase::transforms);
-    Fftw<T>::forward(forward_.get(), samples_.data(), spectrum);
+    Fftw<T>::execute_r2c(rows.get(), samples_.data(), as_fftw(spectrum));
+    Fftw<T>::execute_c2c(columns_forward_.get(), as_fftw(spectrum), as_fftw(spectrum));
   }
 
   /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
@@ -141,7 +167,8 @@ class FftPlan final : public Plan<T> {
 
   void transform_back(Complex* spectrum, const StridedPlane<T>& plane) {
     PhaseTimer timing(Phase::transforms);
-    Fftw<T>::inverse(inverse_.get(), spectrum, samples_.data());
+    Fftw<T>::execute_c2c(columns_back_.get(), as_fftw(spectrum), as_fftw(spectrum));
+    Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples_.data());
     timing.enter(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = samples_.data() + i * columns_;
@@ -151,22 +178,34 @@ class FftPlan final : public Plan<T> {
   }
 
   index_t rows_, columns_;
+  index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
   Side kept_side_;
   index_t kept_;
   Buffer<T> samples_;
   Buffer<Complex> kept_spectra_, sums_, spectrum_;
-  FftwPlan<T> forward_, inverse_;
+  FftwPlan<T> image_rows_, kernel_rows_, columns_forward_, columns_back_, rows_back_;
 };
+
+/// The logarithms of sides that all transforms have together, of a full 2-D transform log₂(P·Q): a
+/// row that is left out does not count.
+double logarithms(const Problem& problem, double rows, double columns) {
+  const auto& [N, K, C, H, W, h, w] = problem;
+  const auto of_transforms = [&](index_t count, index_t rows_along) {
+    const double share = static_cast<double>(rows_along) / rows;
+    return static_cast<double>(count) * (share * std::log2(columns) + std::log2(rows));
+  };
+  return of_transforms(N * K, H) + of_transforms(K * C, h) +
+         of_transforms(N * C, problem.output_rows());
+}
 
 double fft_operations(const Problem& problem) {
   const auto& [N, K, C, H, W, h, w] = problem;
-  const double points = static_cast<double>(fast_transform_size(problem.output_rows())) *
-                        static_cast<double>(fast_transform_size(problem.output_columns()));
-  const double transforms = static_cast<double>(N * K + K * C + N * C);
+  const auto rows = static_cast<double>(fast_transform_size(problem.output_rows()));
+  const auto columns = static_cast<double>(fast_transform_size(problem.output_columns()));
   // A complex multiply-add is eight operations, for half of the points.
-  return transforms * 2.5 * points * std::log2(points) +
-         static_cast<double>(N * K * C) * 4 * points;
+  return rows * columns *
+         (2.5 * logarithms(problem, rows, columns) + 4 * static_cast<double>(N * K * C));
 }
 
 /// Transforms take some 0.2 ns for each point and its logarithm, a fifth more in double, and half
@@ -186,11 +225,13 @@ std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
   const double shape = (0.97 + 0.36 * (1 - distance(columns, 48, 4))) *
                        (1 - 0.27 * (1 - distance(rows, 16, 4)) * distance(columns, 64, 4));
   const double unit = 1e-9 * (0.8 + 0.05 * bytes) * points * shape;
-  return Forecast{.shares = {{"transforms", unit * transforms * memory * 0.2 * std::log2(points)},
-                             {"copies", unit * transforms * 0.1},
-                             {"products", unit * static_cast<double>(N * K * C) * 0.1}},
-                  .workspace_bytes = static_cast<std::size_t>(
-                      bytes * (points + kept * (rows * (columns + 2) + 16)))};
+  return Forecast{
+      .shares = {{"transforms", unit * memory * 0.2 * logarithms(problem, rows, columns)},
+                 {"copies", unit * transforms * 0.1},
+                 {"products", unit * static_cast<double>(N * K * C) * 0.1}},
+      .workspace_bytes =
+          static_cast<std::size_t>(bytes * (static_cast<double>(problem.output_rows()) * columns +
+                                            kept * (rows * (columns + 2) + 16)))};
 }
 
 template <class T>

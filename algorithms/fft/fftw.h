@@ -32,30 +32,26 @@ template <>
 struct Fftw<float> {
   using Handle = fftwf_plan;
   using Complex = fftwf_complex;
-  static constexpr auto plan_forward = fftwf_plan_dft_r2c_2d;
-  static constexpr auto plan_inverse = fftwf_plan_dft_c2r_2d;
+  static constexpr auto plan_r2c = fftwf_plan_many_dft_r2c;
+  static constexpr auto plan_c2c = fftwf_plan_many_dft;
+  static constexpr auto plan_c2r = fftwf_plan_many_dft_c2r;
+  static constexpr auto execute_r2c = fftwf_execute_dft_r2c;
+  static constexpr auto execute_c2c = fftwf_execute_dft;
+  static constexpr auto execute_c2r = fftwf_execute_dft_c2r;
   static constexpr auto destroy = fftwf_destroy_plan;
-  static void forward(Handle plan, float* in, std::complex<float>* out) {
-    fftwf_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
-  }
-  static void inverse(Handle plan, std::complex<float>* in, float* out) {
-    fftwf_execute_dft_c2r(plan, reinterpret_cast<Complex*>(in), out);
-  }
 };
 
 template <>
 struct Fftw<double> {
   using Handle = fftw_plan;
   using Complex = fftw_complex;
-  static constexpr auto plan_forward = fftw_plan_dft_r2c_2d;
-  static constexpr auto plan_inverse = fftw_plan_dft_c2r_2d;
+  static constexpr auto plan_r2c = fftw_plan_many_dft_r2c;
+  static constexpr auto plan_c2c = fftw_plan_many_dft;
+  static constexpr auto plan_c2r = fftw_plan_many_dft_c2r;
+  static constexpr auto execute_r2c = fftw_execute_dft_r2c;
+  static constexpr auto execute_c2c = fftw_execute_dft;
+  static constexpr auto execute_c2r = fftw_execute_dft_c2r;
   static constexpr auto destroy = fftw_destroy_plan;
-  static void forward(Handle plan, double* in, std::complex<double>* out) {
-    fftw_execute_dft_r2c(plan, in, reinterpret_cast<Complex*>(out));
-  }
-  static void inverse(Handle plan, std::complex<double>* in, double* out) {
-    fftw_execute_dft_c2r(plan, reinterpret_cast<Complex*>(in), out);
-  }
 };
 
 /// Owns an FFTW plan.
