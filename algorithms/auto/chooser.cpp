@@ -239,7 +239,7 @@ void run_trials(std::vector<Trial<T>>& trials, const Problem& problem) {
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
   constexpr Seconds kLongEnough(20e-6);  // for the clock
-  constexpr Seconds kEnough(0.05);       // for each
+  constexpr Seconds kEnough(0.1);        // for each
   constexpr int kLeastRounds = 5;
   const auto buffer = [](const Extents& extents) {
     return Buffer<T>(static_cast<index_t>(elements(extents)));
