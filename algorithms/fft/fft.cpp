@@ -208,10 +208,10 @@ double fft_operations(const Problem& problem) {
          (2.5 * logarithms(problem, rows, columns) + 4 * static_cast<double>(N * K * C));
 }
 
-/// Transforms take some 0.2 ns for each point and its logarithm, a fifth more in double, and half
+/// Transforms take some 0.22 ns for each point and its logarithm, a fifth more in double, and half
 /// as long again once they leave the caches; copies and products 0.2 ns a point. Narrow planes take
-/// up to a third longer, low ones up to a quarter less. Of 4287 times it is off by 14 % (median),
-/// since FFTW plans by estimate.
+/// up to a third longer, low ones up to a quarter less. Next to 3033 times it is off by 20 %
+/// (median), since FFTW plans by estimate.
 std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
                                      std::size_t scalar_size) {
   const auto& [N, K, C, H, W, h, w] = problem;
@@ -226,7 +226,7 @@ std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
                        (1 - 0.27 * (1 - distance(rows, 16, 4)) * distance(columns, 64, 4));
   const double unit = 1e-9 * (0.8 + 0.05 * bytes) * points * shape;
   return Forecast{
-      .shares = {{"transforms", unit * memory * 0.2 * logarithms(problem, rows, columns)},
+      .shares = {{"transforms", unit * memory * 0.22 * logarithms(problem, rows, columns)},
                  {"copies", unit * transforms * 0.1},
                  {"products", unit * static_cast<double>(N * K * C) * 0.1}},
       .workspace_bytes =

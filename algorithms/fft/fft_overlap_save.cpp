@@ -149,8 +149,11 @@ struct Times {
 
 Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, int threads,
             std::size_t scalar_size) {
-  // A byte of a spectrum of one input channel, multiplied and added up.
-  constexpr double kProductByte = 0.01e-9;
+  // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
+  // memory adds to that, and to write it there.
+  constexpr double kProductByte = 0.04e-9;
+  constexpr double kFarProductByte = 0.06e-9;
+  constexpr double kFarKernelByte = 0.25e-9;
   // A byte of x or y, eight times farther than the second-level cache.
   constexpr double kFarByte = 0.027e-9;
   // Beside each fork, spectra and rows that go from one core's cache to another's: with two threads
@@ -162,7 +165,12 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const auto passages = static_cast<double>(ceil_divide(C, kept));
   const auto images = static_cast<double>(K);
   const auto outputs = static_cast<double>(C);
-  const double products = K == 1 ? 0 : kProductByte * tiling.bytes(scalar_size) * images * outputs;
+  const double spectra = tiling.bytes(scalar_size) * images * outputs;
+  const double product_byte = kProductByte + kFarProductByte * distance(spectra, 0x1p22, 32);
+  const double products = K == 1 ? 0 : product_byte * spectra;
+  const double writing =
+      kFarKernelByte * tiling.bytes(scalar_size) *
+      distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
   const double pair = tile.forward * images * passages + products + tile.backward * outputs;
   const auto shared_pairs = static_cast<double>(ceil_divide(N * tiling.pairs(), threads));
   const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, threads));
@@ -171,7 +179,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
   const double forks = threads == 1 ? 0 : K * kept == 1 ? 1 : 2 * passages;
   return {.tiles = shared_pairs * pair + kCall,
-          .kernels = shared_kernels * tile.kernel,
+          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
           .memory = operands * kFarByte * 2 * distance(operands, 0x1p21, 64),
           .forking = forks * (kForkingSeconds + kHandingOver)};
 }

@@ -208,7 +208,7 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
   const int threads = useful_threads(problem, options, options.threads);
   const Panel panel = choose_panel(problem, static_cast<index_t>(scalar_size), threads);
   const auto C = static_cast<double>(problem.C);
-  const double rows = C < 16 ? 16 / C : 1;
+  const double rows = C == 1 ? 8 : C < 16 ? 16 / C : 1;  // that a product takes as long as
   const double lowered = static_cast<double>(problem.N * problem.K * problem.w) *
                          static_cast<double>(problem.output_rows() * problem.output_columns());
   const double lowered_rows = lowered / static_cast<double>(problem.output_columns());
@@ -217,13 +217,15 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
                       threads * static_cast<double>(panel.depth * panel.lowered_columns()) +
                       threads * C * static_cast<double>(panel.rows * panel.pitch);
   const double unit = bytes / 4 * 1e-9;
+  constexpr double kOperation = 0.013;  // by OpenBLAS with AVX2
   constexpr double kCall = 0.12e-6;
   constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
-  return Forecast{.shares = shared_out({{"gemm", unit * padded_operations(problem) * 0.002 * rows},
-                                        {"lowering", unit * lowered * 0.12 + lowered_rows * kRow},
-                                        {"packing", unit * weights * 3 + kCall}},
-                                       threads),
-                  .workspace_bytes = static_cast<std::size_t>(bytes * room)};
+  return Forecast{
+      .shares = shared_out({{"gemm", unit * padded_operations(problem) * kOperation * rows},
+                            {"lowering", unit * lowered * 0.12 + lowered_rows * kRow},
+                            {"packing", unit * weights * 3 + kCall}},
+                           threads),
+      .workspace_bytes = static_cast<std::size_t>(bytes * room)};
 }
 
 template <class T>
