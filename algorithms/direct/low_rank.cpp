@@ -346,6 +346,8 @@ std::unique_ptr<Shortcut<T>> plan_passes(const Problem& problem, const PlanOptio
   // Longer rows fit no memory, and the sizes of their frames no integer.
   constexpr index_t kMostColumns = index_t{1} << 48;
   if (problem.output_columns() > kMostColumns) return nullptr;
+  // One row or column: the direct form is a pass.
+  if (problem.h == 1 || problem.w == 1) return nullptr;
   const Blocks<T> blocks(problem, options);
   const int most_rank = most_rank_that_pays(problem, blocks, seconds);
   if (most_rank < 1) return nullptr;
