@@ -203,7 +203,9 @@ TEST_P(Allocation, OfPlansIsWhatTheyState) {
         const auto usage = usage_of([&] { plan = make(); });
         const auto stated = static_cast<std::int64_t>(plan->workspace_bytes());
         EXPECT_GE(usage.live, stated);
-        EXPECT_LE(usage.live, 2 * stated + small_change);
+        // And a library's tables: FFTW's for 1x65536 in double are as large as two spectra.
+        const auto tables = static_cast<std::int64_t>(contender.algorithm.scratch_bytes);
+        EXPECT_LE(usage.live, 2 * stated + tables + small_change);
         const auto given_back = -usage_of([&] { plan.reset(); }).live;
         EXPECT_GE(given_back, usage.live - small_change);
       }

@@ -115,6 +115,16 @@ TYPED_TEST(Auto, RemembersWhatItMeasured) {
   EXPECT_GT(planning_time(), first / 2);
 }
 
+/// Spectra of the whole would need more than the operands and 64 MiB; the direct form, hours.
+TYPED_TEST(Auto, TransformsImageSizeKernelsWithinItsWorkspace) {
+  if (find_algorithm("fft") == nullptr) GTEST_SKIP() << "this build has no FFTW";
+  for (const char* text : {"4096x4096_k4096x4096", "3000x3000_k1500x1500", "575x1743_k413x1625"}) {
+    const auto best = candidates<TypeParam>(parse_problem(text), {}).front();
+    EXPECT_NE(best.algorithm->error_model, ErrorModel::componentwise) << text;
+    EXPECT_LT(best.forecast.seconds(), 30) << text;
+  }
+}
+
 /// Exponents at which a transform overflows, or loses what the definition keeps.
 TYPED_TEST(Auto, IsRightWhereTransformsAreNot) {
   using T = TypeParam;

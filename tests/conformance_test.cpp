@@ -35,6 +35,26 @@ TEST_P(Conformance, HoldsOnEveryShape) {
   });
 }
 
+/// Who can, goes by blocks: ones that are lower than the kernel, and a last one that is lower
+/// still.
+TEST_P(Conformance, HoldsWithLittleWorkspace) {
+  run([]<class T>(const Contender<T>& contender) {
+    for (const char* text : {"64x40_k5x9", "50x30_k29x11", "61x8_k61x8", "n3_i2_o2_40x21_k12x5",
+                             "n1_i2_o3_40x21_k12x5", "97x10_k30x3_ints"}) {
+      const Case c = parse_case(text);
+      const auto usual = contender.plan(c.problem);
+      if (!usual) continue;
+      for (const double share : {0.8, 0.6}) {
+        const auto limit = static_cast<double>(usual->workspace_bytes()) * share;
+        const Verdict verdict = judge<T>(
+            contender.algorithm, c,
+            {.threads = contender.threads, .workspace_limit = static_cast<std::size_t>(limit)});
+        for (const auto& violation : verdict.violations) ADD_FAILURE() << text << ", " << violation;
+      }
+    }
+  });
+}
+
 TEST_P(Conformance, UsesTheThreadsWhereThatPays) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem :

@@ -42,13 +42,6 @@ ShortcutPlanner<T> shortcut_planner_of(const Algorithm& algorithm) {
   }
 }
 
-/// What an algorithm is asked for: a serial one takes no more than one thread.
-PlanOptions options_for(const Algorithm& algorithm, PlanOptions options) {
-  if (!algorithm.threaded) options.threads = 1;
-  options.any_strides = false;  // the adapter is around the chooser
-  return options;
-}
-
 double elements(const Extents& extents) {
   return std::accumulate(extents.begin(), extents.end(), 1.0,
                          [](double product, index_t extent) { return product * extent; });
@@ -61,6 +54,17 @@ double workspace_limit(const Problem& problem, const PlanOptions& options) {
   return sizeof(T) * (elements(problem.x_extents()) + elements(problem.k_extents()) +
                       elements(problem.y_extents())) +
          0x1p26;
+}
+
+/// What an algorithm is asked for: a serial one takes no more than one thread.
+template <class T>
+PlanOptions options_for(const Algorithm& algorithm, const Problem& problem, PlanOptions options) {
+  constexpr double kNoLimit = 0x1p62;  // that a size_t holds
+  options.workspace_limit =
+      static_cast<std::size_t>(std::min(workspace_limit<T>(problem, options), kNoLimit));
+  if (!algorithm.threaded) options.threads = 1;
+  options.any_strides = false;  // the adapter is around the chooser
+  return options;
 }
 
 std::string mebibytes(double bytes) {
@@ -83,8 +87,8 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
   } else if (options.accuracy == ErrorModel::componentwise &&
              algorithm.error_model != ErrorModel::componentwise) {
     candidate.excluded = "its error is not bounded componentwise";
-  } else if (const auto forecast =
-                 rates.forecast(algorithm, problem, options_for(algorithm, options), sizeof(T));
+  } else if (const auto forecast = rates.forecast(
+                 algorithm, problem, options_for<T>(algorithm, problem, options), sizeof(T));
              !forecast) {
     candidate.excluded = "declines the problem";
   } else {
@@ -191,8 +195,8 @@ template <class T>
 PlanPointer<T> make(const Candidate& candidate, const Problem& problem,
                     const PlanOptions& options) {
   try {
-    auto planned =
-        candidate.algorithm->plan<T>(problem, options_for(*candidate.algorithm, options));
+    auto planned = candidate.algorithm->plan<T>(
+        problem, options_for<T>(*candidate.algorithm, problem, options));
     if (auto* plan = std::get_if<PlanPointer<T>>(&planned)) return std::move(*plan);
   } catch (const InsufficientMemory&) {
     // Another one may do with less.

@@ -2,9 +2,10 @@
 // padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around. A
 // layer sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not
 // N·K·C. Rows that are all padding are not transformed, and rows of the result that nobody wants
-// neither: an image as large as the kernel spares a quarter. At most 2.5·P·log₂P flops a real
-// transform of P points; a workspace of P·(min(N,C)·(K+1) + 2) scalars. Frigo and Johnson, The
-// Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
+// neither: an image as large as the kernel spares a quarter. Where workspace is limited, by blocks
+// of the image's rows, whose results overlap and add up. At most 2.5·P·log₂P flops a real transform
+// of P points; in place, in a workspace of P·(min(N,C)·(K+1) + 1) scalars, of 2·P for a plane.
+// Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
 
 #include <cmath>
 #include <limits>
@@ -34,51 +35,96 @@ index_t fast_transform_size(index_t size) {
   }
 }
 
+/// A single product takes the place of one of its factors.
+bool in_place(const Problem& problem) {
+  return problem.K == 1 && std::min(problem.N, problem.C) == 1;
+}
+
+/// The spectra of images are kept, and those of kernels made one at a time; or the other way round.
+bool keeps_images(const Problem& problem) { return problem.N < problem.C; }
+
+/// Whether FFTW can count the points of its sides.
+bool counts(const Problem& problem) {
+  constexpr index_t kMostPoints = std::numeric_limits<int>::max() / 2;
+  return std::max(problem.output_rows(), problem.output_columns()) <= kMostPoints;
+}
+
+/// What is transformed at once: blocks of the image's rows, with all of the kernel.
+struct Sizes {
+  index_t image_rows, blocks;
+  index_t rows, columns;  // of a transform
+
+  Sizes(const Problem& problem, index_t block_count)
+      : image_rows(ceil_divide(problem.H, block_count)),
+        blocks(ceil_divide(problem.H, image_rows)),
+        rows(fast_transform_size(image_rows + problem.h - 1)),
+        columns(fast_transform_size(problem.output_columns())) {}
+
+  double workspace_bytes(const Problem& problem, std::size_t scalar_size) const {
+    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t spectra = in_place(problem) ? 2 : std::min(N, C) * (K + 1) + 1;
+    return static_cast<double>(scalar_size) * static_cast<double>(spectra) *
+           (static_cast<double>(rows) * static_cast<double>(columns + 2) + 16);
+  }
+};
+
+/// As few blocks as the workspace has room for: y's rows that two of them share are made twice. One
+/// block where not even many would do, or where spectra of images are to be kept.
+Sizes sizes_for(const Problem& problem, const PlanOptions& options, std::size_t scalar_size) {
+  constexpr index_t kMostBlocks = 32;
+  const Sizes whole(problem, 1);
+  if (!options.workspace_limit || keeps_images(problem)) return whole;
+  const auto limit = static_cast<double>(*options.workspace_limit);
+  for (index_t count = 1; count <= std::min(kMostBlocks, problem.H); ++count) {
+    const Sizes sizes(problem, count);
+    if (sizes.workspace_bytes(problem, scalar_size) <= limit) return sizes;
+  }
+  return whole;
+}
+
 template <class T>
 class FftPlan final : public Plan<T> {
  public:
-  FftPlan(const Problem& problem, Effort effort)
+  FftPlan(const Problem& problem, const Sizes& sizes, Effort effort)
       : Plan<T>(problem),
-        rows_(fast_transform_size(problem.output_rows())),
-        columns_(fast_transform_size(problem.output_columns())),
-        frequencies_(columns_ / 2 + 1),
-        spectrum_size_(rows_ * frequencies_),
+        sizes_(sizes),
+        frequencies_(sizes.columns / 2 + 1),
+        spectrum_size_(sizes.rows * frequencies_),
         spectrum_stride_((spectrum_size_ + kAlignment - 1) / kAlignment * kAlignment),
-        kept_side_(problem.N <= problem.C ? Side::images : Side::kernels),
         kept_(std::min(problem.N, problem.C)),
-        samples_(problem.output_rows() * columns_),
         kept_spectra_(kept_ * problem.K * spectrum_stride_),
-        sums_(kept_ * spectrum_stride_),
+        sums_(in_place(problem) ? 0 : kept_ * spectrum_stride_),
         spectrum_(spectrum_stride_) {
     const unsigned rigor = effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
-    const int along[] = {static_cast<int>(columns_)};
-    const int down[] = {static_cast<int>(rows_)};
-    const auto samples = static_cast<int>(columns_);
+    const int along[] = {static_cast<int>(sizes.columns)};
+    const int down[] = {static_cast<int>(sizes.rows)};
     const auto frequencies = static_cast<int>(frequencies_);
     auto* spectrum = as_fftw(spectrum_.data());
     const auto rows_forward = [&](index_t count) {
-      return Fftw<T>::plan_r2c(1, along, static_cast<int>(count), samples_.data(), nullptr, 1,
-                               samples, spectrum, nullptr, 1, frequencies, rigor);
+      return Fftw<T>::plan_r2c(1, along, static_cast<int>(count), samples(spectrum_.data()),
+                               nullptr, 1, 2 * frequencies, spectrum, nullptr, 1, frequencies,
+                               rigor);
     };
     const auto columns = [&](int sign) {
       return Fftw<T>::plan_c2c(1, down, frequencies, spectrum, nullptr, frequencies, 1, spectrum,
                                nullptr, frequencies, 1, sign, rigor);
     };
     const std::unique_lock lock(fftw_planner_mutex());
-    image_rows_.reset(rows_forward(problem.H));
+    image_rows_.reset(rows_forward(sizes.image_rows));
     kernel_rows_.reset(rows_forward(problem.h));
     columns_forward_.reset(columns(FFTW_FORWARD));
     columns_back_.reset(columns(FFTW_BACKWARD));
-    rows_back_.reset(Fftw<T>::plan_c2r(1, along, static_cast<int>(problem.output_rows()), spectrum,
-                                       nullptr, 1, frequencies, samples_.data(), nullptr, 1,
-                                       samples, rigor));
+    const auto result_rows = static_cast<int>(sizes.image_rows + problem.h - 1);
+    rows_back_.reset(Fftw<T>::plan_c2r(1, along, result_rows, spectrum, nullptr, 1, frequencies,
+                                       samples(spectrum_.data()), nullptr, 1, 2 * frequencies,
+                                       rigor));
     if (!image_rows_ || !kernel_rows_ || !columns_forward_ || !columns_back_ || !rows_back_) {
       throw std::runtime_error("FFTW made no plan");
     }
   }
 
   std::size_t workspace_bytes() const override {
-    return samples_.bytes() + kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes();
+    return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes();
   }
   bool takes_any_strides() const override { return true; }
 
@@ -87,31 +133,45 @@ class FftPlan final : public Plan<T> {
   // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const Problem& problem = this->problem();
-    const bool keep_images = kept_side_ == Side::images;
-    const index_t passing = keep_images ? problem.C : problem.N;
-
-    for (index_t s = 0; s < kept_; ++s) {
-      for (index_t o = 0; o < problem.K; ++o) {
-        transform(keep_images ? strided_plane(x, s, o) : strided_plane(k, o, s),
-                  keep_images ? image_rows_ : kernel_rows_, kept_spectrum(s, o));
+    const auto& [N, K, C, H, W, h, w] = this->problem();
+    if (keeps_images(this->problem())) {
+      for (index_t n = 0; n < N; ++n) {
+        for (index_t o = 0; o < K; ++o) {
+          transform(strided_plane(x, n, o), image_rows_, kept_spectrum(n, o));
+        }
+      }
+      for (index_t c = 0; c < C; ++c) {
+        for (index_t o = 0; o < K; ++o) {
+          transform(strided_plane(k, o, c), kernel_rows_, spectrum_.data());
+          add_products(o);
+        }
+        for (index_t n = 0; n < N; ++n) transform_back(sum(n), strided_plane(y, n, c), 0);
+      }
+      return;
+    }
+    for (index_t c = 0; c < C; ++c) {
+      for (index_t o = 0; o < K; ++o) {
+        transform(strided_plane(k, o, c), kernel_rows_, kept_spectrum(c, o));
       }
     }
-    for (index_t t = 0; t < passing; ++t) {
-      for (index_t o = 0; o < problem.K; ++o) {
-        transform(keep_images ? strided_plane(k, o, t) : strided_plane(x, t, o),
-                  keep_images ? kernel_rows_ : image_rows_, spectrum_.data());
-        for (index_t s = 0; s < kept_; ++s) add_product(o == 0, kept_spectrum(s, o), sum(s));
-      }
-      for (index_t s = 0; s < kept_; ++s) {
-        transform_back(sum(s), keep_images ? strided_plane(y, s, t) : strided_plane(y, t, s));
+    for (index_t n = 0; n < N; ++n) {
+      for (index_t begin = 0; begin < H; begin += sizes_.image_rows) {
+        const index_t rows = std::min(sizes_.image_rows, H - begin);
+        for (index_t o = 0; o < K; ++o) {
+          transform(strided_plane(x, n, o).rows_from(begin, rows), image_rows_, spectrum_.data());
+          add_products(o);
+        }
+        // The last block has written the first h − 1 rows.
+        for (index_t c = 0; c < C; ++c) {
+          transform_back(sum(c), strided_plane(y, n, c).rows_from(begin, rows + h - 1),
+                         begin == 0 ? 0 : h - 1);
+        }
       }
     }
   }
 
  private:
   using Complex = std::complex<T>;
-  enum class Side { images, kernels };
 
   /// Spectra start where FFTW's SIMD codelets want them, as the plan was made for.
   static constexpr index_t kAlignment = 64 / static_cast<index_t>(sizeof(Complex));
@@ -120,6 +180,10 @@ class FftPlan final : public Plan<T> {
   struct StridedPlane {
     U* data;
     index_t rows, columns, row_stride, column_stride;
+
+    StridedPlane rows_from(index_t begin, index_t count) const {
+      return {data + begin * row_stride, count, columns, row_stride, column_stride};
+    }
   };
 
   template <class U>
@@ -135,26 +199,36 @@ class FftPlan final : public Plan<T> {
   Complex* kept_spectrum(index_t s, index_t o) const {
     return kept_spectra_.data() + (s * this->problem().K + o) * spectrum_stride_;
   }
-  Complex* sum(index_t s) const { return sums_.data() + s * spectrum_stride_; }
+  Complex* sum(index_t s) const {
+    return in_place(this->problem()) ? spectrum_.data() : sums_.data() + s * spectrum_stride_;
+  }
+
+  /// Rows of samples are where their spectra will be.
+  static T* samples(Complex* spectrum) { return reinterpret_cast<T*>(spectrum); }
 
   void transform(const StridedPlane<const T>& plane, const FftwPlan<T>& rows, Complex* spectrum) {
     PhaseTimer timing(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = plane.data + i * plane.row_stride;
-      T* to = samples_.data() + i * columns_;
+      T* to = samples(spectrum + i * frequencies_);
       for (index_t j = 0; j < plane.columns; ++j) to[j] = from[j * plane.column_stride];
-      std::fill(to + plane.columns, to + columns_, T{0});
+      std::fill(to + plane.columns, to + sizes_.columns, T{0});
     }
     std::fill(spectrum + plane.rows * frequencies_, spectrum + spectrum_size_, Complex{0});
     timing.enter(Phase::transforms);
-    Fftw<T>::execute_r2c(rows.get(), samples_.data(), as_fftw(spectrum));
+    Fftw<T>::execute_r2c(rows.get(), samples(spectrum), as_fftw(spectrum));
     Fftw<T>::execute_c2c(columns_forward_.get(), as_fftw(spectrum), as_fftw(spectrum));
+  }
+
+  /// Of channel o, to all sums.
+  void add_products(index_t o) const {
+    for (index_t s = 0; s < kept_; ++s) add_product(o == 0, kept_spectrum(s, o), sum(s));
   }
 
   /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
   void add_product(bool first, const Complex* kept, Complex* sum) const {
     const PhaseTimer timing(Phase::products);
-    const T scale = T{1} / static_cast<T>(rows_ * columns_);
+    const T scale = T{1} / static_cast<T>(sizes_.rows * sizes_.columns);
     const Complex* passing = spectrum_.data();
     for (index_t f = 0; f < spectrum_size_; ++f) {
       // Spelled out: std::complex's product tests for NaN and calls a function.
@@ -165,82 +239,85 @@ class FftPlan final : public Plan<T> {
     }
   }
 
-  void transform_back(Complex* spectrum, const StridedPlane<T>& plane) {
+  /// Adds to so many of the first rows.
+  void transform_back(Complex* spectrum, const StridedPlane<T>& plane, index_t added_rows) {
     PhaseTimer timing(Phase::transforms);
     Fftw<T>::execute_c2c(columns_back_.get(), as_fftw(spectrum), as_fftw(spectrum));
-    Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples_.data());
+    Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples(spectrum));
     timing.enter(Phase::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
-      const T* from = samples_.data() + i * columns_;
+      const T* from = samples(spectrum + i * frequencies_);
       T* to = plane.data + i * plane.row_stride;
-      for (index_t j = 0; j < plane.columns; ++j) to[j * plane.column_stride] = from[j];
+      for (index_t j = 0; j < plane.columns; ++j) {
+        T& sum = to[j * plane.column_stride];
+        sum = i < added_rows ? sum + from[j] : from[j];
+      }
     }
   }
 
-  index_t rows_, columns_;
+  Sizes sizes_;
   index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
-  Side kept_side_;
   index_t kept_;
-  Buffer<T> samples_;
   Buffer<Complex> kept_spectra_, sums_, spectrum_;
   FftwPlan<T> image_rows_, kernel_rows_, columns_forward_, columns_back_, rows_back_;
 };
 
 /// The logarithms of sides that all transforms have together, of a full 2-D transform log₂(P·Q): a
 /// row that is left out does not count.
-double logarithms(const Problem& problem, double rows, double columns) {
+double logarithms(const Problem& problem, const Sizes& sizes) {
   const auto& [N, K, C, H, W, h, w] = problem;
+  const auto rows = static_cast<double>(sizes.rows);
+  const auto columns = static_cast<double>(sizes.columns);
   const auto of_transforms = [&](index_t count, index_t rows_along) {
     const double share = static_cast<double>(rows_along) / rows;
     return static_cast<double>(count) * (share * std::log2(columns) + std::log2(rows));
   };
-  return of_transforms(N * K, H) + of_transforms(K * C, h) +
-         of_transforms(N * C, problem.output_rows());
+  return of_transforms(N * K * sizes.blocks, sizes.image_rows) + of_transforms(K * C, h) +
+         of_transforms(N * C * sizes.blocks, sizes.image_rows + h - 1);
 }
 
 double fft_operations(const Problem& problem) {
-  const auto& [N, K, C, H, W, h, w] = problem;
-  const auto rows = static_cast<double>(fast_transform_size(problem.output_rows()));
-  const auto columns = static_cast<double>(fast_transform_size(problem.output_columns()));
+  const Sizes sizes(problem, 1);
   // A complex multiply-add is eight operations, for half of the points.
-  return rows * columns *
-         (2.5 * logarithms(problem, rows, columns) + 4 * static_cast<double>(N * K * C));
+  return static_cast<double>(sizes.rows) * static_cast<double>(sizes.columns) *
+         (2.5 * logarithms(problem, sizes) +
+          4 * static_cast<double>(problem.N * problem.K * problem.C));
 }
 
 /// Transforms take some 0.22 ns for each point and its logarithm, a fifth more in double, and half
 /// as long again once they leave the caches; copies and products 0.2 ns a point. Narrow planes take
 /// up to a third longer, low ones up to a quarter less. Next to 3033 times it is off by 20 %
 /// (median), since FFTW plans by estimate.
-std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions&,
+std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& options,
                                      std::size_t scalar_size) {
+  if (!counts(problem)) return std::nullopt;
   const auto& [N, K, C, H, W, h, w] = problem;
-  const double rows = static_cast<double>(fast_transform_size(problem.output_rows()));
-  const double columns = static_cast<double>(fast_transform_size(problem.output_columns()));
+  const Sizes sizes = sizes_for(problem, options, scalar_size);
+  const auto rows = static_cast<double>(sizes.rows);
+  const auto columns = static_cast<double>(sizes.columns);
   const double points = rows * columns;
-  const auto transforms = static_cast<double>(N * K + K * C + N * C);
-  const auto kept = static_cast<double>(std::min(N, C) * (K + 1) + 1);
+  const auto transforms = static_cast<double>((N * K + N * C) * sizes.blocks + K * C);
+  const auto products = static_cast<double>(N * K * C * sizes.blocks);
   const auto bytes = static_cast<double>(scalar_size);
   const double memory = 1 + 0.55 * distance(points * bytes, 0x1p17, 256);
   const double shape = (0.97 + 0.36 * (1 - distance(columns, 48, 4))) *
                        (1 - 0.27 * (1 - distance(rows, 16, 4)) * distance(columns, 64, 4));
   const double unit = 1e-9 * (0.8 + 0.05 * bytes) * points * shape;
   return Forecast{
-      .shares = {{"transforms", unit * memory * 0.22 * logarithms(problem, rows, columns)},
+      .shares = {{"transforms", unit * memory * 0.22 * logarithms(problem, sizes)},
                  {"copies", unit * transforms * 0.1},
-                 {"products", unit * static_cast<double>(N * K * C) * 0.1}},
-      .workspace_bytes =
-          static_cast<std::size_t>(bytes * (static_cast<double>(problem.output_rows()) * columns +
-                                            kept * (rows * (columns + 2) + 16)))};
+                 {"products", unit * products * 0.1}},
+      .workspace_bytes = static_cast<std::size_t>(sizes.workspace_bytes(problem, scalar_size))};
 }
 
 template <class T>
 Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
-  constexpr index_t kMostPoints = std::numeric_limits<int>::max() / 2;
-  if (std::max(problem.output_rows(), problem.output_columns()) > kMostPoints) {
+  if (!counts(problem)) {
     return Declined{"has a side with more points than FFTW can count"};
   }
-  return std::make_unique<FftPlan<T>>(problem, options.effort);
+  return std::make_unique<FftPlan<T>>(problem, sizes_for(problem, options, sizeof(T)),
+                                      options.effort);
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ struct PlanOptions {
   /// promise what their row says.
   ErrorModel accuracy = ErrorModel::normwise;
   /// How much workspace `auto` may plan for; unless told, as much as x, k and y together and 64
-  /// MiB.
+  /// MiB. Others may go slower to keep to it, but need not.
   std::optional<std::size_t> workspace_limit = {};
 };
 
