@@ -345,6 +345,10 @@ def _winner_map(
         notes.append(f"Hatched, =: tie, surely within {100 * (EQUAL_WITHIN - 1):.0f} %.")
     if "unresolved" in verdicts:
         notes.append("?: not told apart from another by these blocks.")
+    aside = [name for name in names if results.contenders[name].get("delegates", "never") != "never"]
+    if aside:
+        text = " and ".join(aside)
+        notes.append(f"Named only where faster than all others, whose code they run: {text}.")
     used = {win.winner.threads for win in wins.values()}
     fewer = sorted(count for count in used if count < threads)
     notes += [f"{_superscript(count)}: with {threads_text(count)}." for count in fewer]
