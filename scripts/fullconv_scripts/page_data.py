@@ -256,6 +256,7 @@ class _Answer:
     verdict: str  # clear, tie, unresolved, or alone: nobody else was measured
     order: tuple[Contender, ...]  # each algorithm's best variant: who wins, then the fastest first
     ratios: dict[Contender, comparison.Ratio]  # of these to the first
+    margin: comparison.Ratio | None  # of the next that counts
     level: tuple[Contender, ...]  # those that count and are not told to be slower than the first
 
     @property
@@ -271,7 +272,7 @@ def _answer(table: _Table, number: int, threads: int, group: str) -> _Answer | N
     order = (win.winner, *(who for who in field.best_variants if who != win.winner))
     verdict = win.verdict if win.runner_up else "alone"
     ratios = {who: field.ratio(who, to=win.winner) for who in order}
-    return _Answer(number, field, verdict, order, ratios, win.level_with)
+    return _Answer(number, field, verdict, order, ratios, win.margin, win.level_with)
 
 
 def _selection(table: _Table, scalar: str, threads: int, group: str) -> dict[str, Any]:
@@ -307,6 +308,7 @@ def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:
         "field": [row.number for row in field],
         "level": [rows[who].number for who in answer.level],
         "ratios": [_ratio_entry(answer.ratios[who]) for who in answer.order[1:]],
+        "next": _ratio_entry(answer.margin) if answer.margin else None,
         "others": [[rows[who].number, _ratio_entry(answer.field.ratio(who, to=answer.fastest))] for who in others],
         "front": _front(field, "error"),
         "frontL2": _front(field, "l2"),

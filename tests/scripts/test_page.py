@@ -207,6 +207,7 @@ class Answers(PageTest):
         answer, data = self.answer([contender("beta", times(1.0)), contender("zeta", times(1.5))])
         self.assertEqual((answer["verdict"], answer["level"]), ("clear", []))
         self.assertEqual(answer["field"], [0, 1])
+        self.assertEqual(answer["next"], answer["ratios"][0])
         estimate, low, high, verdict = answer["ratios"][0]
         self.assertEqual((estimate, verdict), (1.5, "slower"))
         self.assertTrue(low <= 1.5 <= high)
@@ -225,6 +226,7 @@ class Answers(PageTest):
         who = [contender("beta", times(1.0)), skipped("zeta", "left out: predicted 9 s")]
         answer, _ = self.answer(who)
         self.assertEqual((answer["verdict"], answer["ratios"]), ("alone", []))
+        self.assertIsNone(answer["next"])
 
     def test_more_threads_take_part_only_where_allowed(self):
         who = [

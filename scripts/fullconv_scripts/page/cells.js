@@ -38,7 +38,7 @@ function cellTexts(number) {
     From: traceLink(cell) };
   if (!answer) return { ...always, Verdict: whyNoAnswer(number) };
   const row = fastestOf(answer);
-  const next = answer.ratios[0];
+  const next = answer.next;
   const names = answer.level.map((place) => contenderOf(ROWS[place]).short);
   const more = names.length > 3 ? ` and ${names.length - 2} more` : "";
   const level = names.slice(0, more ? 2 : 3).join(", ") + more;

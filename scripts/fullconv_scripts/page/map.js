@@ -121,7 +121,7 @@ function squareLabel({ cell, answer }) {
   if (!answer) return `${where}: nobody here was measured`;
   const row = fastestOf(answer);
   const level = answer.level.map((number) => contenderOf(ROWS[number]).name).join(", ");
-  const ratio = answer.ratios[0];
+  const ratio = answer.next;
   const next = ratio ? `; next takes ${timesText(ratio[0])}` : "";
   return `${where}: ${contenderOf(row).name}, ${secondsText(row.seconds)}, `
     + `${VERDICTS[answer.verdict]}${level ? ` from ${level}` : ""}${next}`;
@@ -161,7 +161,7 @@ const SIGNS = { clear: "", tie: "=", unresolved: "?", alone: "only" };
 function drawSquareText(g, layout, answer, winner) {
   const middle = layout.cellWidth / 2;
   const contender = CONTENDERS[winner];
-  const ratio = answer.ratios[0];
+  const ratio = answer.next;
   const lead = { clear: ratio && timesText(ratio[0]), tie: "=", unresolved: "?", alone: "only" };
   const plain = answer.verdict === "clear" || answer.verdict === "alone";
   const [name, under] = layout.wide
