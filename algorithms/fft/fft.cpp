@@ -285,10 +285,9 @@ double fft_operations(const Problem& problem) {
           4 * static_cast<double>(problem.N * problem.K * problem.C));
 }
 
-/// Transforms take some 0.22 ns for each point and its logarithm, a fifth more in double, and half
-/// as long again once they leave the caches; copies and products 0.2 ns a point. Narrow planes take
-/// up to a third longer, low ones up to a quarter less. Next to 3033 times it is off by 20 %
-/// (median), since FFTW plans by estimate.
+/// Transforms take some 0.26 ns for each point and its logarithm, a fifth more in double, and
+/// nearly twice as long once they leave the caches; copies and products 0.2 ns a point. Narrow
+/// planes take up to a third longer. It is off by 20 % (median), since FFTW plans by estimate.
 std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& options,
                                      std::size_t scalar_size) {
   if (!counts(problem)) return std::nullopt;
@@ -300,12 +299,11 @@ std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& 
   const auto transforms = static_cast<double>((N * K + N * C) * sizes.blocks + K * C);
   const auto products = static_cast<double>(N * K * C * sizes.blocks);
   const auto bytes = static_cast<double>(scalar_size);
-  const double memory = 1 + 0.55 * distance(points * bytes, 0x1p17, 256);
-  const double shape = (0.97 + 0.36 * (1 - distance(columns, 48, 4))) *
-                       (1 - 0.27 * (1 - distance(rows, 16, 4)) * distance(columns, 64, 4));
+  const double memory = 1 + 0.9 * distance(points * bytes, 0x1p17, 256);
+  const double shape = 0.97 + 0.36 * (1 - distance(columns, 48, 4));
   const double unit = 1e-9 * (0.8 + 0.05 * bytes) * points * shape;
   return Forecast{
-      .shares = {{"transforms", unit * memory * 0.22 * logarithms(problem, sizes)},
+      .shares = {{"transforms", unit * memory * 0.26 * logarithms(problem, sizes)},
                  {"copies", unit * transforms * 0.1},
                  {"products", unit * products * 0.1}},
       .workspace_bytes = static_cast<std::size_t>(sizes.workspace_bytes(problem, scalar_size))};
