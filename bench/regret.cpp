@@ -160,11 +160,13 @@ int report_regrets(const Settings& settings) {
   while (static_cast<int>(regrets.size()) < settings.problems) {
     const Problem problem = problems.next();
     const PlanOptions options{.threads = settings.threads};
-    if (candidates<float>(problem, options).front().forecast.seconds() > settings.longest) {
+    const bool single = settings.scalar == "f32";
+    const auto ranked =
+        single ? candidates<float>(problem, options) : candidates<double>(problem, options);
+    if (ranked.front().forecast.seconds() > settings.longest) {
       ++too_long;
       continue;
     }
-    const bool single = settings.scalar == "f32";
     auto record = single ? measure<float>(problem, settings) : measure<double>(problem, settings);
     regrets.push_back(record["regret"]);
     fmt::print(stderr, "{:4} {:28} {:+.3f}  forecast {} best {}\n", regrets.size(),

@@ -59,9 +59,9 @@ function(fullconv_generate_registry)
   target_sources(fullconv PRIVATE ${generated}/registry.cpp)
 endfunction()
 
-# The library's sources once more, but for fullconv_base, as fullconv_phased, with core/phases.h telling the time of phases.
-# Objects, and not an archive, so that whoever links them has no use for the library beneath other
-# targets. Not installed.
+# The library's sources once more, but for fullconv_base, as fullconv_phased, with core/phases.h
+# telling the time of phases. Objects, and not an archive, so that whoever links them has no use for
+# the library beneath other targets. Not installed.
 function(fullconv_add_phased)
   add_library(fullconv_phased OBJECT core/phases.cpp $<TARGET_PROPERTY:fullconv,SOURCES>)
   target_compile_definitions(fullconv_phased PUBLIC FULLCONV_TIME_PHASES)
