@@ -111,7 +111,7 @@ TYPED_TEST(LowRank, TakesKernelsOfLowRank) {
 
 /// Widths around those of vectors and strips, kernels larger than the image.
 TYPED_TEST(LowRank, IsRightAtAnySize) {
-  for (const char* kernel : {"2x2", "2x6", "9x5", "5x40", "25x3"}) {
+  for (const char* kernel : {"2x2", "2x3", "2x6", "9x5", "5x40", "25x3"}) {
     for (const index_t W : {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 47, 64, 65, 70, 129}) {
       for (const index_t H : {1, 3, 8, 21}) {
         for (const char* family : {"_gauss", "_rank2"}) {

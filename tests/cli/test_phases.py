@@ -101,9 +101,12 @@ class Seconds(PhasesTest):
     def test_clock_overhead_is_told_where_calls_are_short(self):
         found = self.entries("--case", "1x1_k1x1", "--threads", "1", "--scalar", "f32")
         shortest = min(found, key=lambda entry: entry["seconds"]["total"])
-        # Two readings at least, of some 15 ns.
-        self.assertGreater(shortest["clock_overhead"] * shortest["seconds"]["total"], 1e-8)
-        self.assertLess(shortest["clock_overhead"], 1.5)
+        for entry in found:
+            if entry is not shortest and entry["seconds"]["total"] >= 5e-7:
+                continue
+            with self.subTest(entry["algorithm"]):  # two readings at least, of some 15 ns
+                self.assertGreater(entry["clock_overhead"] * entry["seconds"]["total"], 1e-8)
+                self.assertLess(entry["clock_overhead"], 1.5)
 
 
 class Liars(PhasesTest):

@@ -213,6 +213,18 @@ class Answers(PageTest):
         self.assertTrue(low <= 1.5 <= high)
         self.assertEqual(data["run"]["comparisons"], 1)
 
+    def test_next_is_of_those_that_count(self):
+        who = [contender("beta", times(1.0)), contender("zeta", times(1.5))]
+        raw = raw_file([cell("8x8_k3x3", [*who, contender("alpha_one", times(0.999))])])
+        for entry in raw["contenders"]:
+            if entry["name"] == "alpha_one":
+                entry["delegates"] = "always"
+        _, _, data = self.write(raw)
+        answer = selection(data)["answers"][0]
+        self.assertEqual((answer["verdict"], answer["level"]), ("clear", []))
+        self.assertEqual(answer["field"], [0, 2, 1])
+        self.assertEqual((answer["next"][0], answer["ratios"][0][0]), (1.5, 0.999))
+
     def test_tie(self):
         answer, _ = self.answer([contender("beta", times(1.0)), contender("zeta", times(1.001))])
         self.assertEqual((answer["verdict"], answer["level"]), ("tie", [1]))
