@@ -53,29 +53,30 @@ bool same(const Extents& a, const Extents& b) {
   return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-template <class T>
-void check_operand(char name, const TensorView<T>& view, const Extents& expected,
-                   bool takes_any_strides) {
-  if (!same(view.extents, expected)) {
-    throw std::invalid_argument(std::string{name} + " is " + to_text(view.extents) +
-                                ": the plan is for " + to_text(expected));
-  }
-  if (view.data == nullptr) throw std::invalid_argument(std::string{name} + " has no data");
-  if (!takes_any_strides && !rows_are_dense(view)) {
-    throw std::invalid_argument(std::string{name} + " has innermost stride " +
-                                std::to_string(view.strides[3]) +
-                                ": plan with any_strides to have it staged");
-  }
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(const std::string& reason) {
+  throw std::invalid_argument(reason);
 }
 
+/// Says why a view does not fit.
 template <class T>
-void check_distinct_elements(const TensorView<T>& y) {
-  for (std::size_t axis = 0; axis < y.extents.size(); ++axis) {
-    if (y.strides[axis] == 0 && y.extents[axis] > 1) {
-      throw std::invalid_argument("y has stride 0 in axis " + std::to_string(axis) +
-                                  ": its elements would share memory");
-    }
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(char name, const TensorView<T>& view,
+                                                   const Extents& expected) {
+  const std::string it{name};
+  if (!same(view.extents, expected)) {
+    refuse(it + " is " + to_text(view.extents) + ": the plan is for " + to_text(expected));
   }
+  if (view.data == nullptr) refuse(it + " has no data");
+  refuse(it + " has innermost stride " + std::to_string(view.strides[3]) +
+         ": plan with any_strides to have it staged");
+}
+
+/// Whether elements share memory, so far as a stride of 0 makes them.
+template <class T>
+bool repeats_elements(const TensorView<T>& view) {
+  for (std::size_t axis = 0; axis < view.extents.size(); ++axis) {
+    if (view.strides[axis] == 0 && view.extents[axis] > 1) return true;
+  }
+  return false;
 }
 
 template <class From, class To>
@@ -157,14 +158,19 @@ class Running {
 template <class T>
 void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k,
                       const TensorView<T>& y) {
-  const bool any_strides = takes_any_strides();
-  check_operand('x', x, problem_.x_extents(), any_strides);
-  check_operand('k', k, problem_.k_extents(), any_strides);
-  check_operand('y', y, problem_.y_extents(), any_strides);
-  check_distinct_elements(y);
+  const auto fits = [this](const auto& view, const Extents& expected) {
+    return same(view.extents, expected) && view.data != nullptr &&
+           (rows_are_dense(view) || takes_any_strides());
+  };
+  if (!fits(x, problem_.x_extents())) refuse('x', x, problem_.x_extents());
+  if (!fits(k, problem_.k_extents())) refuse('k', k, problem_.k_extents());
+  if (!fits(y, problem_.y_extents())) refuse('y', y, problem_.y_extents());
+  if (repeats_elements(y)) {
+    refuse("y has a stride 0, " + to_text(y.strides) + ": its elements would share memory");
+  }
   const Span written = touched_span(y);
-  if (overlap(written, touched_span(x))) throw std::invalid_argument("y overlaps x");
-  if (overlap(written, touched_span(k))) throw std::invalid_argument("y overlaps k");
+  if (overlap(written, touched_span(x))) refuse("y overlaps x");
+  if (overlap(written, touched_span(k))) refuse("y overlaps k");
   const Running running(running_);
   run(x, k, y);
 }

@@ -37,20 +37,28 @@ class DirectSimdPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     const auto& [N, K, C, H, W, h, w] = this->problem();
-    parallel_for(threads_, N * C * blocks_, [&, K = K, C = C](index_t part, int) {
+    const auto compute = [&, K = K](index_t n, index_t c, Range wanted) {
       const PhaseTimer timing(Phase::direct);
-      const index_t block = part % blocks_;
-      const index_t c = part / blocks_ % C;
-      const index_t n = part / (blocks_ * C);
-      const Plane<T> sums = plane(y, n, c);
-      const index_t step = sums.rows < blocks_ * kRowsOfTiles ? 1 : kRowsOfTiles;
-      const auto row = [&](index_t b) {
-        return b == blocks_ ? sums.rows : b * sums.rows / blocks_ / step * step;
-      };
-      const Range wanted{row(block), row(block + 1)};
       for (index_t o = 0; o < K; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), sums, wanted, o > 0);
+        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0);
       }
+    };
+    if (threads_ == 1) {
+      // Without the divisions below: 8x8_k5x5 took 1.07 times as long.
+      for (index_t n = 0; n < N; ++n) {
+        for (index_t c = 0; c < C; ++c) compute(n, c, {0, y.extents[2]});
+      }
+      return;
+    }
+    const index_t rows = y.extents[2];
+    const index_t step = rows < blocks_ * kRowsOfTiles ? 1 : kRowsOfTiles;
+    const auto first_row = [&](index_t block) {
+      return block == blocks_ ? rows : block * rows / blocks_ / step * step;
+    };
+    parallel_for(threads_, N * C * blocks_, [&, C = C](index_t part, int) {
+      const index_t block = part % blocks_;
+      const index_t plane = part / blocks_;
+      compute(plane / C, plane % C, {first_row(block), first_row(block + 1)});
     });
   }
 
