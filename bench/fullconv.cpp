@@ -327,7 +327,7 @@ ExitCode choose(const ChooseArguments& arguments) {
 
 struct CalibrateArguments {
   std::string threads = "1";
-  double seconds = 4;
+  double seconds = 3.5;
 };
 
 ExitCode calibrate(const CalibrateArguments& arguments) {

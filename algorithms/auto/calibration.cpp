@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <stdexcept>
@@ -37,6 +38,7 @@ constexpr Problem kPlanes[] = {
     {.H = 64, .W = 64, .h = 64, .w = 64},     {.H = 256, .W = 256, .h = 100, .w = 100},
     {.H = 512, .W = 512, .h = 300, .w = 300}, {.H = 400, .W = 400, .h = 200, .w = 10},
     {.H = 12, .W = 1000, .h = 5, .w = 600},   {.H = 1000, .W = 12, .h = 600, .w = 5},
+    {.H = 900, .W = 700, .h = 400, .w = 150},
 };
 constexpr Problem kLayers[] = {
     {.N = 1, .K = 64, .C = 64, .H = 14, .W = 14, .h = 3, .w = 3},
@@ -45,18 +47,14 @@ constexpr Problem kLayers[] = {
 };
 
 /// Longer ones, by forecast, would leave no time for the others.
-constexpr double kLongest = 10e-3;
+constexpr double kLongest = 25e-3;
 
 /// One algorithm on one problem.
 struct Observation {
   std::vector<Forecast::Share> shares;
-  std::vector<double> times;  // of one execution, in seconds
-
-  double median() {
-    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-    std::ranges::nth_element(times, middle);
-    return *middle;
-  }
+  /// Of one execution, the shortest seen. What others do on the machine only adds to it, and not to
+  /// all algorithms alike: medians put rates out of proportion by up to a third.
+  double seconds = std::numeric_limits<double>::infinity();
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -120,7 +118,7 @@ std::vector<Subject<T>> make_subjects(std::span<const Problem> problems, int thr
       if (auto* plan = std::get_if<0>(&planned)) {
         const int repetitions = 1 + static_cast<int>(kLongEnough / forecast->seconds());
         subjects.push_back(
-            {algorithm, std::move(*plan), repetitions, {std::move(forecast->shares), {}}});
+            {algorithm, std::move(*plan), repetitions, {std::move(forecast->shares)}});
       }
     }
   }
@@ -134,21 +132,20 @@ void measure(std::vector<Subject<T>>& subjects, const Operands<T>& operands) {
     operands.convolve(*subject.plan);  // brings plan and operands into the cache
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < subject.repetitions; ++i) operands.convolve(*subject.plan);
-    subject.observation.times.push_back(seconds_since(start) / subject.repetitions);
+    subject.observation.seconds =
+        std::min(subject.observation.seconds, seconds_since(start) / subject.repetitions);
   }
 }
 
 // Fitting.
 
 /// The factor of each of the names that makes the sums of shares fit the times best.
-std::map<std::string_view, double> fit(std::vector<Observation> observations) {
-  // As if each rate had been seen to be as built in, with an error √10 times that of a time.
-  constexpr double kPenalty = 0.1;
+std::map<std::string_view, double> fit(const std::vector<Observation>& observations) {
+  // As if each rate had been seen once to be as built in: small shares follow the noise otherwise.
+  constexpr double kPenalty = 1;
   constexpr int kSweeps = 100;
   std::map<std::string_view, double> factors;
-  std::vector<double> times;
-  for (Observation& observation : observations) {
-    times.push_back(observation.median());
+  for (const Observation& observation : observations) {
     for (const auto& share : observation.shares) factors[share.name] = 1;
   }
   // Gauss–Newton, one logarithm of a factor after the other.
@@ -156,15 +153,15 @@ std::map<std::string_view, double> fit(std::vector<Observation> observations) {
     for (auto& [name, factor] : factors) {
       double gradient = -kPenalty * std::log(factor);
       double curvature = kPenalty;
-      for (std::size_t i = 0; i < observations.size(); ++i) {
+      for (const Observation& observation : observations) {
         double sum = 0, own = 0;
-        for (const auto& share : observations[i].shares) {
+        for (const auto& share : observation.shares) {
           const double seconds = factors[share.name] * share.seconds;
           sum += seconds;
           if (share.name == name) own += seconds;
         }
         const double weight = own / sum;  // ∂ log sum / ∂ log factor
-        gradient += weight * std::log(times[i] / sum);
+        gradient += weight * std::log(observation.seconds / sum);
         curvature += weight * weight;
       }
       factor *= std::exp(gradient / curvature);
@@ -179,8 +176,8 @@ void fit_rates(std::vector<Subject<T>>& subjects, Rates& rates) {
   for (Subject<T>& subject : subjects) {
     observations[subject.algorithm->name].push_back(std::move(subject.observation));
   }
-  for (auto& [algorithm, of_algorithm] : observations) {
-    for (const auto& [share, factor] : fit(std::move(of_algorithm))) {
+  for (const auto& [algorithm, of_algorithm] : observations) {
+    for (const auto& [share, factor] : fit(of_algorithm)) {
       rates.set(sizeof(T), algorithm, share, factor);
     }
   }

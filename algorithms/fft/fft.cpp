@@ -296,11 +296,10 @@ double fft_operations(const Problem& problem) {
          4 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C);
 }
 
-/// In nanoseconds for each point and its logarithm, a row 0.23 to 0.17 and some 13 a call, a column
-/// 0.13 by FFTW's codelets for up to 128 points and 0.2 beyond, and half as much again in planes
-/// that leave the second-level cache; all else is hidden, but for memory, once planes leave that of
-/// a megabyte or more. Next to 1800 times measured, of planes for which another is not twice as
-/// fast, it is off by 11 % (median).
+/// In nanoseconds for each point and its logarithm, a row takes 0.27 to 0.21 and some 7 a call, a
+/// column 0.12 up to 128 points, 0.17 beyond, and more where it is long; all else is hidden, but
+/// for memory, once planes leave a cache of a megabyte. Next to 1800 times measured, of planes for
+/// which another is not twice as fast, it is off by 10 % (median).
 std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& options,
                                      std::size_t scalar_size) {
   if (!counts(problem)) return std::nullopt;
@@ -311,14 +310,14 @@ std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& 
   const bool single = scalar_size == sizeof(float);
   const double bytes = static_cast<double>(scalar_size) * rows * columns;
 
-  const double along = (0.23 - 0.06 * distance(columns, 64, 32)) * (single ? 1 : 1.4);
-  const double a_row = 13 + along * columns * std::log2(columns);
-  const double down = rows <= 15 ? 0.18 : rows <= 128 ? 0.125 : single ? 0.2 : 0.23;
-  const double a_plane =
-      down * (1 + 0.46 * distance(bytes, 0x1p17, 64)) * rows * columns * std::log2(rows);
+  const double along = (0.265 - 0.06 * distance(columns, 64, 32)) * (single ? 1 : 1.34);
+  const double a_row = 7 + along * columns * std::log2(columns);
+  const double long_columns = (single ? 0.172 : 0.222) * (1 + 0.62 * distance(rows, 512, 16));
+  const double down = rows <= 128 ? 0.12 : long_columns;
+  const double a_plane = down * rows * columns * std::log2(rows);
   const double products =
       0.1 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
-  const double memory = 0.24 * bytes * distance(bytes, 0x1p20, 64);
+  const double memory = 0.37 * bytes * distance(bytes, 0x1p20, 64);
   return Forecast{
       .shares = {{"rows", 1e-9 * transforms.rows * a_row},
                  {"columns", 1e-9 * transforms.planes * a_plane},

@@ -21,6 +21,6 @@ Calibration calibration(int threads);
 /// machine should be idle. Takes little more than `seconds`.
 ///
 /// Throws std::invalid_argument if `threads` or `seconds` is not positive.
-Calibration calibrate(int threads, double seconds = 4);
+Calibration calibrate(int threads, double seconds = 3.5);
 
 }  // namespace fullconv
