@@ -278,10 +278,13 @@ struct Transforms {
 
   Transforms(const Problem& problem, const Sizes& sizes) {
     const auto& [N, K, C, H, W, h, w] = problem;
-    const index_t images = N * K * sizes.blocks, kernels = K * C, results = N * C * sizes.blocks;
-    planes = static_cast<double>(images + kernels + results);
-    rows = static_cast<double>(images * sizes.image_rows + kernels * h +
-                               results * (sizes.image_rows + h - 1));
+    // Not as integers: rows that blocks share could be too many to count.
+    const auto blocks = static_cast<double>(N * sizes.blocks);
+    const double images = blocks * static_cast<double>(K), kernels = static_cast<double>(K * C),
+                 results = blocks * static_cast<double>(C);
+    planes = images + kernels + results;
+    rows = images * static_cast<double>(sizes.image_rows) + kernels * static_cast<double>(h) +
+           results * static_cast<double>(sizes.image_rows + h - 1);
   }
 };
 
