@@ -2,10 +2,11 @@
 // are complete. Each vector of the image is loaded once for all the rows of the tile that it
 // enters. A tile goes along its rows, from vector to vector, so that rows come from the cache in
 // order. Rows outside of the image are left out by the bounds of loops; for columns outside of it,
-// at the left and at the right, strips of the image are staged with zeros around. 2·H·W·h·w flops;
-// for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no workspace. SIMD by
-// Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy of High-Performance
-// Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the results.
+// at the left and at the right, strips of the image are staged, with zeros around or rolled up.
+// 2·H·W·h·w flops; for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no
+// workspace. SIMD by Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy
+// of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the
+// results.
 
 #include "direct/register_tiles.h"
 
@@ -179,13 +180,13 @@ HWY_INLINE void add_image_row(const Tiles<T>& tile, index_t p,
 
 /// The image row that enters the first kSplit sums only, and the one that enters the others only:
 /// together, so that no FMA waits for the one before. One by one, 11×11 kernels took 1.01 to 1.05
-/// times as long.
-template <class T, int kVectors, int kSplit, int kRows>
+/// times as long. kWhole: the image has every row that the tile asks for.
+template <class T, bool kWhole, int kVectors, int kSplit, int kRows>
 HWY_INLINE void add_outer_rows(const Tiles<T>& tile, StripRow<T, kVectors> (&sums)[kRows]) {
   if constexpr (kSplit > 0) {
     const index_t upper_p = tile.k.rows - kSplit, lower_p = -kSplit;
-    const bool has_upper = tile.rows.contains(-upper_p);
-    const bool has_lower = tile.rows.contains(-lower_p);
+    const bool has_upper = kWhole || tile.rows.contains(-upper_p);
+    const bool has_lower = kWhole || tile.rows.contains(-lower_p);
     if (has_upper && has_lower) {
       const RowPair<T> upper(tile, upper_p), lower(tile, lower_p);
       for (index_t q = 0; q < tile.k.columns; ++q) {
@@ -202,18 +203,25 @@ HWY_INLINE void add_outer_rows(const Tiles<T>& tile, StripRow<T, kVectors> (&sum
   }
 }
 
-/// For kernels with at least as many rows as the tile.
-template <class T, int kVectors, int... s>
-HWY_INLINE void convolve_rows_of_tile(const Tiles<T>& tile, Indices<s...>) {
+/// All image rows that enter a tile; for kernels with at least as many rows as it.
+template <class T, bool kWhole, int kVectors, int... s>
+HWY_INLINE void add_image_rows(const Tiles<T>& tile, Indices<s...>,
+                               StripRow<T, kVectors> (&sums)[sizeof...(s)]) {
   constexpr int kRows = sizeof...(s);
-  constexpr IndicesTo<kVectors> v;
-  StripRow<T, kVectors> sums[kRows];
-  (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
-  (add_outer_rows<T, kVectors, s>(tile, sums), ...);
-  const Range all = intersection({kRows - tile.k.rows, 1}, tile.rows);
+  (add_outer_rows<T, kWhole, kVectors, s>(tile, sums), ...);
+  const Range inner{kRows - tile.k.rows, 1};
+  const Range all = kWhole ? inner : intersection(inner, tile.rows);
   for (index_t r = all.begin; r < all.end; ++r) {
     add_image_row<T, kVectors, 0, kRows>(tile, -r, sums);
   }
+}
+
+template <class T, int kVectors, int... s>
+HWY_INLINE void convolve_rows_of_tile(const Tiles<T>& tile, Indices<s...> rows) {
+  constexpr IndicesTo<kVectors> v;
+  StripRow<T, kVectors> sums[sizeof...(s)];
+  (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
+  add_image_rows<T, false, kVectors>(tile, rows, sums);
   (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
 }
 
@@ -221,6 +229,54 @@ template <class T, int kRows, int kVectors>
 void convolve_tiles(const Tiles<T>& tiles) {
   Tiles<T> tile = tiles;
   for (; tile.count > 0; next(tile)) convolve_rows_of_tile<T, kVectors>(tile, IndicesTo<kRows>{});
+}
+
+// Tiles of the seam. Roll the image up, its last column beside its first one: then y's last w − 1
+// columns lie on its first ones. Of two that meet, the first takes those taps of the image that do
+// not reach beyond its left edge, the other takes the rest. So one lane has both sums, one after
+// the other, and W columns of the image cost W lanes, where W + w − 1 would multiply zeros.
+
+/// Moves the sum in a lane to `ended` and begins another.
+template <class T, int kVectors, int... v>
+HWY_INLINE void end_sum(index_t lane, Indices<v...>, T* ended, StripRow<T, kVectors>& sums) {
+  const Tag<T> d;
+  const Mask<T> mask = hn::Eq(hn::Iota(d, 0), hn::Set(d, static_cast<T>(lane % kLanes<T>)));
+  const auto end = [&](Vector<T>& sum, T* to) HWY_ATTR {
+    hn::Store(hn::IfThenElse(mask, sum, hn::Load(d, to)), d, to);
+    sum = hn::IfThenZeroElse(mask, sum);
+  };
+  ((v == lane / kLanes<T> ? end(sums[v], ended + v * kLanes<T>) : void()), ...);
+}
+
+template <class T, bool kWhole, int kVectors, int... s>
+HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* ended,
+                                      Indices<s...> rows) {
+  constexpr IndicesTo<kVectors> v;
+  constexpr index_t kWidth = kVectors * kLanes<T>;
+  StripRow<T, kVectors> sums[sizeof...(s)];
+  (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
+  Tiles<T> taps = tile;
+  taps.k.columns = 1;
+  for (index_t q = 0; q < tile.k.columns; ++q, --taps.image, ++taps.k.data) {
+    add_image_rows<T, kWhole, kVectors>(taps, rows, sums);
+    const index_t lane = q - column;
+    if (0 <= lane && lane < kWidth) {
+      (end_sum<T, kVectors>(lane, v, ended + s * kWidth, sums[s]), ...);
+    }
+  }
+  (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
+}
+
+/// A tile from y's column `column` on, or −column before the image's end: those sums that do not
+/// reach beyond its left edge to `ended`, in rows as wide as the tile, and the others to its y.
+template <class T, int kRows, int kVectors>
+void convolve_seam_tile(const Tiles<T>& tile, index_t column, T* ended) {
+  constexpr IndicesTo<kRows> rows;
+  if (tile.rows.begin <= 1 - tile.k.rows && kRows <= tile.rows.end) {
+    convolve_seam_of_tile<T, true, kVectors>(tile, column, ended, rows);
+  } else {
+    convolve_seam_of_tile<T, false, kVectors>(tile, column, ended, rows);
+  }
 }
 
 // Tiles for low kernels: column of taps after column of taps, image row after image row.
@@ -292,6 +348,12 @@ constexpr Widths<T> kTiles = []<int... v>(Indices<v...>) {
 }
 (IndicesTo<kMostVectors>{});
 
+template <class T, int kRows>
+constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
+  return std::array{convolve_seam_tile<T, kRows, v + 1>...};
+}
+(IndicesTo<kMostVectors>{});
+
 /// By rows of the kernel, less one.
 template <class T, bool kWhole>
 constexpr auto kLowTiles = [] {
@@ -304,25 +366,26 @@ constexpr auto kLowTiles = [] {
   return table;
 }();
 
-/// The columns [begin, begin + pitch) of some rows, zero where there are none. By blocks of rows: a
-/// cache of 8 ways holds no more, where rows are a power of two apart.
+/// Whole vectors of the columns [begin, end) of some rows, zero where there are none. By blocks of
+/// rows: a cache of 8 ways holds no more, where rows are a power of two apart.
 template <class T>
-void stage(const Plane<const T>& x, Range rows, index_t begin, index_t pitch, T* staged) {
+void stage(const Plane<const T>& x, Range rows, Range columns, T* staged, index_t pitch) {
   constexpr index_t kBlock = 8;
   const Tag<T> d;
   for (index_t first = rows.begin; first < rows.end; first += kBlock, staged += kBlock * pitch) {
     const index_t end = std::min(first + kBlock, rows.end);
-    for (index_t j = 0; j < pitch; j += kLanes<T>) {
-      const index_t column = begin + j;
-      T* to = staged + j;
+    T* first_to = staged;
+    for (index_t column = columns.begin; column < columns.end; column += kLanes<T>) {
+      T* to = first_to;
+      first_to += kLanes<T>;
       if (column >= 0 && column + kLanes<T> <= x.columns) {
         for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::Store(hn::LoadU(d, x.row(r) + column), d, to);
+          hn::StoreU(hn::LoadU(d, x.row(r) + column), d, to);
         }
       } else {
         const Mask<T> inside = lanes_of<T>(-column, x.columns - column);
         for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::Store(load_inside<T>(x.row(r), column, x.columns, inside), d, to);
+          hn::StoreU(load_inside<T>(x.row(r), column, x.columns, inside), d, to);
         }
       }
     }
@@ -342,16 +405,25 @@ HWY_INLINE void store_first(Vector<T> v, index_t count, T* to) {
 #endif
 }
 
-/// The first columns of what is staged to rows of y.
+/// Columns of what is staged to rows of y, or += where `add`.
 template <class T>
-void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, T* y,
+void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool add, T* y,
              index_t y_stride) {
   const Tag<T> d;
   const index_t whole = columns / kLanes<T> * kLanes<T>;
+  const index_t rest = columns - whole;
+  const Mask<T> mask = lanes_of<T>(0, rest);
   for (index_t i = 0; i < rows; ++i, staged += pitch, y += y_stride) {
-    for (index_t j = 0; j < whole; j += kLanes<T>) hn::StoreU(hn::Load(d, staged + j), d, y + j);
-    if (whole < columns) {
-      store_first<T>(hn::Load(d, staged + whole), columns - whole, y + whole);
+    for (index_t j = 0; j < whole; j += kLanes<T>) {
+      const Vector<T> sums = hn::LoadU(d, staged + j);
+      hn::StoreU(add ? hn::Add(sums, hn::LoadU(d, y + j)) : sums, d, y + j);
+    }
+    if (rest > 0 && whole > 0 && !add) {  // some once more
+      hn::StoreU(hn::LoadU(d, staged + columns - kLanes<T>), d, y + columns - kLanes<T>);
+    } else if (rest > 0) {
+      const Vector<T> sums = hn::LoadU(d, staged + whole);
+      const Vector<T> all = add ? hn::Add(sums, load_lanes<T>(y + whole, 0, rest, mask)) : sums;
+      store_first<T>(all, rest, y + whole);
     }
   }
 }
@@ -383,18 +455,21 @@ void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, cons
   }
 }
 
-/// y's columns, cut into strips of vectors: first wide ones, then some that are a vector less wide.
+/// Columns of y, cut into strips of vectors: first wide ones, then some that are a vector less
+/// wide.
 template <class T>
 struct Strips {
+  index_t first;  // column
   index_t count, wide;
   index_t width;  // of a wide one, in vectors
 
-  Strips(index_t kernel_rows, index_t output_columns) {
-    const index_t vectors = ceil_divide(output_columns, kLanes<T>);
+  Strips(index_t kernel_rows, Range columns) : first(columns.begin) {
+    const index_t all = columns.end - columns.begin;
+    const index_t vectors = ceil_divide(all, kLanes<T>);
     count = ceil_divide(vectors, widest(kernel_rows));
     // One that is wider than y would end beyond it; two may overlap.
-    if (count == 1 && vectors > 1 && output_columns % kLanes<T> != 0) count = 2;
-    width = ceil_divide(vectors, count);
+    if (count == 1 && vectors > 1 && all % kLanes<T> != 0) count = 2;
+    width = ceil_divide(vectors, std::max<index_t>(count, 1));
     wide = vectors - count * (width - 1);
   }
 
@@ -404,7 +479,39 @@ struct Strips {
   index_t vectors(index_t s) const { return s < wide ? width : width - 1; }
   /// In columns.
   index_t begin(index_t s) const {
-    return (s * width - std::max<index_t>(0, s - wide)) * kLanes<T>;
+    return first + (s * width - std::max<index_t>(0, s - wide)) * kLanes<T>;
+  }
+};
+
+/// y's columns: those of the seam, of which negative ones lie before the image's end, and others.
+template <class T>
+struct Columns {
+  Range seam{0, 0};
+  Range others;
+
+  Columns(index_t kernel_rows, index_t image_columns, index_t kernel_columns)
+      : others{0, image_columns + kernel_columns - 1} {
+    const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
+    const index_t edge = kernel_columns - 1;
+    if (kernel_rows <= kLowRows || image_columns < edge) return;
+    const auto beside = [&](index_t seam_vectors) {  // vectors, too
+      return vectors(image_columns - seam_vectors * kLanes<T>);
+    };
+    const auto tiles = [&](index_t seam_vectors) {
+      return ceil_divide(seam_vectors, kMostVectors) +
+             ceil_divide(beside(seam_vectors), kMostVectors);
+    };
+    const index_t whole = (image_columns - edge) / kLanes<T> * kLanes<T>;
+    // At least two, for which no FMA waits for another.
+    index_t seam_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
+    if (tiles(seam_vectors + 1) < tiles(seam_vectors)) ++seam_vectors;
+    const index_t seam_columns = seam_vectors * kLanes<T>;
+    const index_t spared = vectors(others.end) - beside(seam_vectors) - seam_vectors;
+    // One vector spared makes not up for what the seam costs: 0.94 to 1.03 times as fast. With two
+    // and more it is 0.98 to 1.25 times, up to 130 columns.
+    if (spared < 2 || seam_columns > image_columns) return;
+    others = {edge, edge + beside(seam_vectors) * kLanes<T>};
+    seam = {others.end - image_columns, others.end - image_columns + seam_columns};
   }
 };
 
@@ -426,9 +533,15 @@ template <class T>
 class PlaneConvolution {
  public:
   PlaneConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add)
-      : x_(x), k_(k), y_(y), add_(add), strips_(k.rows, y.columns) {}
+      : x_(x),
+        k_(k),
+        y_(y),
+        add_(add),
+        columns_(k.rows, x.columns, k.columns),
+        strips_(k.rows, columns_.others) {}
 
   void compute(Range wanted) const {
+    if (!columns_.seam.empty()) compute_seam(wanted);
     // Strips that need no columns beside the image's. They are one run.
     Range inner{0, strips_.count};
     const auto fits = [&](index_t s) {
@@ -475,6 +588,7 @@ class PlaneConvolution {
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
   /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7.
   void compute_inner(Range inner, Range wanted) const {
+    if (inner.empty()) return;
     constexpr index_t kBlockBytes = 96 * 1024;
     const index_t strip_bytes =
         (kTileRows + k_.rows) * strips_.width * kLanes<T> * static_cast<index_t>(sizeof(T));
@@ -527,57 +641,106 @@ class PlaneConvolution {
     const Plane<const T> k{k_.data + meet.begin, k_.rows, meet.end - meet.begin, k_.row_stride};
     const index_t begin = column - meet.end + 1;
     const index_t pitch = ceil_divide(width + k.columns - 1, kLanes<T>) * kLanes<T>;
+    const auto stage_rows = [&](Range rows, T* staged) {
+      stage(x_, rows, {begin, begin + pitch}, staged, pitch);
+    };
+    for_staged_tiles(k, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
+      const auto convolve = tiles_function(rows, vectors);
+      tiles.image += k.columns - 1;
+      tiles.y += column;
+      if (!beyond) {
+        convolve(tiles);
+        return;
+      }
+      for (; tiles.count > 0; next(tiles)) {
+        HWY_ALIGN T sums[kMostOfTile];
+        convolve(apart(tiles, sums, width));
+        unstage(sums, width, rows.of_a_tile, y_.columns - column, add_, tiles.y, tiles.y_stride);
+      }
+    });
+  }
+
+  void compute_seam(Range wanted) const {
+    const Strips<T> strips(k_.rows, columns_.seam);
+    for (index_t s = 0; s < strips.count; ++s) {
+      compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
+    }
+  }
+
+  void compute_seam_strip(Range strip, Range wanted) const {
+    const index_t width = strip.end - strip.begin;
+    const index_t edge = k_.columns - 1;
+    const Range ending = intersection(strip, {0, edge});
+    const Range beginning = intersection(strip, {strip.begin, edge});
+    const index_t at_end = edge - strip.begin;  // columns of the image
+    const index_t pitch = (ceil_divide(width + edge, kLanes<T>) + 1) * kLanes<T>;
+    const auto stage_rows = [&](Range rows, T* staged) {
+      stage(x_, rows, {x_.columns - at_end, x_.columns}, staged, pitch);
+      stage(x_, rows, {0, strip.end}, staged + at_end, pitch);
+    };
+    for_staged_tiles(k_, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
+      const auto& functions = rows.of_a_tile == 1 ? kSeamTiles<T, 1> : kSeamTiles<T, kTileRows>;
+      const auto convolve = functions[static_cast<std::size_t>(width / kLanes<T> - 1)];
+      tiles.image += edge;
+      for (; tiles.count > 0; next(tiles)) {
+        HWY_ALIGN T ended[kMostOfTile];
+        HWY_ALIGN T sums[kMostOfTile];
+        convolve(apart(tiles, sums, width), strip.begin, ended);
+        unstage(ended + ending.begin - strip.begin, width, rows.of_a_tile,
+                ending.end - ending.begin, add_, tiles.y + ending.begin, tiles.y_stride);
+        unstage(sums, width, rows.of_a_tile, beginning.end - beginning.begin, add_,
+                tiles.y + x_.columns + strip.begin, tiles.y_stride);
+      }
+    });
+  }
+
+  /// Calls stage_rows(rows of the image, to) and convolve(rows, tiles) for as many rows of y at a
+  /// time as can be staged. The tiles begin with the first columns of what is staged and of y.
+  template <class StageRows, class Convolve>
+  HWY_INLINE void for_staged_tiles(const Plane<const T>& k, Range wanted, index_t pitch,
+                                   const StageRows& stage_rows, const Convolve& convolve) const {
     HWY_ALIGN T staged[kStagedElements<T>];
-    const index_t at_once = kStagedElements<T> / pitch - k.rows + 1;
+    const index_t at_once = kStagedElements<T> / pitch - k_.rows + 1;
     for (index_t first = wanted.begin; first < wanted.end; first += at_once) {
       const Range part{first, std::min(first + at_once, wanted.end)};
-      const Range image = intersection({part.begin - k.rows + 1, part.end}, {0, x_.rows});
-      stage(x_, image, begin, pitch, staged);
+      const Range image = intersection({part.begin - k_.rows + 1, part.end}, {0, x_.rows});
+      stage_rows(image, staged);
       for (index_t i = part.begin; i < part.end;) {
         const Rows rows = rows_from(i, part);
         i = rows.end();
-        const Tiles<T> tiles{.count = rows.tiles,
-                             .image = staged + (rows.begin - image.begin) * pitch + k.columns - 1,
-                             .image_stride = pitch,
-                             .rows = {image.begin - rows.begin, image.end - rows.begin},
-                             .k = k,
-                             .y = y_.row(rows.begin) + column,
-                             .y_stride = y_.row_stride,
-                             .add = add_,
-                             .rows_step = rows.of_a_tile,
-                             .image_step = rows.of_a_tile * pitch,
-                             .y_step = rows.of_a_tile * y_.row_stride};
-        const auto convolve = tiles_function(rows, vectors);
-        if (beyond) {
-          convolve_beyond(tiles, convolve, width, y_.columns - column);
-        } else {
-          convolve(tiles);
-        }
+        Tiles<T> tiles{.count = rows.tiles,
+                       .image = staged + (rows.begin - image.begin) * pitch,
+                       .image_stride = pitch,
+                       .rows = {image.begin - rows.begin, image.end - rows.begin},
+                       .k = k,
+                       .y = y_.row(rows.begin),
+                       .y_stride = y_.row_stride,
+                       .add = add_,
+                       .rows_step = rows.of_a_tile,
+                       .image_step = rows.of_a_tile * pitch,
+                       .y_step = rows.of_a_tile * y_.row_stride};
+        convolve(rows, tiles);
       }
     }
   }
 
-  /// Tiles of which y has the first columns only.
-  static void convolve_beyond(const Tiles<T>& tiles, ConvolveTiles<T> convolve, index_t width,
-                              index_t columns) {
-    HWY_ALIGN T sums[kTileRows * kMostVectors * kLanes<T>];
-    const index_t rows = tiles.rows_step;
+  static constexpr index_t kMostOfTile = kTileRows * kMostVectors * kLanes<T>;
+
+  /// The first tile, with sums of its own.
+  static Tiles<T> apart(const Tiles<T>& tiles, T* sums, index_t width) {
     Tiles<T> tile = tiles;
-    for (; tile.count > 0; next(tile)) {
-      if (tile.add) stage<T>({tile.y, rows, columns, tile.y_stride}, {0, rows}, 0, width, sums);
-      Tiles<T> one = tile;
-      one.count = 1;
-      one.y = sums;
-      one.y_stride = width;
-      convolve(one);
-      unstage(sums, width, rows, columns, tile.y, tile.y_stride);
-    }
+    tile.count = 1;
+    tile.y = sums;
+    tile.y_stride = width;
+    tile.add = false;
+    return tile;
   }
 
   const Plane<const T> x_;
   const Plane<const T> k_;
   const Plane<T> y_;
   const bool add_;
+  const Columns<T> columns_;
   const Strips<T> strips_;
 };
 
@@ -622,6 +785,7 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
 struct Costs {
   double call;
   double fma;
+  double seam;     // times as long as that
   double load;     // of a low kernel's tap, or of the image for one
   double tile;     // its sums, in and out
   double staged;   // a vector
@@ -630,8 +794,8 @@ struct Costs {
   double latency;  // what a row and tap wait for, where a tile has fewer than two vectors
   double near_byte, far_byte;  // of x and y, outside of the second-level cache and of the third
 };
-constexpr Costs kLowCosts{84, 0.0819, 0.153, 3.6, 0.99, 5.5, 0, 0.19, 0.0061, 0.035};
-constexpr Costs kHighCosts{42, 0.166, 0, 6.9, 1.06, 12.2, 0.5, 0.345, 0.0049, 0.086};
+constexpr Costs kLowCosts{84, 0.0819, 0, 0.153, 3.6, 0.99, 5.5, 0, 0.19, 0.0061, 0.035};
+constexpr Costs kHighCosts{42, 0.166, 1.25, 0, 6.9, 1.06, 12.2, 0.5, 0.345, 0.0049, 0.086};
 
 /// The time of one plane, in seconds.
 template <class T>
@@ -647,33 +811,40 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
   const double output_rows = rows + kernel_rows - 1;
-  const Strips<T> cut(whole_rows, W + static_cast<index_t>(taps) - 1);
+  const Columns<T> from(whole_rows, W, static_cast<index_t>(taps));
+  const Strips<T> cut(whole_rows, from.others);
+  const Strips<T> seam(whole_rows, from.seam);
   const auto strips = static_cast<double>(cut.count);
-  const double width = static_cast<double>(cut.begin(cut.count)) / strips;  // in columns
+  const double width =  // in columns
+      static_cast<double>(cut.begin(cut.count) - cut.first) / std::max(strips, 1.0);
   const double vectors = width / kLanes<T>;
+  const double seam_vectors = static_cast<double>(from.seam.end - from.seam.begin) / kLanes<T>;
+  const auto seam_strips = static_cast<double>(seam.count);
   const double tile_rows = std::ceil(output_rows / kTileRows);
   const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
 
   // Strips beside the image meet some of the taps only.
-  const double met_strips = std::min(strips, columns / width + 1);
-  const double fmas = rows * kernel_rows * taps * met_strips * vectors;
+  const double met_strips = from.seam.empty() ? std::min(strips, columns / width + 1) : strips;
+  const double met_vectors = met_strips * vectors + cost.seam * seam_vectors;
+  const double fmas = rows * kernel_rows * taps * met_vectors;
   const double a_tile = tile_rows * met_strips;
   const double loads = low ? a_tile * taps * (kernel_rows + image_rows * vectors) : 0;
   const double visits = a_tile * (low ? kernel_rows : image_rows);
   const double waits = visits * taps * std::max(0.0, 2 - vectors);
   const double left = std::ceil((taps - 1) / width);
   const double right = std::ceil((strips * width - columns) / width);
-  const double staged = std::min(strips, left + right);
-  const double staging = staged * output_rows * (vectors + taps / kLanes<T>);
-  const double runs = staged + (staged < strips ? tile_rows : 0);
+  const double staged = from.seam.empty() ? std::min(strips, left + right) : seam_strips;
+  const double staging = output_rows * (2 * seam_vectors + staged * (vectors + taps / kLanes<T>));
+  const double runs = staged + (staged < strips + seam_strips ? tile_rows : 0);
 
   const double bytes = sizeof(T) * (rows * columns + static_cast<double>(H + h - 1) *
                                                          static_cast<double>(W + w - 1));
   const double memory = bytes * (cost.near_byte * distance(bytes, 0x1p17, 8) +
                                  cost.far_byte * distance(bytes, 0x1p23, 8));
-  const double a_piece = fmas * cost.fma + loads * cost.load + tile_rows * strips * cost.tile +
-                         staging * cost.staged + runs * cost.run +
-                         visits / (taps * taps) * cost.row + waits * cost.latency + memory;
+  const double a_piece = fmas * cost.fma + loads * cost.load +
+                         tile_rows * (strips + seam_strips) * cost.tile + staging * cost.staged +
+                         runs * cost.run + visits / (taps * taps) * cost.row +
+                         waits * cost.latency + memory;
   return 1e-9 * (cost.call + static_cast<double>(pieces.count()) * a_piece);
 }
 
