@@ -63,6 +63,9 @@ constexpr int kMostVectors = 3;
 /// have all rows of a column in registers.
 constexpr int kLowRows = 7;
 
+/// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
+constexpr int kTallRows = 2 * kTileRows;
+
 /// The widest tile whose sums fit into registers beside a column of taps, a vector of the image and
 /// one to spare, without which GCC moves sums about; but for seven rows two vectors, which fit.
 constexpr int widest_low_tile(int kernel_rows) {
@@ -249,12 +252,12 @@ HWY_INLINE void end_sum(index_t lane, Indices<v...>, T* ended, StripRow<T, kVect
 }
 
 template <class T, bool kWhole, int kVectors, int... s>
-HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* ended,
+HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun,
                                       Indices<s...> rows) {
   constexpr IndicesTo<kVectors> v;
   constexpr index_t kWidth = kVectors * kLanes<T>;
   StripRow<T, kVectors> sums[sizeof...(s)];
-  (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
+  (open<T, kVectors>(false, begun, v, sums[s]), ...);
   Tiles<T> taps = tile;
   taps.k.columns = 1;
   for (index_t q = 0; q < tile.k.columns; ++q, --taps.image, ++taps.k.data) {
@@ -264,18 +267,18 @@ HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* e
       (end_sum<T, kVectors>(lane, v, ended + s * kWidth, sums[s]), ...);
     }
   }
-  (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
+  (close<T, kVectors>(sums[s], v, begun + s * kWidth), ...);
 }
 
-/// A tile from y's column `column` on, or −column before the image's end: those sums that do not
-/// reach beyond its left edge to `ended`, in rows as wide as the tile, and the others to its y.
+/// The first tile, from y's column `column` on, or −column before the image's end: sums that do not
+/// reach beyond its left edge to `ended`, and the others to `begun`, in rows as wide as the tile.
 template <class T, int kRows, int kVectors>
-void convolve_seam_tile(const Tiles<T>& tile, index_t column, T* ended) {
+void convolve_seam_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun) {
   constexpr IndicesTo<kRows> rows;
   if (tile.rows.begin <= 1 - tile.k.rows && kRows <= tile.rows.end) {
-    convolve_seam_of_tile<T, true, kVectors>(tile, column, ended, rows);
+    convolve_seam_of_tile<T, true, kVectors>(tile, column, ended, begun, rows);
   } else {
-    convolve_seam_of_tile<T, false, kVectors>(tile, column, ended, rows);
+    convolve_seam_of_tile<T, false, kVectors>(tile, column, ended, begun, rows);
   }
 }
 
@@ -325,13 +328,12 @@ HWY_INLINE void convolve_columns_of_tile(const Tiles<T>& tile, Indices<s...>, In
   (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
 }
 
-template <class T, bool kWhole, int kKernelRows, int kVectors>
+template <class T, bool kWhole, int kKernelRows, int kRows, int kVectors>
 void convolve_low_tiles(const Tiles<T>& tiles) {
   Tiles<T> tile = tiles;
   for (; tile.count > 0; next(tile)) {
-    convolve_columns_of_tile<T, kWhole, kVectors>(tile, IndicesTo<kTileRows>{},
-                                                  IndicesTo<kKernelRows>{},
-                                                  IndicesTo<kTileRows + kKernelRows - 1>{});
+    convolve_columns_of_tile<T, kWhole, kVectors>(
+        tile, IndicesTo<kRows>{}, IndicesTo<kKernelRows>{}, IndicesTo<kRows + kKernelRows - 1>{});
   }
 }
 
@@ -359,12 +361,19 @@ template <class T, bool kWhole>
 constexpr auto kLowTiles = [] {
   std::array<Widths<T>, kLowRows> table{};
   const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
-    ((table[p][v] = convolve_low_tiles<T, kWhole, p + 1, v + 1>), ...);
+    ((table[p][v] = convolve_low_tiles<T, kWhole, p + 1, kTileRows, v + 1>), ...);
   };
   [&]<int... p>(Indices<p...>) { (fill(Indices<p>{}, IndicesTo<widest_low_tile(p + 1)>{}), ...); }
   (IndicesTo<kLowRows>{});
   return table;
 }();
+
+template <class T>
+constexpr auto kTallTiles = []<int... p>(Indices<p...>) {
+  return std::array<ConvolveTiles<T>, kLowRows>{
+      convolve_low_tiles<T, true, p + 1, kTallRows, 1>...};
+}
+(IndicesTo<kLowRows>{});
 
 /// Whole vectors of the columns [begin, end) of some rows, zero where there are none. By blocks of
 /// rows: a cache of 8 ways holds no more, where rows are a power of two apart.
@@ -563,18 +572,19 @@ class PlaneConvolution {
     index_t end() const { return begin + of_a_tile * tiles; }
   };
 
-  /// Those from row i of `wanted` on.
-  Rows rows_from(index_t i, Range wanted) const {
+  /// Those from row i of `wanted` on, for a strip of so many vectors.
+  Rows rows_from(index_t i, Range wanted, index_t vectors) const {
     const index_t left = wanted.end - i;
     if (left < kTileRows) {
       // Some rows once more, or one after the other.
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
-      return rows_from(wanted.end - kTileRows, wanted);
+      return rows_from(wanted.end - kTileRows, wanted, vectors);
     }
-    const index_t tiles = left / kTileRows;
-    if (k_.rows > kLowRows) return {i, kTileRows, tiles, false};
-    const index_t whole = i < k_.rows - 1 ? 0 : std::min(tiles, (x_.rows - i) / kTileRows);
-    return whole > 0 ? Rows{i, kTileRows, whole, true} : Rows{i, kTileRows, 1, false};
+    if (k_.rows > kLowRows) return {i, kTileRows, left / kTileRows, false};
+    const index_t whole = i < k_.rows - 1 ? 0 : std::min(left, x_.rows - i);
+    if (vectors == 1 && whole >= kTallRows) return {i, kTallRows, whole / kTallRows, true};
+    if (whole >= kTileRows) return {i, kTileRows, whole / kTileRows, true};
+    return {i, kTileRows, 1, false};
   }
 
   ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors) const {
@@ -582,6 +592,7 @@ class PlaneConvolution {
     if (rows.of_a_tile == 1) return kTiles<T, 1>[width];
     if (k_.rows > kLowRows) return kTiles<T, kTileRows>[width];
     const auto height = static_cast<std::size_t>(k_.rows - 1);
+    if (rows.of_a_tile == kTallRows) return kTallTiles<T>[height];
     return rows.whole ? kLowTiles<T, true>[height][width] : kLowTiles<T, false>[height][width];
   }
 
@@ -598,7 +609,7 @@ class PlaneConvolution {
       const Range wide = intersection(block, {0, strips_.wide});
       const Range narrow = intersection(block, {strips_.wide, strips_.count});
       for (index_t i = wanted.begin; i < wanted.end;) {
-        const Rows rows = rows_from(i, wanted);
+        const Rows rows = rows_from(i, wanted, strips_.width);
         for (index_t t = 0; t < rows.tiles; ++t) {
           compute_run(wide, rows, rows.begin + t * rows.of_a_tile);
           compute_run(narrow, rows, rows.begin + t * rows.of_a_tile);
@@ -644,7 +655,7 @@ class PlaneConvolution {
     const auto stage_rows = [&](Range rows, T* staged) {
       stage(x_, rows, {begin, begin + pitch}, staged, pitch);
     };
-    for_staged_tiles(k, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
+    for_staged_tiles(k, vectors, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
       const auto convolve = tiles_function(rows, vectors);
       tiles.image += k.columns - 1;
       tiles.y += column;
@@ -669,6 +680,7 @@ class PlaneConvolution {
 
   void compute_seam_strip(Range strip, Range wanted) const {
     const index_t width = strip.end - strip.begin;
+    const index_t vectors = width / kLanes<T>;
     const index_t edge = k_.columns - 1;
     const Range ending = intersection(strip, {0, edge});
     const Range beginning = intersection(strip, {strip.begin, edge});
@@ -678,27 +690,28 @@ class PlaneConvolution {
       stage(x_, rows, {x_.columns - at_end, x_.columns}, staged, pitch);
       stage(x_, rows, {0, strip.end}, staged + at_end, pitch);
     };
-    for_staged_tiles(k_, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
-      const auto& functions = rows.of_a_tile == 1 ? kSeamTiles<T, 1> : kSeamTiles<T, kTileRows>;
-      const auto convolve = functions[static_cast<std::size_t>(width / kLanes<T> - 1)];
-      tiles.image += edge;
-      for (; tiles.count > 0; next(tiles)) {
-        HWY_ALIGN T ended[kMostOfTile];
-        HWY_ALIGN T sums[kMostOfTile];
-        convolve(apart(tiles, sums, width), strip.begin, ended);
-        unstage(ended + ending.begin - strip.begin, width, rows.of_a_tile,
-                ending.end - ending.begin, add_, tiles.y + ending.begin, tiles.y_stride);
-        unstage(sums, width, rows.of_a_tile, beginning.end - beginning.begin, add_,
-                tiles.y + x_.columns + strip.begin, tiles.y_stride);
-      }
-    });
+    for_staged_tiles(
+        k_, vectors, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
+          const auto& functions = rows.of_a_tile == 1 ? kSeamTiles<T, 1> : kSeamTiles<T, kTileRows>;
+          const auto convolve = functions[static_cast<std::size_t>(vectors - 1)];
+          tiles.image += edge;
+          for (; tiles.count > 0; next(tiles)) {
+            HWY_ALIGN T ended[kMostOfTile], begun[kMostOfTile];
+            convolve(tiles, strip.begin, ended, begun);
+            unstage(ended + ending.begin - strip.begin, width, rows.of_a_tile,
+                    ending.end - ending.begin, add_, tiles.y + ending.begin, tiles.y_stride);
+            unstage(begun, width, rows.of_a_tile, beginning.end - beginning.begin, add_,
+                    tiles.y + x_.columns + strip.begin, tiles.y_stride);
+          }
+        });
   }
 
   /// Calls stage_rows(rows of the image, to) and convolve(rows, tiles) for as many rows of y at a
   /// time as can be staged. The tiles begin with the first columns of what is staged and of y.
   template <class StageRows, class Convolve>
-  HWY_INLINE void for_staged_tiles(const Plane<const T>& k, Range wanted, index_t pitch,
-                                   const StageRows& stage_rows, const Convolve& convolve) const {
+  HWY_INLINE void for_staged_tiles(const Plane<const T>& k, index_t vectors, Range wanted,
+                                   index_t pitch, const StageRows& stage_rows,
+                                   const Convolve& convolve) const {
     HWY_ALIGN T staged[kStagedElements<T>];
     const index_t at_once = kStagedElements<T> / pitch - k_.rows + 1;
     for (index_t first = wanted.begin; first < wanted.end; first += at_once) {
@@ -706,7 +719,7 @@ class PlaneConvolution {
       const Range image = intersection({part.begin - k_.rows + 1, part.end}, {0, x_.rows});
       stage_rows(image, staged);
       for (index_t i = part.begin; i < part.end;) {
-        const Rows rows = rows_from(i, part);
+        const Rows rows = rows_from(i, part, vectors);
         i = rows.end();
         Tiles<T> tiles{.count = rows.tiles,
                        .image = staged + (rows.begin - image.begin) * pitch,
