@@ -40,7 +40,7 @@ TEST_P(Conformance, HoldsOnEveryShape) {
 TEST_P(Conformance, HoldsWithLittleWorkspace) {
   run([]<class T>(const Contender<T>& contender) {
     for (const char* text : {"64x40_k5x9", "50x30_k29x11", "61x8_k61x8", "n3_i2_o2_40x21_k12x5",
-                             "n1_i2_o3_40x21_k12x5", "97x10_k30x3_ints"}) {
+                             "n1_i2_o3_40x21_k12x5", "97x10_k30x3_ints", "150x40_k11x9"}) {
       const Case c = parse_case(text);
       const auto usual = contender.plan(c.problem);
       if (!usual) continue;

@@ -44,6 +44,17 @@ index_t fast_side(index_t least, std::span<const index_t> fast) {
   }
 }
 
+/// The longer side along the rows, which FFTW transforms faster than columns: x ∗ k is the
+/// transpose of what the transposes of both make.
+Problem lying(const Problem& problem) {
+  Problem turned = problem;
+  if (problem.output_rows() > problem.output_columns()) {
+    std::swap(turned.H, turned.W);
+    std::swap(turned.h, turned.w);
+  }
+  return turned;
+}
+
 /// A single product takes the place of one of its factors.
 bool in_place(const Problem& problem) {
   return problem.K == 1 && std::min(problem.N, problem.C) == 1;
@@ -96,6 +107,7 @@ class FftPlan final : public Plan<T> {
  public:
   FftPlan(const Problem& problem, const Sizes& sizes, Effort effort)
       : Plan<T>(problem),
+        lying_(lying(problem)),
         sizes_(sizes),
         frequencies_(sizes.columns / 2 + 1),
         spectrum_size_(sizes.rows * frequencies_),
@@ -120,10 +132,10 @@ class FftPlan final : public Plan<T> {
     };
     const std::unique_lock lock(fftw_planner_mutex());
     image_rows_.reset(rows_forward(sizes.image_rows));
-    kernel_rows_.reset(rows_forward(problem.h));
+    kernel_rows_.reset(rows_forward(lying_.h));
     columns_forward_.reset(columns(FFTW_FORWARD));
     columns_back_.reset(columns(FFTW_BACKWARD));
-    const auto result_rows = static_cast<int>(sizes.image_rows + problem.h - 1);
+    const auto result_rows = static_cast<int>(sizes.image_rows + lying_.h - 1);
     rows_back_.reset(Fftw<T>::plan_c2r(1, along, result_rows, spectrum, nullptr, 1, frequencies,
                                        samples(spectrum_.data()), nullptr, 1, 2 * frequencies,
                                        rigor));
@@ -142,8 +154,8 @@ class FftPlan final : public Plan<T> {
   // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
-    if (keeps_images(this->problem())) {
+    const auto& [N, K, C, H, W, h, w] = lying_;
+    if (keeps_images(lying_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
           transform(strided_plane(x, n, o), image_rows_, kept_spectrum(n, o));
@@ -196,9 +208,11 @@ class FftPlan final : public Plan<T> {
   };
 
   template <class U>
-  static StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) {
-    return {&tensor(a, b, 0, 0), tensor.extents[2], tensor.extents[3], tensor.strides[2],
-            tensor.strides[3]};
+  StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) const {
+    const bool turned = lying_ != this->problem();
+    const std::size_t rows = turned ? 3 : 2, columns = turned ? 2 : 3;
+    return {&tensor(a, b, 0, 0), tensor.extents[rows], tensor.extents[columns],
+            tensor.strides[rows], tensor.strides[columns]};
   }
 
   static typename Fftw<T>::Complex* as_fftw(Complex* spectrum) {
@@ -264,6 +278,7 @@ class FftPlan final : public Plan<T> {
     }
   }
 
+  Problem lying_;
   Sizes sizes_;
   index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
@@ -288,7 +303,8 @@ struct Transforms {
   }
 };
 
-double fft_operations(const Problem& problem) {
+double fft_operations(const Problem& standing) {
+  const Problem problem = lying(standing);
   const Sizes sizes(problem, 1);
   const Transforms transforms(problem, sizes);
   const auto rows = static_cast<double>(sizes.rows);
@@ -303,8 +319,9 @@ double fft_operations(const Problem& problem) {
 /// column 0.12 up to 128 points, 0.17 beyond, and more where it is long; all else is hidden, but
 /// for memory, once planes leave a cache of a megabyte. Next to 1800 times measured, of planes for
 /// which another is not twice as fast, it is off by 10 % (median).
-std::optional<Forecast> forecast_fft(const Problem& problem, const PlanOptions& options,
+std::optional<Forecast> forecast_fft(const Problem& standing, const PlanOptions& options,
                                      std::size_t scalar_size) {
+  const Problem problem = lying(standing);
   if (!counts(problem)) return std::nullopt;
   const Sizes sizes = sizes_for(problem, options, scalar_size);
   const Transforms transforms(problem, sizes);
@@ -334,7 +351,7 @@ Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
   if (!counts(problem)) {
     return Declined{"has a side with more points than FFTW can count"};
   }
-  return std::make_unique<FftPlan<T>>(problem, sizes_for(problem, options, sizeof(T)),
+  return std::make_unique<FftPlan<T>>(problem, sizes_for(lying(problem), options, sizeof(T)),
                                       options.effort);
 }
 
