@@ -66,15 +66,18 @@ class FlatPlane {
   static double nanoseconds(index_t H, index_t W, index_t h, index_t w) {
     constexpr double kCall = 85;
     constexpr double kRow = 2;       // of x
-    constexpr double kVector = 1.5;  // of y
-    constexpr double kFma = 0.27;
+    constexpr double kVector = 1.6;  // of y
+    constexpr double kFma = 0.295;
     const auto output_rows = static_cast<double>(H + h - 1);
     const auto pitch = static_cast<double>(W + w - 1);
     const double vectors = output_rows * pitch / kLanes<T>;
-    // Kernel rows that a row of y meets on average, and those that others of its run meet, too.
-    const double rows_of_run = kMostVectors * kLanes<T> / pitch;
-    const double rows = std::min(static_cast<double>(std::min(H, h)),
-                                 static_cast<double>(H * h) / output_rows + rows_of_run);
+    // Kernel rows that meet a row of y, or another one of its run: on average.
+    const auto kernel_rows = static_cast<double>(h);
+    const double run = std::max(1.0, kMostVectors * kLanes<T> / pitch);
+    const double others = run < kernel_rows ? (run - 1) * (kernel_rows - run / 2)
+                                            : kernel_rows * (kernel_rows - 1) / 2;
+    const double rows =
+        std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
     return kCall + kRow * static_cast<double>(H) +
            vectors * (kVector + rows * static_cast<double>(w) * kFma);
   }
