@@ -63,6 +63,18 @@ constexpr int kMostVectors = 3;
 /// have all rows of a column in registers.
 constexpr int kLowRows = 7;
 
+/// Whether to go by those. Rows of an image that are a multiple of 4 KiB apart share the places
+/// that a first-level cache has for eight, and each column of taps would load all of a tile's ten
+/// anew: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
+/// 1024x1024_k7x7 1.3.
+template <class T>
+constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
+  constexpr index_t kApart = 4096, kNear = 12;
+  const index_t bytes = image_stride * static_cast<index_t>(sizeof(T));
+  const bool share = bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
+  return kernel_rows <= kLowRows - (share ? 1 : 0);
+}
+
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
 
@@ -70,6 +82,10 @@ constexpr int kTallRows = 2 * kTileRows;
 /// one to spare, without which GCC moves sums about; but for seven rows two vectors, which fit.
 constexpr int widest_low_tile(int kernel_rows) {
   return std::clamp((kRegisters - 2 - kernel_rows) / kTileRows, 2, kMostVectors);
+}
+
+constexpr index_t widest_tile(bool low, index_t kernel_rows) {
+  return low ? widest_low_tile(static_cast<int>(kernel_rows)) : kMostVectors;
 }
 
 /// For strips of the image at its edges.
@@ -472,19 +488,16 @@ struct Strips {
   index_t count, wide;
   index_t width;  // of a wide one, in vectors
 
-  Strips(index_t kernel_rows, Range columns) : first(columns.begin) {
+  Strips(index_t widest, Range columns) : first(columns.begin) {
     const index_t all = columns.end - columns.begin;
     const index_t vectors = ceil_divide(all, kLanes<T>);
-    count = ceil_divide(vectors, widest(kernel_rows));
+    count = ceil_divide(vectors, widest);
     // One that is wider than y would end beyond it; two may overlap.
     if (count == 1 && vectors > 1 && all % kLanes<T> != 0) count = 2;
     width = ceil_divide(vectors, std::max<index_t>(count, 1));
     wide = vectors - count * (width - 1);
   }
 
-  static index_t widest(index_t kernel_rows) {
-    return kernel_rows <= kLowRows ? widest_low_tile(static_cast<int>(kernel_rows)) : kMostVectors;
-  }
   index_t vectors(index_t s) const { return s < wide ? width : width - 1; }
   /// In columns.
   index_t begin(index_t s) const {
@@ -498,11 +511,11 @@ struct Columns {
   Range seam{0, 0};
   Range others;
 
-  Columns(index_t kernel_rows, index_t image_columns, index_t kernel_columns)
+  Columns(bool low, index_t image_columns, index_t kernel_columns)
       : others{0, image_columns + kernel_columns - 1} {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
-    if (kernel_rows <= kLowRows || image_columns < edge) return;
+    if (low || image_columns < edge) return;
     const auto beside = [&](index_t seam_vectors) {  // vectors, too
       return vectors(image_columns - seam_vectors * kLanes<T>);
     };
@@ -546,8 +559,9 @@ class PlaneConvolution {
         k_(k),
         y_(y),
         add_(add),
-        columns_(k.rows, x.columns, k.columns),
-        strips_(k.rows, columns_.others) {}
+        low_(is_low<T>(k.rows, x.row_stride)),
+        columns_(low_, x.columns, k.columns),
+        strips_(widest_tile(low_, k.rows), columns_.others) {}
 
   void compute(Range wanted) const {
     if (!columns_.seam.empty()) compute_seam(wanted);
@@ -580,7 +594,7 @@ class PlaneConvolution {
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
       return rows_from(wanted.end - kTileRows, wanted, vectors);
     }
-    if (k_.rows > kLowRows) return {i, kTileRows, left / kTileRows, false};
+    if (!low_) return {i, kTileRows, left / kTileRows, false};
     const index_t whole = i < k_.rows - 1 ? 0 : std::min(left, x_.rows - i);
     if (vectors == 1 && whole >= kTallRows) return {i, kTallRows, whole / kTallRows, true};
     if (whole >= kTileRows) return {i, kTileRows, whole / kTileRows, true};
@@ -590,7 +604,7 @@ class PlaneConvolution {
   ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors) const {
     const auto width = static_cast<std::size_t>(vectors - 1);
     if (rows.of_a_tile == 1) return kTiles<T, 1>[width];
-    if (k_.rows > kLowRows) return kTiles<T, kTileRows>[width];
+    if (!low_) return kTiles<T, kTileRows>[width];
     const auto height = static_cast<std::size_t>(k_.rows - 1);
     if (rows.of_a_tile == kTallRows) return kTallTiles<T>[height];
     return rows.whole ? kLowTiles<T, true>[height][width] : kLowTiles<T, false>[height][width];
@@ -672,7 +686,7 @@ class PlaneConvolution {
   }
 
   void compute_seam(Range wanted) const {
-    const Strips<T> strips(k_.rows, columns_.seam);
+    const Strips<T> strips(kMostVectors, columns_.seam);
     for (index_t s = 0; s < strips.count; ++s) {
       compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
     }
@@ -753,6 +767,7 @@ class PlaneConvolution {
   const Plane<const T> k_;
   const Plane<T> y_;
   const bool add_;
+  const bool low_;
   const Columns<T> columns_;
   const Strips<T> strips_;
 };
@@ -818,15 +833,15 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double kernel_rows = static_cast<double>(h) / static_cast<double>(pieces.down);
   const double taps = static_cast<double>(w) / static_cast<double>(pieces.across);
   const auto whole_rows = static_cast<index_t>(std::ceil(kernel_rows));
-  const bool low = whole_rows <= kLowRows;
+  const bool low = is_low<T>(whole_rows, W);
   const Costs& cost = low ? kLowCosts : kHighCosts;
 
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
   const double output_rows = rows + kernel_rows - 1;
-  const Columns<T> from(whole_rows, W, static_cast<index_t>(taps));
-  const Strips<T> cut(whole_rows, from.others);
-  const Strips<T> seam(whole_rows, from.seam);
+  const Columns<T> from(low, W, static_cast<index_t>(taps));
+  const Strips<T> cut(widest_tile(low, whole_rows), from.others);
+  const Strips<T> seam(kMostVectors, from.seam);
   const auto strips = static_cast<double>(cut.count);
   const double width =  // in columns
       static_cast<double>(cut.begin(cut.count) - cut.first) / std::max(strips, 1.0);

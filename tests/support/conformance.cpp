@@ -171,6 +171,8 @@ std::vector<Case> make_conformance_cases() {
            "23x49_k8x3",
            "24x71_k9x26",
            "n1_i2_o2_25x23_k8x9",
+           "11x512_k7x3",
+           "11x1024_k7x4",
            "26x33_k9x17",
            "n1_i2_o2_23x40_k11x12",
            "n1_i2_o1_30x70_k10x41",
