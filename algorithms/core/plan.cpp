@@ -38,6 +38,21 @@ Span touched_span(const TensorView<T>& view) {
   return {data + lowest * size, data + (highest + 1) * size};
 }
 
+/// As ==, which calls memcmp.
+[[gnu::always_inline]] inline bool same(const Extents& a, const Extents& b) {
+  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
+/// That of a view which is shaped as `expected` and dense; of another, nothing.
+template <class T>
+[[gnu::always_inline]] inline Span dense_span(const TensorView<T>& view,
+                                              const TensorView<T>& expected) {
+  if (!same(view.extents, expected.extents) || !same(view.strides, expected.strides)) return {};
+  const auto* data = reinterpret_cast<const std::byte*>(view.data);
+  constexpr auto size = static_cast<index_t>(sizeof(T));
+  return {data, data + expected.extents[0] * expected.strides[0] * size};
+}
+
 bool overlap(const Span& a, const Span& b) {
   constexpr std::less<> before;
   return before(a.begin, b.end) && before(b.begin, a.end);
@@ -46,11 +61,6 @@ bool overlap(const Span& a, const Span& b) {
 template <class T>
 bool rows_are_dense(const TensorView<T>& view) {
   return view.strides[3] == 1 || view.extents[3] == 1;
-}
-
-/// As ==, which calls memcmp.
-bool same(const Extents& a, const Extents& b) {
-  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] void refuse(const std::string& reason) {
@@ -158,21 +168,33 @@ class Running {
 template <class T>
 void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k,
                       const TensorView<T>& y) {
+  // What most callers have needs no multiplications: with them, an empty execute() took 11 ns.
+  const Span written = dense_span(y, dense_y_);
+  const Span image = dense_span(x, dense_x_), kernel = dense_span(k, dense_k_);
+  if (!written.begin || !image.begin || !kernel.begin || overlap(written, image) ||
+      overlap(written, kernel)) {
+    check(x, k, y);
+  }
+  const Running running(running_);
+  run(x, k, y);
+}
+
+template <class T>
+void Plan<T>::check(const TensorView<const T>& x, const TensorView<const T>& k,
+                    const TensorView<T>& y) const {
   const auto fits = [this](const auto& view, const Extents& expected) {
     return same(view.extents, expected) && view.data != nullptr &&
            (rows_are_dense(view) || takes_any_strides());
   };
-  if (!fits(x, problem_.x_extents())) refuse('x', x, problem_.x_extents());
-  if (!fits(k, problem_.k_extents())) refuse('k', k, problem_.k_extents());
-  if (!fits(y, problem_.y_extents())) refuse('y', y, problem_.y_extents());
+  if (!fits(x, dense_x_.extents)) refuse('x', x, dense_x_.extents);
+  if (!fits(k, dense_k_.extents)) refuse('k', k, dense_k_.extents);
+  if (!fits(y, dense_y_.extents)) refuse('y', y, dense_y_.extents);
   if (repeats_elements(y)) {
     refuse("y has a stride 0, " + to_text(y.strides) + ": its elements would share memory");
   }
   const Span written = touched_span(y);
   if (overlap(written, touched_span(x))) refuse("y overlaps x");
   if (overlap(written, touched_span(k))) refuse("y overlaps k");
-  const Running running(running_);
-  run(x, k, y);
 }
 
 template <class T>

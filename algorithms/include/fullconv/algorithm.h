@@ -90,14 +90,24 @@ class Plan {
   void execute(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y);
 
  protected:
-  explicit Plan(const Problem& problem) : problem_(problem) {}
+  explicit Plan(const Problem& problem)
+      : problem_(problem),
+        dense_x_(nullptr, problem.x_extents()),
+        dense_k_(nullptr, problem.k_extents()),
+        dense_y_(nullptr, problem.y_extents()) {}
 
   /// What execute() does once the operands are known to fit.
   virtual void run(const TensorView<const T>& x, const TensorView<const T>& k,
                    const TensorView<T>& y) = 0;
 
  private:
+  /// Throws where the operands do not fit.
+  void check(const TensorView<const T>& x, const TensorView<const T>& k,
+             const TensorView<T>& y) const;
+
   Problem problem_;
+  TensorView<const T> dense_x_, dense_k_;  // shapes and strides
+  TensorView<T> dense_y_;
   std::atomic<bool> running_ = false;
 };
 
