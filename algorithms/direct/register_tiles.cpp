@@ -446,7 +446,7 @@ void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool
     if (rest > 0 && whole > 0 && !add) {  // some once more
       hn::StoreU(hn::LoadU(d, staged + columns - kLanes<T>), d, y + columns - kLanes<T>);
     } else if (rest > 0) {
-      const Vector<T> sums = hn::LoadU(d, staged + whole);
+      const Vector<T> sums = load_lanes<T>(staged + whole, 0, rest, mask);
       const Vector<T> all = add ? hn::Add(sums, load_lanes<T>(y + whole, 0, rest, mask)) : sums;
       store_first<T>(all, rest, y + whole);
     }
