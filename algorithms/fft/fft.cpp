@@ -315,10 +315,10 @@ double fft_operations(const Problem& standing) {
          4 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C);
 }
 
-/// In nanoseconds for each point and its logarithm, a row takes 0.27 to 0.21 and some 7 a call, a
-/// column 0.12 up to 128 points, 0.17 beyond, and more where it is long; all else is hidden, but
-/// for memory, once planes leave a cache of a megabyte. Next to 1800 times measured, of planes for
-/// which another is not twice as fast, it is off by 10 % (median).
+/// In nanoseconds for each point and its logarithm, a row takes 0.27 to 0.21, more from 1500 points
+/// on, and some 7 a call, a column 0.12 up to 128 points, 0.17 beyond, and more where it is long;
+/// all else is hidden, but for memory, once planes leave a cache of a megabyte. Next to 1800 times
+/// measured, of planes for which another is not twice as fast, it is off by 10 % (median).
 std::optional<Forecast> forecast_fft(const Problem& standing, const PlanOptions& options,
                                      std::size_t scalar_size) {
   const Problem problem = lying(standing);
@@ -331,7 +331,8 @@ std::optional<Forecast> forecast_fft(const Problem& standing, const PlanOptions&
   const double bytes = static_cast<double>(scalar_size) * rows * columns;
 
   const double along = (0.265 - 0.06 * distance(columns, 64, 32)) * (single ? 1 : 1.34);
-  const double a_row = 7 + along * columns * std::log2(columns);
+  const double long_row = 1 + 0.65 * distance(columns, 1500, 8);
+  const double a_row = 7 + along * long_row * columns * std::log2(columns);
   const double long_columns = (single ? 0.172 : 0.222) * (1 + 0.62 * distance(rows, 512, 16));
   const double down = rows <= 128 ? 0.12 : long_columns;
   const double a_plane = down * rows * columns * std::log2(rows);
