@@ -63,16 +63,21 @@ constexpr int kMostVectors = 3;
 /// have all rows of a column in registers.
 constexpr int kLowRows = 7;
 
-/// Whether to go by those. Rows of an image that are a multiple of 4 KiB apart share the places
-/// that a first-level cache has for eight, and each column of taps would load all of a tile's ten
-/// anew: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
+/// Whether rows of an image share the places that a first-level cache has for eight of them: those
+/// that are a multiple of 4 KiB apart.
+template <class T>
+constexpr bool rows_share_places(index_t image_stride) {
+  constexpr index_t kApart = 4096, kNear = 12;
+  const index_t bytes = image_stride * static_cast<index_t>(sizeof(T));
+  return bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
+}
+
+/// Whether to go by those. Each column of taps would load all of a tile's ten rows anew, if they
+/// share places: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
 /// 1024x1024_k7x7 1.3.
 template <class T>
 constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
-  constexpr index_t kApart = 4096, kNear = 12;
-  const index_t bytes = image_stride * static_cast<index_t>(sizeof(T));
-  const bool share = bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
-  return kernel_rows <= kLowRows - (share ? 1 : 0);
+  return kernel_rows <= kLowRows - (rows_share_places<T>(image_stride) ? 1 : 0);
 }
 
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
@@ -511,11 +516,13 @@ struct Columns {
   Range seam{0, 0};
   Range others;
 
-  Columns(bool low, index_t image_columns, index_t kernel_columns)
+  /// Without a seam for low kernels, which it does not pay for, nor where rows share places: there,
+  /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
+  Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride)
       : others{0, image_columns + kernel_columns - 1} {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
-    if (low || image_columns < edge) return;
+    if (low || image_columns < edge || rows_share_places<T>(image_stride)) return;
     const auto beside = [&](index_t seam_vectors) {  // vectors, too
       return vectors(image_columns - seam_vectors * kLanes<T>);
     };
@@ -560,7 +567,7 @@ class PlaneConvolution {
         y_(y),
         add_(add),
         low_(is_low<T>(k.rows, x.row_stride)),
-        columns_(low_, x.columns, k.columns),
+        columns_(low_, x.columns, k.columns, x.row_stride),
         strips_(widest_tile(low_, k.rows), columns_.others) {}
 
   void compute(Range wanted) const {
@@ -839,7 +846,7 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
   const double output_rows = rows + kernel_rows - 1;
-  const Columns<T> from(low, W, static_cast<index_t>(taps));
+  const Columns<T> from(low, W, static_cast<index_t>(taps), W);
   const Strips<T> cut(widest_tile(low, whole_rows), from.others);
   const Strips<T> seam(kMostVectors, from.seam);
   const auto strips = static_cast<double>(cut.count);
