@@ -44,11 +44,12 @@ index_t fast_side(index_t least, std::span<const index_t> fast) {
   }
 }
 
-/// The longer side along the rows, which FFTW transforms faster than columns: x ∗ k is the
-/// transpose of what the transposes of both make.
+/// What is long and narrow lies along the rows, for FFTW plans few long columns badly: from 160
+/// rows on and up to 128 columns 1.0 to 2.4 times as fast, and as often slower as faster where
+/// either is not so. Transposed operands make y's transpose.
 Problem lying(const Problem& problem) {
   Problem turned = problem;
-  if (problem.output_rows() > problem.output_columns()) {
+  if (problem.output_rows() > 128 && problem.output_columns() <= 128) {
     std::swap(turned.H, turned.W);
     std::swap(turned.h, turned.w);
   }
