@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include "contender.h"
 #include "support/trial.h"
@@ -55,12 +56,14 @@ Tensor<double> with_padding(const Problem& problem, const Tensor<T>& x, const Te
   return values;
 }
 
+/// Of each plane tensor[a,b], at a·B + b, whether all of its values are finite.
 template <class T>
-bool plane_is_finite(const Tensor<T>& tensor, index_t a, index_t b) {
-  bool finite = true;
-  for (index_t i = 0; i < tensor.extents()[2]; ++i)
-    for (index_t j = 0; j < tensor.extents()[3]; ++j)
-      finite = finite && std::isfinite(tensor(a, b, i, j));
+std::vector<bool> finite_planes(const Tensor<T>& tensor) {
+  const auto& [A, B, I, J] = tensor.extents();
+  std::vector<bool> finite(static_cast<std::size_t>(A * B), true);
+  for_each_index(tensor.extents(), [&, B = B](index_t a, index_t b, index_t i, index_t j) {
+    if (!std::isfinite(tensor(a, b, i, j))) finite[static_cast<std::size_t>(a * B + b)] = false;
+  });
   return finite;
 }
 
@@ -74,14 +77,17 @@ void expect_as_declared(const Contender<T>& contender, const Problem& problem, c
                                      ? with_padding(problem, x, k)
                                      : as_defined(problem, x, k);
   const Oracle<T> oracle(problem, x.view(), k.view());
+  const std::vector<bool> finite_images = finite_planes(x);
+  const std::vector<bool> finite_kernels = finite_planes(k);
   oracle.for_each([&](const Reference<T>& r) {
     const T is = (*y)(r.n, r.c, r.i, r.j);
     const Kind expected = kind_of(pattern(r.n, r.c, r.i, r.j));
     bool must_be_right = expected == Kind::finite;
     bool planes_are_finite = true;
     for (index_t o = 0; o < problem.K; ++o) {
-      planes_are_finite =
-          planes_are_finite && plane_is_finite(x, r.n, o) && plane_is_finite(k, o, r.c);
+      planes_are_finite = planes_are_finite &&
+                          finite_images[static_cast<std::size_t>(r.n * problem.K + o)] &&
+                          finite_kernels[static_cast<std::size_t>(o * problem.C + r.c)];
     }
     if (algorithm.non_finite == NonFinite::spreads) {
       if (expected != Kind::finite) {

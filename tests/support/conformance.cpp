@@ -184,7 +184,7 @@ std::vector<Case> make_conformance_cases() {
            "180x7_k260x1_ints",
            // as long and narrow as to be transposed
            "n2_i3_o2_150x9_k20x4",
-           "n1_i2_o3_120x60_k40x61",
+           "n1_i2_o3_120x20_k10x11",
            // a lowered matrix as deep as a panel, and as wide, and one off
            "n1_i32_o2_3x89_k3x3",
            "n1_i32_o2_4x74_k3x3",
