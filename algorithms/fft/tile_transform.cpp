@@ -446,6 +446,10 @@ constexpr int kStripsAtOnce = std::max<int>(1, 64 / sizeof(T) / kLanes<T>);
 /// other.
 constexpr int kRowsAtOnce = 4;
 
+// Rows are too far apart for the processor to see where these go, so what comes next but one is
+// asked for: 1.1 to 1.3 times as fast where x and y come from memory, 0.99 where from a cache. What
+// comes next is too near, 1.0 to 1.1.
+
 /// sum += |row|, of the row's vectors to strips that lie `strip` elements apart.
 template <class T, class Load, int... v>
 HWY_INLINE void gather_row(const T* from, Indices<v...>, Load load, index_t strip, T* part,
@@ -454,6 +458,7 @@ HWY_INLINE void gather_row(const T* from, Indices<v...>, Load load, index_t stri
   const Vector<T> row[sizeof...(v)] = {load(from + v * kLanes<T>)...};
   (hn::Store(row[v], d, part + v * strip), ...);
   ((sum = hn::Add(sum, hn::Abs(row[v]))), ...);
+  hwy::Prefetch(from + 2 * sizeof...(v) * kLanes<T>);
 }
 
 /// So many rows to kStrips strips; returns Σ|row|.
@@ -531,9 +536,7 @@ void scatter(const T* part, index_t length, index_t first_row, index_t column, S
   if (lanes.begin == 0 && lanes.end == kLanes<T>) {
     for (index_t i = rows.begin; i < rows.end; ++i, to += window.plane.row_stride) {
       hn::StoreU(hn::Load(d, part + i * kRow<T>), d, to);
-      // For the next strip. Rows are too far apart for the processor to see where this goes: up to
-      // 1.25 times as fast where y comes from memory. Image rows gained nothing from it.
-      hwy::Prefetch(to + kLanes<T>);
+      hwy::Prefetch(to + 2 * kLanes<T>);
     }
   } else {
     const auto mask = lanes_of<T>(lanes.begin, lanes.end);
