@@ -71,6 +71,19 @@ HWY_INLINE Vector<T> load_lanes(const T* from, [[maybe_unused]] index_t begin,
 #endif
 }
 
+/// Copies `count` elements, fewer than a vector's: two parts, of the largest power of two that
+/// fits, which may overlap. AMD's processors take some twelve cycles to store by a mask.
+template <class T, index_t kPart = kLanes<T> / 2>
+HWY_INLINE void copy_few(const T* from, index_t count, T* to) {
+  if constexpr (kPart > 0) {
+    if (count < kPart) return copy_few<T, kPart / 2>(from, count, to);
+    const hn::CappedTag<T, kPart> d;
+    const index_t last = count - kPart;
+    hn::StoreU(hn::LoadU(d, from), d, to);
+    hn::StoreU(hn::LoadU(d, from + last), d, to + last);
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace fullconv

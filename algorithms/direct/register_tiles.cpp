@@ -422,19 +422,6 @@ void stage(const Plane<const T>& x, Range rows, Range columns, T* staged, index_
   }
 }
 
-/// The first lanes to where no more are.
-template <class T>
-HWY_INLINE void store_first(Vector<T> v, index_t count, T* to) {
-  const Tag<T> d;
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, to);
-#else  // AVX2 has masks, too, which AMD's processors take some twelve cycles to store by.
-  HWY_ALIGN T lanes[kLanes<T>];
-  hn::Store(v, d, lanes);
-  for (index_t lane = 0; lane < count; ++lane) to[lane] = lanes[lane];
-#endif
-}
-
 /// Columns of what is staged to rows of y, or += where `add`.
 template <class T>
 void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool add, T* y,
@@ -451,9 +438,10 @@ void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool
     if (rest > 0 && whole > 0 && !add) {  // some once more
       hn::StoreU(hn::LoadU(d, staged + columns - kLanes<T>), d, y + columns - kLanes<T>);
     } else if (rest > 0) {
-      const Vector<T> sums = load_lanes<T>(staged + whole, 0, rest, mask);
-      const Vector<T> all = add ? hn::Add(sums, load_lanes<T>(y + whole, 0, rest, mask)) : sums;
-      store_first<T>(all, rest, y + whole);
+      HWY_ALIGN T sums[kLanes<T>];
+      const Vector<T> last = load_lanes<T>(staged + whole, 0, rest, mask);
+      hn::Store(add ? hn::Add(last, load_lanes<T>(y + whole, 0, rest, mask)) : last, d, sums);
+      copy_few(sums, rest, y + whole);
     }
   }
 }

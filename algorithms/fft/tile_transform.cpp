@@ -423,20 +423,6 @@ void transform_back_transposed(const TransformAxis<T>& axis, index_t across, con
   transform_back_but_last(axis, strip);
 }
 
-/// Stores the lanes of `inside`, and touches no others.
-template <class T>
-HWY_INLINE void store_inside(Vector<T> v, Span inside, [[maybe_unused]] Mask<T> mask, T* to) {
-  const Tag<T> d;
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  (void)inside;
-  hn::BlendedStore(v, mask, d, to);
-#else
-  HWY_ALIGN T lanes[kLanes<T>];
-  hn::Store(v, d, lanes);
-  for (index_t lane = inside.begin; lane < inside.end; ++lane) to[lane] = lanes[lane];
-#endif
-}
-
 /// Strips that are gathered at once: those of a cache line, since rows that lie at powers of two
 /// share few sets of a cache, and have lost the line when its second half is asked for.
 template <class T>
@@ -539,9 +525,8 @@ void scatter(const T* part, index_t length, index_t first_row, index_t column, S
       hwy::Prefetch(to + 2 * kLanes<T>);
     }
   } else {
-    const auto mask = lanes_of<T>(lanes.begin, lanes.end);
     for (index_t i = rows.begin; i < rows.end; ++i, to += window.plane.row_stride) {
-      store_inside<T>(hn::Load(d, part + i * kRow<T>), lanes, mask, to);
+      copy_few(part + i * kRow<T> + lanes.begin, lanes.end - lanes.begin, to + lanes.begin);
     }
   }
 }
