@@ -1,7 +1,8 @@
 // Overlap-save: the output is cut into tiles, and each is what a small circular convolution gives
-// where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs. The kernel
-// is real, so two pieces go through one complex transform, as its real and its imaginary part, and
-// come apart by themselves. About 4.4·P·Q·log₂(PQ) flops each way for two tiles of a channel; a
+// where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs; in an axis
+// where all of the output fits into a tile, nothing does. The kernel is real, so two pieces go
+// through one complex transform, as its real and its imaginary part, and come apart by themselves.
+// About 4.4·P·Q·log₂(PQ) flops each way for two tiles of a channel; a
 // workspace of P·Q·(K·C + (K + 1)·threads) complex numbers, where a tile's stay in a cache and
 // whole images do not. Tiles that are not finite, or so large or small that their spectra would
 // overflow or lose digits, have their planes convolved as the definition has it. Oppenheim and
@@ -62,22 +63,30 @@ struct RowCosts {
 constexpr RowCosts kWideRows{1.4e-9, 2.7e-9, 2e-9, 1.6e-9};
 constexpr RowCosts kNarrowRows{0.7e-9, 0.7e-9, 1e-9, 0.8e-9};
 
+/// How an axis of an output is cut.
+struct Cut {
+  index_t length;  // of a transform
+  index_t first;   // output of a tile; points before wrap around
+  index_t outputs;
+  index_t tiles;
+
+  Cut(index_t transform, index_t axis, index_t taps)
+      : length(transform),
+        first(axis <= length ? 0 : taps - 1),
+        outputs(std::min(axis, length - first)),
+        tiles(ceil_divide(axis, outputs)) {}
+};
+
 /// How an output is cut.
 struct Tiling {
-  index_t rows, columns;                // of a transform
-  index_t output_rows, output_columns;  // of a tile: what does not wrap around
-  index_t down, across;                 // tiles of a plane
+  Cut rows, columns;
 
   Tiling(const Problem& problem, index_t transform_rows, index_t transform_columns)
-      : rows(transform_rows),
-        columns(transform_columns),
-        output_rows(rows - problem.h + 1),
-        output_columns(columns - problem.w + 1),
-        down(ceil_divide(problem.output_rows(), output_rows)),
-        across(ceil_divide(problem.output_columns(), output_columns)) {}
+      : rows(transform_rows, problem.output_rows(), problem.h),
+        columns(transform_columns, problem.output_columns(), problem.w) {}
 
-  index_t points() const { return rows * columns; }
-  index_t tiles() const { return down * across; }
+  index_t points() const { return rows.length * columns.length; }
+  index_t tiles() const { return rows.tiles * columns.tiles; }
   /// Of tiles of one plane: one image's rounding errors and NaNs are not to reach another's output.
   index_t pairs() const { return ceil_divide(tiles(), 2); }
   /// Of a spectrum.
@@ -118,12 +127,13 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
     return static_cast<double>(ceil_divide(end, lanes) - begin / lanes);
   };
   // Of two tiles, what either of them has: of the outermost tiles of a plane only one is half full.
-  const bool alone = tiling.across == 1;
+  const index_t first = tiling.columns.first;
+  const bool alone = tiling.columns.tiles == 1;
   const double filled =
-      strips_of(alone ? w - 1 : 0, std::min(columns.length, problem.output_columns()));
-  const double wanted = strips_of(w - 1, alone ? W + 2 * w - 2 : columns.length);
+      strips_of(0, alone ? W : std::min(columns.length, problem.output_columns()));
+  const double wanted = strips_of(first, alone ? tiling.columns.outputs : columns.length);
   const double taps = strips_of(0, w);
-  const auto stored = static_cast<double>(std::min(tiling.output_rows, problem.output_rows()));
+  const auto stored = static_cast<double>(tiling.rows.outputs);
 
   const double operands =
       static_cast<double>(scalar_size) *
@@ -228,7 +238,7 @@ class OverlapSavePlan final : public Plan<T> {
   OverlapSavePlan(const Problem& problem, const Choice& choice)
       : Plan<T>(problem),
         tiling_(choice.tiling),
-        transform_(tiling_.rows, tiling_.columns),
+        transform_(tiling_.rows.length, tiling_.columns.length),
         threads_(choice.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         wild_kernels_(problem.K * problem.C),
@@ -286,8 +296,9 @@ class OverlapSavePlan final : public Plan<T> {
   template <class U>
   Window<U> window(const Plane<U>& plane, index_t tile) const {
     if (tile >= tiling_.tiles()) return {};
-    return {plane, tile / tiling_.across * tiling_.output_rows - this->problem().h + 1,
-            tile % tiling_.across * tiling_.output_columns - this->problem().w + 1};
+    const auto& [rows, columns] = tiling_;
+    return {plane, tile / columns.tiles * rows.outputs - rows.first,
+            tile % columns.tiles * columns.outputs - columns.first};
   }
 
   /// Outputs of the channels [first, end).
@@ -301,7 +312,7 @@ class OverlapSavePlan final : public Plan<T> {
     };
     const auto finish = [&](const T* half, index_t c) {
       const Plane<T> outputs = plane(y, n, c);
-      transform_.finish(half, problem.h - 1, problem.w - 1, window(outputs, a),
+      transform_.finish(half, tiling_.rows.first, tiling_.columns.first, window(outputs, a),
                         window(outputs, a + 1), scratch(thread));
     };
 
@@ -337,14 +348,15 @@ class OverlapSavePlan final : public Plan<T> {
       return false;
     };
     if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, threads_ * N, 1)) return;
-    parallel_for(threads_, N * C * tiling_.down, [&, N = N, K = K, C = C](index_t part, int) {
-      const index_t c = part / tiling_.down % C;
-      const index_t n = part / (tiling_.down * C);
+    const Cut& cut = tiling_.rows;
+    parallel_for(threads_, N * C * cut.tiles, [&, N = N, K = K, C = C](index_t part, int) {
+      const index_t c = part / cut.tiles % C;
+      const index_t n = part / (cut.tiles * C);
       if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, threads_, N)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
-      const index_t first = part % tiling_.down * tiling_.output_rows;
-      const Range rows{first, std::min(first + tiling_.output_rows, sums.rows)};
+      const index_t first = part % cut.tiles * cut.outputs;
+      const Range rows{first, std::min(first + cut.outputs, sums.rows)};
       for (index_t o = 0; o < K; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), sums, rows, o > 0);
       }
