@@ -56,10 +56,19 @@ class TileTransformTest : public ::testing::Test {};
 using Scalars = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(TileTransformTest, Scalars);
 
+constexpr Packing kPackings[] = {Packing::two_tiles, Packing::right_angle};
+
+/// Of row i, by what its points are weighted.
+Wide weight(Packing packing, index_t i, index_t rows) {
+  if (packing == Packing::two_tiles) return 1;
+  return std::polar(1.0L, std::numbers::pi_v<long double> * static_cast<long double>(i) /
+                              static_cast<long double>(2 * rows));
+}
+
 /// Columns of `side` frequencies by 16 of the other axis, or the other way around.
 template <class T>
-void expect_definition(index_t rows, index_t columns) {
-  const TileTransform<T> transform(rows, columns);
+void expect_definition(index_t rows, index_t columns, Packing packing) {
+  const TileTransform<T> transform(rows, columns, packing);
   const Samples<T> re(rows, columns, 1);
   const Samples<T> im(rows, columns, 2);
   const Buffer<T> scratch(transform.scratch_size());
@@ -73,8 +82,9 @@ void expect_definition(index_t rows, index_t columns) {
   for (index_t i = 0; i < rows; ++i) {
     for (index_t v = 0; v < columns; ++v) {
       for (index_t j = 0; j < columns; ++j) {
-        half[size(i * columns + v)] +=
-            Wide(re.plane()(i, j), im.plane()(i, j)) * column_roots[size(v * j % columns)];
+        half[size(i * columns + v)] += weight(packing, i, rows) *
+                                       Wide(re.plane()(i, j), im.plane()(i, j)) *
+                                       column_roots[size(v * j % columns)];
       }
     }
   }
@@ -101,10 +111,12 @@ TYPED_TEST(TileTransformTest, IsTheDefinition) {
   for (const index_t side : kSides) {
     ASSERT_TRUE(TileTransform<TypeParam>::takes(side));
     if (side > 1024) continue;  // the definition would take too long
-    expect_definition<TypeParam>(16, side);
-    expect_definition<TypeParam>(side, 16);
+    expect_definition<TypeParam>(16, side, Packing::two_tiles);
+    expect_definition<TypeParam>(side, 16, Packing::two_tiles);
+    if (side <= 256) expect_definition<TypeParam>(side, 16, Packing::right_angle);
   }
-  expect_definition<TypeParam>(48, 80);
+  expect_definition<TypeParam>(48, 80, Packing::two_tiles);
+  expect_definition<TypeParam>(48, 80, Packing::right_angle);
 }
 
 TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
@@ -113,10 +125,11 @@ TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
   }
 }
 
-/// A tile convolved with an impulse at (down, right) is that tile, shifted around.
+/// A tile convolved with an impulse at (down, right) is that tile, shifted around. At right angles,
+/// it is one of twice the rows, and what has been shifted around is negative.
 template <class T>
-void expect_shifted(index_t rows, index_t columns, index_t count) {
-  const TileTransform<T> transform(rows, columns);
+void expect_shifted(index_t rows, index_t columns, index_t count, Packing packing) {
+  const TileTransform<T> transform(rows, columns, packing);
   const index_t down = rows / 3;
   const index_t right = columns / 5;
   const Samples<T> re(rows, columns, 3);
@@ -142,8 +155,7 @@ void expect_shifted(index_t rows, index_t columns, index_t count) {
   }
   Samples<T> re_out(rows, columns, 5);
   Samples<T> im_out(rows, columns, 6);
-  transform.finish(half.data(), 0, 0, {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0},
-                   scratch.data());
+  transform.finish(half.data(), {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0}, scratch.data());
   long double error = 0;
   long double norm = 0;
   for (index_t i = 0; i < rows; ++i) {
@@ -151,7 +163,8 @@ void expect_shifted(index_t rows, index_t columns, index_t count) {
       const index_t to_i = (i + down) % rows;
       const index_t to_j = (j + right) % columns;
       const Wide is(re_out(to_i, to_j), im_out(to_i, to_j));
-      const Wide was(re.plane()(i, j), im.plane()(i, j));
+      Wide was(re.plane()(i, j), im.plane()(i, j));
+      if (packing == Packing::right_angle && i + down >= rows) was *= Wide(0, 1);
       error += std::norm(is - was);
       norm += std::norm(was);
     }
@@ -163,38 +176,38 @@ void expect_shifted(index_t rows, index_t columns, index_t count) {
 
 TYPED_TEST(TileTransformTest, ConvolvesWithAnImpulse) {
   for (const index_t side : kSides) {
-    for (const index_t count : {1, 3}) {
-      expect_shifted<TypeParam>(side, 16, count);
-      expect_shifted<TypeParam>(16, side, count);
-      if (side <= 256) expect_shifted<TypeParam>(side, side, count);
+    for (const Packing packing : kPackings) {
+      for (const index_t count : {1, 3}) {
+        expect_shifted<TypeParam>(side, 16, count, packing);
+        expect_shifted<TypeParam>(16, side, count, packing);
+        if (side <= 256) expect_shifted<TypeParam>(side, side, count, packing);
+      }
     }
   }
 }
 
 /// finish() writes what both the tile and the plane have, and nothing else.
-TYPED_TEST(TileTransformTest, FinishesWhatIsWanted) {
+TYPED_TEST(TileTransformTest, FinishesWhatThereIs) {
   using T = TypeParam;
   constexpr index_t kRows = 32;
   constexpr index_t kColumns = 48;
-  const TileTransform<T> transform(kRows, kColumns);
+  const TileTransform<T> transform(kRows, kColumns, Packing::two_tiles);
   const Buffer<T> scratch(transform.scratch_size());
   const Buffer<T> half(transform.spectrum_size());  // of zeros
-  for (const index_t first_column : {0, 5, 16, 21, 47}) {
-    for (const index_t left : {-50, -21, -3, 0, 7}) {
-      constexpr index_t kFirstRow = 3;
-      constexpr index_t kTop = -5;
-      Samples<T> out(40, 37, 7);
-      for (T& value : out.values) value = 1;
-      transform.finish(half.data(), kFirstRow, first_column, {out.plane(), kTop, left}, {},
-                       scratch.data());
-      for (index_t i = 0; i < out.rows; ++i) {
-        for (index_t j = 0; j < out.columns; ++j) {
-          const index_t tile_i = i - kTop;
-          const index_t tile_j = j - left;
+  for (const index_t top : {-33, -8, -5, 0, 9, 41}) {
+    for (const index_t left : {-50, -47, -21, -16, -3, 0, 7}) {
+      Samples<T> re(40, 37, 7);
+      Samples<T> im(40, 37, 7);
+      for (T& value : re.values) value = 1;
+      for (T& value : im.values) value = 1;
+      transform.finish(half.data(), {re.plane(), top, left}, {im.plane(), 0, 0}, scratch.data());
+      for (index_t i = 0; i < re.rows; ++i) {
+        for (index_t j = 0; j < re.columns; ++j) {
           const bool written =
-              tile_i >= kFirstRow && tile_i < kRows && tile_j >= first_column && tile_j < kColumns;
-          ASSERT_EQ(out(i, j), written ? T{0} : T{1})
-              << i << "," << j << " from column " << first_column << " left " << left;
+              i - top >= 0 && i - top < kRows && j - left >= 0 && j - left < kColumns;
+          ASSERT_EQ(re(i, j), written ? T{0} : T{1})
+              << i << "," << j << " from " << top << "," << left;
+          ASSERT_EQ(im(i, j), i < kRows ? T{0} : T{1}) << i << "," << j;
         }
       }
     }

@@ -1,12 +1,13 @@
 // Overlap-save: the output is cut into tiles, and each is what a small circular convolution gives
 // where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs; in an axis
-// where all of the output fits into a tile, nothing does. The kernel is real, so two pieces go
-// through one complex transform, as its real and its imaginary part, and come apart by themselves.
-// About 4.4·P·Q·log₂(PQ) flops each way for two tiles of a channel; a
-// workspace of P·Q·(K·C + (K + 1)·threads) complex numbers, where a tile's stay in a cache and
-// whole images do not. Tiles that are not finite, or so large or small that their spectra would
-// overflow or lose digits, have their planes convolved as the definition has it. Oppenheim and
-// Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
+// where all of the output fits into a tile, nothing does. The operands are real, so half as many
+// complex points do: either two tiles go through one transform, as its real and its imaginary part,
+// and come apart by themselves; or the halves of one tile do, and the kernel's, at right angles.
+// About 2.2·P·Q·log₂(PQ) flops each way for a tile of a channel; a workspace of
+// P·Q·(K·C + (K + 1)·threads) scalars at right angles, and twice that for two tiles, where a tile's
+// stay in a cache and whole images do not. Tiles that are not finite, or so large or small that
+// their spectra would overflow or lose digits, have their planes convolved as the definition has
+// it. Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
 
 #include <algorithm>
 #include <cmath>
@@ -79,16 +80,26 @@ struct Cut {
 
 /// How an output is cut.
 struct Tiling {
+  Packing packing;
+  index_t transform_rows;  // half of a tile's, at right angles
   Cut rows, columns;
 
-  Tiling(const Problem& problem, index_t transform_rows, index_t transform_columns)
-      : rows(transform_rows, problem.output_rows(), problem.h),
-        columns(transform_columns, problem.output_columns(), problem.w) {}
+  Tiling(const Problem& problem, Packing how, index_t P, index_t Q)
+      : packing(how),
+        transform_rows(P),
+        rows(tile_rows(how, P), problem.output_rows(), problem.h),
+        columns(Q, problem.output_columns(), problem.w) {}
 
-  index_t points() const { return rows.length * columns.length; }
+  static index_t tile_rows(Packing packing, index_t transform_rows) {
+    return packing == Packing::right_angle ? 2 * transform_rows : transform_rows;
+  }
+  index_t points() const { return transform_rows * columns.length; }
   index_t tiles() const { return rows.tiles * columns.tiles; }
-  /// Of tiles of one plane: one image's rounding errors and NaNs are not to reach another's output.
-  index_t pairs() const { return ceil_divide(tiles(), 2); }
+  /// Of a plane, what goes through one transform each: two tiles of one plane, since one image's
+  /// rounding errors and NaNs are not to reach another's output.
+  index_t pieces() const {
+    return packing == Packing::right_angle ? tiles() : ceil_divide(tiles(), 2);
+  }
   /// Of a spectrum.
   double bytes(std::size_t scalar_size) const {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
@@ -105,7 +116,7 @@ struct Tiling {
   }
 };
 
-/// Seconds of what there is to do to one tile, or pair of tiles.
+/// Seconds of what there is to do to one piece.
 struct TileTimes {
   double forward, kernel, backward;
 };
@@ -115,6 +126,7 @@ struct TileTimes {
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
+  constexpr double kWeight = 0.8e-9;  // of a row of a strip
   constexpr index_t kWideVector = 64;
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =
@@ -133,12 +145,13 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
       strips_of(0, alone ? W : std::min(columns.length, problem.output_columns()));
   const double wanted = strips_of(first, alone ? tiling.columns.outputs : columns.length);
   const double taps = strips_of(0, w);
-  const auto stored = static_cast<double>(tiling.rows.outputs);
+  const bool right_angle = tiling.packing == Packing::right_angle;
+  const auto stored = static_cast<double>(tiling.rows.outputs) / (right_angle ? 2 : 1);
 
   const double operands =
       static_cast<double>(scalar_size) *
       static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
-  const double a_row = 1e-9 * (wide ? rows.wide : rows.narrow).down;
+  const double a_row = 1e-9 * (wide ? rows.wide : rows.narrow).down + (right_angle ? kWeight : 0);
   const double store = row_costs.store + row_costs.far_store * distance(operands, 0x1p17, 16);
   const double across = 1e-9 * strips * P * (wide ? columns.wide : columns.narrow).across;
   const double memory =
@@ -181,14 +194,14 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double writing =
       kFarKernelByte * tiling.bytes(scalar_size) *
       distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
-  const double pair = tile.forward * images * passages + products + tile.backward * outputs;
-  const auto shared_pairs = static_cast<double>(ceil_divide(N * tiling.pairs(), threads));
+  const double piece = tile.forward * images * passages + products + tile.backward * outputs;
+  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), threads));
   const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, threads));
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
   const double forks = threads == 1 ? 0 : K * kept == 1 ? 1 : 2 * passages;
-  return {.tiles = shared_pairs * pair + kCall,
+  return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
           .memory = operands * kFarByte * 2 * distance(operands, 0x1p21, 64),
           .forking = forks * (kForkingSeconds + kHandingOver)};
@@ -207,17 +220,20 @@ std::optional<Choice> best_choice_within(double most_bytes, const Problem& probl
   std::optional<Choice> best;
   for (const Side& rows : kSides) {
     for (const Side& columns : kSides) {
-      if (rows.length < problem.h || columns.length < problem.w) continue;
-      const Tiling tiling(problem, rows.length, columns.length);
-      if (tiling.bytes(scalar_size) > most_bytes) continue;
-      const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
-      const auto consider = [&](int threads) {
-        const Times seconds = times(problem, tiling, tile, threads, scalar_size);
-        if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
-      };
-      const int threads = useful_threads(problem, options, problem.N * tiling.pairs());
-      consider(1);
-      if (threads > 1) consider(threads);
+      if (columns.length < problem.w) continue;
+      for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
+        if (Tiling::tile_rows(packing, rows.length) < problem.h) continue;
+        const Tiling tiling(problem, packing, rows.length, columns.length);
+        if (tiling.bytes(scalar_size) > most_bytes) continue;
+        const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
+        const auto consider = [&](int threads) {
+          const Times seconds = times(problem, tiling, tile, threads, scalar_size);
+          if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
+        };
+        const int threads = useful_threads(problem, options, problem.N * tiling.pieces());
+        consider(1);
+        if (threads > 1) consider(threads);
+      }
     }
   }
   return best;
@@ -238,7 +254,7 @@ class OverlapSavePlan final : public Plan<T> {
   OverlapSavePlan(const Problem& problem, const Choice& choice)
       : Plan<T>(problem),
         tiling_(choice.tiling),
-        transform_(tiling_.rows.length, tiling_.columns.length),
+        transform_(tiling_.transform_rows, tiling_.columns.length, tiling_.packing),
         threads_(choice.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         wild_kernels_(problem.K * problem.C),
@@ -266,8 +282,9 @@ class OverlapSavePlan final : public Plan<T> {
         const Plane<const T> taps = plane(k, part % K, first + part / K);
         wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), thread));
       });
-      parallel_for(threads_, N * tiling_.pairs(),
-                   [&](index_t pair, int thread) { compute_pair(pair, first, end, thread, x, y); });
+      parallel_for(threads_, N * tiling_.pieces(), [&](index_t piece, int thread) {
+        compute_piece(piece, first, end, thread, x, y);
+      });
     }
     mend(x, k, y);
   }
@@ -284,50 +301,78 @@ class OverlapSavePlan final : public Plan<T> {
   }
   T* scratch(int thread) const { return scratch_.data() + thread * transform_.scratch_size(); }
 
+  bool right_angle() const { return tiling_.packing == Packing::right_angle; }
+
+  template <class U>
+  Window<U> lower_half(Window<U> window) const {
+    window.top += tiling_.transform_rows;
+    return window;
+  }
+
   /// With the factor 1/(P·Q) of the inverse. Returns the sum of the taps' magnitudes.
   T transform_kernel(const Plane<const T>& k, T* spectrum, int thread) const {
     const PhaseTimer timing(Phase::transforms);
     const T scale = T{1} / static_cast<T>(tiling_.points());
-    return transform_.forward(scale, {k, 0, 0}, {}, scratch(thread), spectrum);
+    const Window<const T> taps{k, 0, 0};
+    const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
+    return transform_.forward(scale, taps, im, scratch(thread), spectrum);
   }
 
-  /// The tile's window of a plane of x, and of one of y, too: its outputs are the last of its
-  /// rows and columns. None where there is no such tile.
-  template <class U>
-  Window<U> window(const Plane<U>& plane, index_t tile) const {
+  /// What a tile covers of a plane of x. Nothing where there is no such tile.
+  Window<const T> window(const Plane<const T>& x, index_t tile) const {
     if (tile >= tiling_.tiles()) return {};
-    const auto& [rows, columns] = tiling_;
-    return {plane, tile / columns.tiles * rows.outputs - rows.first,
+    const Cut& rows = tiling_.rows;
+    const Cut& columns = tiling_.columns;
+    return {x, tile / columns.tiles * rows.outputs - rows.first,
             tile % columns.tiles * columns.outputs - columns.first};
   }
 
+  /// The same of y: it begins with the tile's first output.
+  Window<T> window(const Plane<T>& y, index_t tile) const {
+    if (tile >= tiling_.tiles()) return {};
+    const Cut& rows = tiling_.rows;
+    const Cut& columns = tiling_.columns;
+    const index_t i = tile / columns.tiles * rows.outputs;
+    const index_t j = tile % columns.tiles * columns.outputs;
+    return {{y.row(i) + j, y.rows - i, y.columns - j, y.row_stride}, -rows.first, -columns.first};
+  }
+
+  /// The real and the imaginary part of a piece.
+  template <class U>
+  struct Parts {
+    Window<U> re, im;
+  };
+  template <class U>
+  Parts<U> parts(const Plane<U>& plane, index_t piece) const {
+    if (!right_angle()) return {window(plane, 2 * piece), window(plane, 2 * piece + 1)};
+    const Window<U> tile = window(plane, piece);
+    return {tile, lower_half(tile)};
+  }
+
   /// Outputs of the channels [first, end).
-  void compute_pair(index_t pair, index_t first, index_t end, int thread,
-                    const TensorView<const T>& x, const TensorView<T>& y) const {
+  void compute_piece(index_t index, index_t first, index_t end, int thread,
+                     const TensorView<const T>& x, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
-    const index_t n = pair / tiling_.pairs();
-    const index_t a = 2 * (pair % tiling_.pairs());
+    const index_t n = index / tiling_.pieces();
+    const index_t piece = index % tiling_.pieces();
     const auto note = [&, N = problem.N](T magnitudes) {
       if (!is_tame(magnitudes)) wild_images_[thread * N + n] = 1;
     };
     const auto finish = [&](const T* half, index_t c) {
-      const Plane<T> outputs = plane(y, n, c);
-      transform_.finish(half, tiling_.rows.first, tiling_.columns.first, window(outputs, a),
-                        window(outputs, a + 1), scratch(thread));
+      const auto [re, im] = parts(plane(y, n, c), piece);
+      transform_.finish(half, re, im, scratch(thread));
     };
 
     PhaseTimer timing(Phase::transforms);
     if (in_place()) {
-      const Plane<const T> image = plane(x, n, 0);
-      note(transform_.convolve(window(image, a), window(image, a + 1), kernel(0), scratch(thread),
-                               tile(thread, 0)));
+      const auto [re, im] = parts(plane(x, n, 0), piece);
+      note(transform_.convolve(re, im, kernel(0), scratch(thread), tile(thread, 0)));
       finish(tile(thread, 0), 0);
       return;
     }
     for (index_t o = 0; o < problem.K; ++o) {
-      const Plane<const T> image = plane(x, n, o);
-      note(transform_.forward(1, window(image, a), window(image, a + 1), scratch(thread),
-                              tile(thread, o)));
+      const auto [re, im] = parts(plane(x, n, o), piece);
+      note(transform_.forward(1, re, im, scratch(thread), tile(thread, o)));
     }
     for (index_t c = first; c < end; ++c) {
       timing.enter(Phase::products);
@@ -380,11 +425,11 @@ double overlap_save_operations(const Problem& problem) {
   const auto passages =
       static_cast<double>(ceil_divide(C, tiling.kept_channels(problem, sizeof(float))));
   const auto points = static_cast<double>(tiling.points());
-  const auto pairs = static_cast<double>(N * tiling.pairs());
+  const auto pieces = static_cast<double>(N * tiling.pieces());
   const auto images = static_cast<double>(K);
   const auto outputs = static_cast<double>(C);
-  const double transforms = pairs * (images * passages + outputs) + images * outputs;
-  return points * (transforms * 4.4 * std::log2(points) + 8 * pairs * images * outputs);
+  const double transforms = pieces * (images * passages + outputs) + images * outputs;
+  return points * (transforms * 4.4 * std::log2(points) + 8 * pieces * images * outputs);
 }
 
 std::optional<Forecast> forecast_overlap_save(const Problem& problem, const PlanOptions& options,
@@ -408,7 +453,7 @@ Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options)
   // For all channels of x at once. A layer with more has small kernels, which tiles are not for.
   constexpr double kMostSpectraBytes = 256 << 20;
   const std::optional<Choice> choice = best_choice(problem, options, sizeof(T));
-  if (!choice) return Declined{"kernel has a side above 8192, the largest tile's"};
+  if (!choice) return Declined{"kernel larger than the largest tile, of 16384×8192"};
   if (static_cast<double>(problem.K) * choice->tiling.bytes(sizeof(T)) > kMostSpectraBytes) {
     return Declined{"spectra of the kernels of one output channel take more than 256 MiB"};
   }
@@ -419,7 +464,7 @@ Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options)
 
 constinit const Algorithm builtin::fft_overlap_save{
     .name = "fft_overlap_save",
-    .summary = "output tiles by complex transforms across SIMD vectors, two real tiles in each",
+    .summary = "output tiles by complex transforms across SIMD vectors, of half their points",
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

@@ -36,14 +36,14 @@ struct TileKernels {
   index_t lanes;
   index_t strips;  // that scratch has room for
   T(*transform_down)
-  (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
+  (const Axis& rows, const Axis& columns, const T* weights, T scale, const Window<const T>& re,
    const Window<const T>& im, T* strip, T* spectrum);
   void (*transform_across)(const Axis& rows, const Axis& columns, T* spectrum);
   void (*convolve_across)(const Axis& rows, const Axis& columns, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, const T* tiles, const T* kernels,
                        index_t count, T* sum);
-  void (*finish_down)(const Axis& rows, const Axis& columns, const T* half, index_t first_row,
-                      index_t first_column, const Window<T>& re, const Window<T>& im, T* strip);
+  void (*finish_down)(const Axis& rows, const Axis& columns, const T* weights, const T* half,
+                      const Window<T>& re, const Window<T>& im, T* strip);
 };
 
 }  // namespace internal
@@ -507,16 +507,12 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
   return magnitudes;
 }
 
-/// The real or imaginary part of a strip, from first_row on, to the window's columns from `column`
-/// on; of those the ones in `wanted`.
+/// The real or imaginary part of a strip to the window's columns from `column` on.
 template <class T>
-void scatter(const T* part, index_t length, index_t first_row, index_t column, Span wanted,
-             const Window<T>& window) {
+void scatter(const T* part, index_t length, index_t column, const Window<T>& window) {
   const Tag<T> d;
-  const Span lanes = overlap(
-      {std::max<index_t>(0, wanted.begin - column), std::min(kLanes<T>, wanted.end - column)},
-      window.left + column, window.plane.columns);
-  const Span rows = overlap({first_row, length}, window.top, window.plane.rows);
+  const Span lanes = overlap({0, kLanes<T>}, window.left + column, window.plane.columns);
+  const Span rows = overlap({0, length}, window.top, window.plane.rows);
   if (lanes.empty() || rows.empty()) return;
   T* to = window.plane.row(window.top + rows.begin) + window.left + column;
   if (lanes.begin == 0 && lanes.end == kLanes<T>) {
@@ -546,10 +542,21 @@ void multiply(T scale, index_t length, T* strip) {
   }
 }
 
+/// Rows times their weights; backward, divided by those.
+template <Direction kDirection, class T>
+void weigh(const T* weights, index_t length, T* strip) {
+  const Tag<T> d;
+  for (index_t i = 0; i < length; ++i, strip += kRow<T>) {
+    const Complex<T> weight{hn::Set(d, weights[2 * i]), hn::Set(d, weights[2 * i + 1])};
+    store<kDirection>(load<kDirection>(strip) * weight, strip);
+  }
+}
+
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
-T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T scale,
-                 const Window<const T>& re, const Window<const T>& im, T* strips, T* spectrum) {
+T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* weights,
+                 T scale, const Window<const T>& re, const Window<const T>& im, T* strips,
+                 T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
   constexpr index_t kWidth = kStripsAtOnce<T> * kLanes<T>;
@@ -569,6 +576,7 @@ T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, 
         for (index_t s = 0; s < squares; ++s) std::fill_n(to + s * across, kSquare<T>, T{0});
       } else {
         if (scale != 1) multiply(scale, rows.length, strip);
+        if (weights != nullptr) weigh<Direction::forward>(weights, rows.length, strip);
         transform_transposed(rows, across, strip, to);
       }
       strip += rows.length * kRow<T>;
@@ -625,18 +633,16 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 }
 
 template <class T>
-void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* half,
-                 index_t first_row, index_t first_column, const Window<T>& re, const Window<T>& im,
-                 T* strip) {
+void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* weights,
+                 const T* half, const Window<T>& re, const Window<T>& im, T* strip) {
   const index_t across = columns.length * kRow<T>;
-  const Span wanted{first_column, columns.length};
-  for (index_t column = first_column / kLanes<T> * kLanes<T>; column < columns.length;
-       column += kLanes<T>) {
+  for (index_t column = 0; column < columns.length; column += kLanes<T>) {
     const Span lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
-    scatter(strip, rows.length, first_row, column, wanted, re);
-    scatter(strip + kLanes<T>, rows.length, first_row, column, wanted, im);
+    if (weights != nullptr) weigh<Direction::backward>(weights, rows.length, strip);
+    scatter(strip, rows.length, column, re);
+    scatter(strip + kLanes<T>, rows.length, column, im);
   }
 }
 
@@ -722,8 +728,16 @@ bool TileTransform<T>::takes(index_t side) {
 }
 
 template <class T>
-TileTransform<T>::TileTransform(index_t rows, index_t columns)
-    : rows_(rows), columns_(columns), kernels_(tile_kernels<T>()) {}
+TileTransform<T>::TileTransform(index_t rows, index_t columns, Packing packing)
+    : rows_(rows), columns_(columns), kernels_(tile_kernels<T>()) {
+  if (packing == Packing::two_tiles) return;
+  for (index_t i = 0; i < rows; ++i) {
+    const long double angle = std::numbers::pi_v<long double> * static_cast<long double>(i) /
+                              static_cast<long double>(2 * rows);
+    weights_.push_back(static_cast<T>(std::cos(angle)));
+    weights_.push_back(static_cast<T>(std::sin(angle)));
+  }
+}
 
 template <class T>
 index_t TileTransform<T>::lanes() {
@@ -745,7 +759,8 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
 template <class T>
 T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
                             T* scratch, T* spectrum) const {
-  const T magnitudes = kernels_.transform_down(rows_, columns_, scale, re, im, scratch, spectrum);
+  const T magnitudes =
+      kernels_.transform_down(rows_, columns_, weights(), scale, re, im, scratch, spectrum);
   kernels_.transform_across(rows_, columns_, spectrum);
   return magnitudes;
 }
@@ -753,7 +768,8 @@ T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<con
 template <class T>
 T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
                              T* scratch, T* half) const {
-  const T magnitudes = kernels_.transform_down(rows_, columns_, T{1}, re, im, scratch, half);
+  const T magnitudes =
+      kernels_.transform_down(rows_, columns_, weights(), T{1}, re, im, scratch, half);
   kernels_.convolve_across(rows_, columns_, kernel, half);
   return magnitudes;
 }
@@ -765,9 +781,9 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 }
 
 template <class T>
-void TileTransform<T>::finish(const T* half, index_t first_row, index_t first_column,
-                              const Window<T>& re, const Window<T>& im, T* scratch) const {
-  kernels_.finish_down(rows_, columns_, half, first_row, first_column, re, im, scratch);
+void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im,
+                              T* scratch) const {
+  kernels_.finish_down(rows_, columns_, weights(), half, re, im, scratch);
 }
 
 template struct TransformAxis<float>;

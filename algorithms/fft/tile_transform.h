@@ -38,6 +38,12 @@ struct Window {
   index_t top, left;
 };
 
+/// How real values become the points of a complex tile.
+enum class Packing {
+  two_tiles,   ///< re and im are two tiles, which a real kernel does not mix
+  right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
+};
+
 namespace internal {
 template <class T>
 struct TileKernels;
@@ -45,6 +51,11 @@ struct TileKernels;
 
 /// Discrete Fourier transforms of tiles of rows × columns complex points, unscaled, for circular
 /// convolutions: spectra are products' operands, in an order that forward and backward agree upon.
+///
+/// At right angles, row i is weighted by e^(πi·i/(2·rows)), whose power of `rows` is the imaginary
+/// unit: then convolutions are of twice the rows, and what wraps around from one end of those to
+/// the other changes its sign. Crandall and Fagin, Discrete weighted transforms and large-integer
+/// arithmetic, Math. Comp. 62 (1994).
 ///
 /// A spectrum is cut into strips of as many row frequencies as a SIMD vector has lanes, and is
 /// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch are to be aligned to 64
@@ -56,7 +67,7 @@ class TileTransform {
   static bool takes(index_t side);
 
   /// Each side must be one that it takes.
-  TileTransform(index_t rows, index_t columns);
+  TileTransform(index_t rows, index_t columns, Packing packing);
 
   index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
   index_t scratch_size() const;                                                 ///< in scalars
@@ -78,13 +89,15 @@ class TileTransform {
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
-  /// Rows and columns of the tile from first_row and first_column on to re and im, where those have
-  /// any. Leaves `half` as it is.
-  void finish(const T* half, index_t first_row, index_t first_column, const Window<T>& re,
-              const Window<T>& im, T* scratch) const;
+  /// What the tile has to re and im, where those have any. Leaves `half` as it is.
+  void finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch) const;
 
  private:
+  /// None for two tiles.
+  const T* weights() const { return weights_.empty() ? nullptr : weights_.data(); }
+
   TransformAxis<T> rows_, columns_;
+  std::vector<T> weights_;  // of each row, as re and im
   const internal::TileKernels<T>& kernels_;
 };
 
