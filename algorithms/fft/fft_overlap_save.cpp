@@ -126,7 +126,7 @@ struct TileTimes {
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
-  constexpr double kWeight = 0.8e-9;  // of a row of a strip
+  constexpr double kWeight = 0.4e-9;  // of a row of a strip
   constexpr index_t kWideVector = 64;
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =

@@ -36,14 +36,14 @@ struct TileKernels {
   index_t lanes;
   index_t strips;  // that scratch has room for
   T(*transform_down)
-  (const Axis& rows, const Axis& columns, const T* weights, T scale, const Window<const T>& re,
+  (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
    const Window<const T>& im, T* strip, T* spectrum);
   void (*transform_across)(const Axis& rows, const Axis& columns, T* spectrum);
   void (*convolve_across)(const Axis& rows, const Axis& columns, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, const T* tiles, const T* kernels,
                        index_t count, T* sum);
-  void (*finish_down)(const Axis& rows, const Axis& columns, const T* weights, const T* half,
-                      const Window<T>& re, const Window<T>& im, T* strip);
+  void (*finish_down)(const Axis& rows, const Axis& columns, const T* half, const Window<T>& re,
+                      const Window<T>& im, T* strip);
 };
 
 }  // namespace internal
@@ -226,27 +226,45 @@ HWY_INLINE void dft(Complex<T> (&a)[8]) {
   turn(difference, root, odd_difference, a[3], a[7]);
 }
 
+template <class T>
+HWY_INLINE Complex<T> broadcast(const T* number) {
+  const Tag<T> d;
+  return {hn::Set(d, number[0]), hn::Set(d, number[1])};
+}
+
 /// a[i] times the i-th twiddle; i counts from zero, a's and the frequencies from one.
 template <class T, int kRadix, int... i>
 HWY_INLINE void multiply_by_twiddles(const T* twiddles, Indices<i...>, Complex<T> (&a)[kRadix]) {
-  const Tag<T> d;
-  ((a[i + 1] = a[i + 1] * Complex<T>{hn::Set(d, twiddles[2 * i]), hn::Set(d, twiddles[2 * i + 1])}),
-   ...);
+  ((a[i + 1] = a[i + 1] * broadcast(twiddles + 2 * i)), ...);
 }
 
-/// The butterflies of one point of each of `blocks` blocks, which all have the same twiddles.
-template <Direction kDirection, int kRadix, bool kTwiddled, class T, int... i>
-HWY_INLINE void butterflies(index_t blocks, index_t block_step, index_t step, const T* twiddles,
-                            Indices<i...>, T* at) {
+/// a[i] times the i-th of weights that are `step` apart.
+template <class T, int kRadix, int... i>
+HWY_INLINE void multiply_by_weights(const T* weights, index_t step, Indices<i...>,
+                                    Complex<T> (&a)[kRadix]) {
+  ((a[i] = a[i] * broadcast(weights + i * step)), ...);
+}
+
+/// By what a butterfly's points are multiplied beside the roots in it.
+enum class Factors { none, twiddles, weights, both };
+
+/// The butterflies of one point of each of `blocks` blocks, which all have the same factors.
+template <Direction kDirection, int kRadix, Factors kFactors, class T, int... i>
+HWY_INLINE void butterflies(index_t blocks, index_t block_step, index_t step,
+                            [[maybe_unused]] const T* weights, [[maybe_unused]] const T* twiddles,
+                            Indices<i...> points, T* at) {
+  constexpr bool kForward = kDirection == Direction::forward;
+  constexpr bool kWeighted = kFactors == Factors::weights || kFactors == Factors::both;
+  constexpr bool kTwiddled = kFactors == Factors::twiddles || kFactors == Factors::both;
+  constexpr IndicesTo<kRadix - 1> others;
+  const index_t weight_step = step / kLanes<T>;
   for (index_t block = 0; block < blocks; ++block, at += block_step) {
     Complex<T> a[kRadix] = {load<kDirection>(at + i * step)...};
-    if constexpr (kTwiddled && kDirection == Direction::backward) {
-      multiply_by_twiddles(twiddles, IndicesTo<kRadix - 1>{}, a);
-    }
+    if constexpr (kWeighted && kForward) multiply_by_weights(weights, weight_step, points, a);
+    if constexpr (kTwiddled && !kForward) multiply_by_twiddles(twiddles, others, a);
     dft(a);
-    if constexpr (kTwiddled && kDirection == Direction::forward) {
-      multiply_by_twiddles(twiddles, IndicesTo<kRadix - 1>{}, a);
-    }
+    if constexpr (kTwiddled && kForward) multiply_by_twiddles(twiddles, others, a);
+    if constexpr (kWeighted && !kForward) multiply_by_weights(weights, weight_step, points, a);
     (store<kDirection>(a[i], at + i * step), ...);
   }
 }
@@ -254,32 +272,41 @@ HWY_INLINE void butterflies(index_t blocks, index_t block_step, index_t step, co
 template <class T>
 using Pass = typename TransformAxis<T>::Pass;
 
-template <Direction kDirection, int kRadix, class T>
+template <Direction kDirection, int kRadix, bool kWeighted, class T>
 HWY_NOINLINE void run_radix(const TransformAxis<T>& axis, const Pass<T>& pass, T* strip) {
   const index_t points = pass.length / kRadix;
-  const index_t blocks = axis.length / pass.length;
+  const index_t blocks = kWeighted ? 1 : axis.length / pass.length;
   const index_t block_step = pass.length * kRow<T>;
   const index_t step = points * kRow<T>;
   const T* twiddles = axis.twiddles.data() + pass.first_twiddle;
+  const T* weights = axis.weights.data();
   constexpr IndicesTo<kRadix> i;
-  butterflies<kDirection, kRadix, false>(blocks, block_step, step, twiddles, i, strip);
+  constexpr Factors kFirst = kWeighted ? Factors::weights : Factors::none;
+  constexpr Factors kOthers = kWeighted ? Factors::both : Factors::twiddles;
+  butterflies<kDirection, kRadix, kFirst>(blocks, block_step, step, weights, twiddles, i, strip);
   for (index_t j = 1; j < points; ++j, twiddles += 2 * (kRadix - 1)) {
-    butterflies<kDirection, kRadix, true>(blocks, block_step, step, twiddles, i,
-                                          strip + j * kRow<T>);
+    butterflies<kDirection, kRadix, kOthers>(blocks, block_step, step, weights + 2 * j, twiddles, i,
+                                             strip + j * kRow<T>);
   }
 }
 
 template <Direction kDirection, class T>
 HWY_INLINE void run_pass(const TransformAxis<T>& axis, const Pass<T>& pass, T* strip) {
+  // Only the outermost pass, of one block.
+  const bool weighted = pass.length == axis.length && !axis.weights.empty();
+  const auto run = [&]<int kRadix>(std::integral_constant<int, kRadix>) HWY_ATTR {
+    return weighted ? run_radix<kDirection, kRadix, true>(axis, pass, strip)
+                    : run_radix<kDirection, kRadix, false>(axis, pass, strip);
+  };
   switch (pass.radix) {
     case 3:
-      return run_radix<kDirection, 3>(axis, pass, strip);
+      return run(std::integral_constant<int, 3>{});
     case 4:
-      return run_radix<kDirection, 4>(axis, pass, strip);
+      return run(std::integral_constant<int, 4>{});
     case 5:
-      return run_radix<kDirection, 5>(axis, pass, strip);
+      return run(std::integral_constant<int, 5>{});
     default:
-      return run_radix<kDirection, 8>(axis, pass, strip);
+      return run(std::integral_constant<int, 8>{});
   }
 }
 
@@ -379,8 +406,8 @@ template <int kRadix, class T>
 HWY_INLINE void last_pass_transposed(index_t length, index_t across, T* strip, T* to) {
   constexpr index_t kRows = kTogether<T, kRadix>;
   for (index_t row = 0; row < length; row += kRows, strip += kRows * kRow<T>) {
-    butterflies<Direction::forward, kRadix, false, T>(kRows / kRadix, kRadix * kRow<T>, kRow<T>,
-                                                      nullptr, IndicesTo<kRadix>{}, strip);
+    butterflies<Direction::forward, kRadix, Factors::none, T>(
+        kRows / kRadix, kRadix * kRow<T>, kRow<T>, nullptr, nullptr, IndicesTo<kRadix>{}, strip);
     for (index_t at = 0; at < kRows * kRow<T>; at += kSquare<T>, to += across) {
       transpose_square(strip + at, to);
     }
@@ -395,8 +422,8 @@ HWY_INLINE void transposed_first_pass(index_t length, index_t across, const T* f
     for (index_t at = 0; at < kRows * kRow<T>; at += kSquare<T>, from += across) {
       transpose_square(from, strip + at);
     }
-    butterflies<Direction::backward, kRadix, false, T>(kRows / kRadix, kRadix * kRow<T>, kRow<T>,
-                                                       nullptr, IndicesTo<kRadix>{}, strip);
+    butterflies<Direction::backward, kRadix, Factors::none, T>(
+        kRows / kRadix, kRadix * kRow<T>, kRow<T>, nullptr, nullptr, IndicesTo<kRadix>{}, strip);
   }
 }
 
@@ -542,21 +569,10 @@ void multiply(T scale, index_t length, T* strip) {
   }
 }
 
-/// Rows times their weights; backward, divided by those.
-template <Direction kDirection, class T>
-void weigh(const T* weights, index_t length, T* strip) {
-  const Tag<T> d;
-  for (index_t i = 0; i < length; ++i, strip += kRow<T>) {
-    const Complex<T> weight{hn::Set(d, weights[2 * i]), hn::Set(d, weights[2 * i + 1])};
-    store<kDirection>(load<kDirection>(strip) * weight, strip);
-  }
-}
-
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
-T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* weights,
-                 T scale, const Window<const T>& re, const Window<const T>& im, T* strips,
-                 T* spectrum) {
+T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T scale,
+                 const Window<const T>& re, const Window<const T>& im, T* strips, T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
   constexpr index_t kWidth = kStripsAtOnce<T> * kLanes<T>;
@@ -576,7 +592,6 @@ T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, 
         for (index_t s = 0; s < squares; ++s) std::fill_n(to + s * across, kSquare<T>, T{0});
       } else {
         if (scale != 1) multiply(scale, rows.length, strip);
-        if (weights != nullptr) weigh<Direction::forward>(weights, rows.length, strip);
         transform_transposed(rows, across, strip, to);
       }
       strip += rows.length * kRow<T>;
@@ -633,14 +648,13 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 }
 
 template <class T>
-void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* weights,
-                 const T* half, const Window<T>& re, const Window<T>& im, T* strip) {
+void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* half,
+                 const Window<T>& re, const Window<T>& im, T* strip) {
   const index_t across = columns.length * kRow<T>;
   for (index_t column = 0; column < columns.length; column += kLanes<T>) {
     const Span lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
-    if (weights != nullptr) weigh<Direction::backward>(weights, rows.length, strip);
     scatter(strip, rows.length, column, re);
     scatter(strip + kLanes<T>, rows.length, column, im);
   }
@@ -691,7 +705,7 @@ int first_radix(index_t length) {
 }  // namespace
 
 template <class T>
-TransformAxis<T>::TransformAxis(index_t points) : length(points) {
+TransformAxis<T>::TransformAxis(index_t points, Packing packing) : length(points) {
   for (index_t block = length; block > 1;) {
     const int radix = first_radix(block);
     passes.push_back({radix, block, static_cast<index_t>(twiddles.size())});
@@ -704,6 +718,13 @@ TransformAxis<T>::TransformAxis(index_t points) : length(points) {
       }
     }
     block /= radix;
+  }
+  if (packing == Packing::two_tiles) return;
+  for (index_t j = 0; j < length; ++j) {
+    const long double angle = std::numbers::pi_v<long double> * static_cast<long double>(j) /
+                              static_cast<long double>(2 * length);
+    weights.push_back(static_cast<T>(std::cos(angle)));
+    weights.push_back(static_cast<T>(std::sin(angle)));
   }
 }
 
@@ -729,15 +750,7 @@ bool TileTransform<T>::takes(index_t side) {
 
 template <class T>
 TileTransform<T>::TileTransform(index_t rows, index_t columns, Packing packing)
-    : rows_(rows), columns_(columns), kernels_(tile_kernels<T>()) {
-  if (packing == Packing::two_tiles) return;
-  for (index_t i = 0; i < rows; ++i) {
-    const long double angle = std::numbers::pi_v<long double> * static_cast<long double>(i) /
-                              static_cast<long double>(2 * rows);
-    weights_.push_back(static_cast<T>(std::cos(angle)));
-    weights_.push_back(static_cast<T>(std::sin(angle)));
-  }
-}
+    : rows_(rows, packing), columns_(columns, Packing::two_tiles), kernels_(tile_kernels<T>()) {}
 
 template <class T>
 index_t TileTransform<T>::lanes() {
@@ -759,8 +772,7 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
 template <class T>
 T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
                             T* scratch, T* spectrum) const {
-  const T magnitudes =
-      kernels_.transform_down(rows_, columns_, weights(), scale, re, im, scratch, spectrum);
+  const T magnitudes = kernels_.transform_down(rows_, columns_, scale, re, im, scratch, spectrum);
   kernels_.transform_across(rows_, columns_, spectrum);
   return magnitudes;
 }
@@ -768,8 +780,7 @@ T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<con
 template <class T>
 T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
                              T* scratch, T* half) const {
-  const T magnitudes =
-      kernels_.transform_down(rows_, columns_, weights(), T{1}, re, im, scratch, half);
+  const T magnitudes = kernels_.transform_down(rows_, columns_, T{1}, re, im, scratch, half);
   kernels_.convolve_across(rows_, columns_, kernel, half);
   return magnitudes;
 }
@@ -783,7 +794,7 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 template <class T>
 void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im,
                               T* scratch) const {
-  kernels_.finish_down(rows_, columns_, weights(), half, re, im, scratch);
+  kernels_.finish_down(rows_, columns_, half, re, im, scratch);
 }
 
 template struct TransformAxis<float>;

@@ -6,6 +6,12 @@
 
 namespace fullconv {
 
+/// How real values become the points of a complex tile.
+enum class Packing {
+  two_tiles,   ///< re and im are two tiles, which a real kernel does not mix
+  right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
+};
+
 /// One axis of a tile: how a transform of `length` points is factored into passes.
 ///
 /// Forward, the passes decimate in frequency and leave their results where they are, so frequency
@@ -24,8 +30,10 @@ struct TransformAxis {
   index_t length;
   std::vector<Pass> passes;
   std::vector<T> twiddles;
+  std::vector<T> weights;  ///< of the points, as re and im; none for plain transforms
 
-  explicit TransformAxis(index_t points);
+  /// At right angles, point j is weighted by e^(πi·j/2n), whose n-th power is the imaginary unit.
+  TransformAxis(index_t points, Packing packing);
 
   index_t position(index_t frequency) const;
 };
@@ -38,12 +46,6 @@ struct Window {
   index_t top, left;
 };
 
-/// How real values become the points of a complex tile.
-enum class Packing {
-  two_tiles,   ///< re and im are two tiles, which a real kernel does not mix
-  right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
-};
-
 namespace internal {
 template <class T>
 struct TileKernels;
@@ -52,10 +54,9 @@ struct TileKernels;
 /// Discrete Fourier transforms of tiles of rows × columns complex points, unscaled, for circular
 /// convolutions: spectra are products' operands, in an order that forward and backward agree upon.
 ///
-/// At right angles, row i is weighted by e^(πi·i/(2·rows)), whose power of `rows` is the imaginary
-/// unit: then convolutions are of twice the rows, and what wraps around from one end of those to
-/// the other changes its sign. Crandall and Fagin, Discrete weighted transforms and large-integer
-/// arithmetic, Math. Comp. 62 (1994).
+/// At right angles, rows are weighted: then convolutions are of twice the rows, and what wraps
+/// around from one end of those to the other changes its sign. Crandall and Fagin, Discrete
+/// weighted transforms and large-integer arithmetic, Math. Comp. 62 (1994).
 ///
 /// A spectrum is cut into strips of as many row frequencies as a SIMD vector has lanes, and is
 /// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch are to be aligned to 64
@@ -93,11 +94,7 @@ class TileTransform {
   void finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch) const;
 
  private:
-  /// None for two tiles.
-  const T* weights() const { return weights_.empty() ? nullptr : weights_.data(); }
-
   TransformAxis<T> rows_, columns_;
-  std::vector<T> weights_;  // of each row, as re and im
   const internal::TileKernels<T>& kernels_;
 };
 
