@@ -128,7 +128,8 @@ TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
 /// A tile convolved with an impulse at (down, right) is that tile, shifted around. At right angles,
 /// it is one of twice the rows, and what has been shifted around is negative.
 template <class T>
-void expect_shifted(index_t rows, index_t columns, index_t count, Packing packing) {
+void expect_shifted(index_t rows, index_t columns, index_t count, Packing packing,
+                    int threads = 1) {
   const TileTransform<T> transform(rows, columns, packing);
   const index_t down = rows / 3;
   const index_t right = columns / 5;
@@ -137,25 +138,26 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
   const T scale = T{1} / static_cast<T>(rows * columns * count);
   const T one = 1;
   const Plane<const T> impulse{&one, 1, 1, 1};
-  const Buffer<T> scratch(transform.scratch_size());
+  const Buffer<T> scratch(threads * transform.scratch_size());
   const Buffer<T> kernels(count * transform.spectrum_size());
   const Buffer<T> tiles(count * transform.spectrum_size());
   const Buffer<T> half(transform.spectrum_size());
   for (index_t o = 0; o < count; ++o) {
     transform.forward(scale, {impulse, -down, -right}, {}, scratch.data(),
-                      kernels.data() + o * transform.spectrum_size());
+                      kernels.data() + o * transform.spectrum_size(), threads);
     transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
-                      tiles.data() + o * transform.spectrum_size());
+                      tiles.data() + o * transform.spectrum_size(), threads);
   }
   if (count == 1) {
     transform.convolve({re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
-                       half.data());
+                       half.data(), threads);
   } else {
-    transform.sum_products(tiles.data(), kernels.data(), count, half.data());
+    transform.sum_products(tiles.data(), kernels.data(), count, half.data(), threads);
   }
   Samples<T> re_out(rows, columns, 5);
   Samples<T> im_out(rows, columns, 6);
-  transform.finish(half.data(), {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0}, scratch.data());
+  transform.finish(half.data(), {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0}, scratch.data(),
+                   threads);
   long double error = 0;
   long double norm = 0;
   for (index_t i = 0; i < rows; ++i) {
@@ -181,6 +183,7 @@ TYPED_TEST(TileTransformTest, ConvolvesWithAnImpulse) {
         expect_shifted<TypeParam>(side, 16, count, packing);
         expect_shifted<TypeParam>(16, side, count, packing);
         if (side <= 256) expect_shifted<TypeParam>(side, side, count, packing);
+        if (side <= 64) expect_shifted<TypeParam>(side, 48, count, packing, 2);
       }
     }
   }

@@ -16,14 +16,6 @@ namespace {
 constexpr index_t kTileRows = 8;
 constexpr index_t kTileRowBytes = 2048;
 
-/// Outputs [begin, end) of one axis.
-struct Range {
-  index_t begin;
-  index_t end;
-
-  index_t size() const { return end - begin; }
-};
-
 /// tile += the outputs rows × columns of x ∗ k.
 template <class T>
 void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, Range columns,

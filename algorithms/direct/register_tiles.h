@@ -1,23 +1,8 @@
 #pragma once
 
-#include <algorithm>
-
 #include "core/plane.h"
 
 namespace fullconv {
-
-/// Rows or columns [begin, end).
-struct Range {
-  index_t begin;
-  index_t end;
-
-  bool contains(index_t i) const { return begin <= i && i < end; }
-  bool empty() const { return end <= begin; }
-};
-
-inline Range intersection(Range a, Range b) {
-  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
-}
 
 /// y's rows `wanted` = x ∗ k, or += where `add`: y has H+h−1 rows of W+w−1, of which others than
 /// those wanted are neither read nor written, and need not be there. The inner loop of direct_simd,

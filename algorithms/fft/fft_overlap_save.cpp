@@ -100,6 +100,11 @@ struct Tiling {
   index_t pieces() const {
     return packing == Packing::right_angle ? tiles() : ceil_divide(tiles(), 2);
   }
+  /// In either axis, at least.
+  index_t strips() const {
+    constexpr index_t kMostLanes = 16;
+    return std::min(transform_rows, columns.length) / kMostLanes;
+  }
   /// Of a spectrum.
   double bytes(std::size_t scalar_size) const {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
@@ -164,13 +169,21 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
           .backward = across + wanted * (P * a_row + stored * store) + memory + kTile};
 }
 
+/// How threads share the work.
+struct Sharing {
+  int threads;
+  int team;  // threads that transform a piece together
+
+  int teams() const { return threads / team; }
+};
+
 /// Seconds of what there is to do.
 struct Times {
   double tiles, kernels, memory, forking;
   double sum() const { return tiles + kernels + memory + forking; }
 };
 
-Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, int threads,
+Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, Sharing sharing,
             std::size_t scalar_size) {
   // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
   // memory adds to that, and to write it there.
@@ -194,15 +207,22 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double writing =
       kFarKernelByte * tiling.bytes(scalar_size) *
       distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
-  const double piece = tile.forward * images * passages + products + tile.backward * outputs;
-  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), threads));
-  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, threads));
+  const auto team = static_cast<double>(sharing.team);
+  const double piece =
+      (tile.forward * images * passages + products + tile.backward * outputs) / team;
+  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing.teams()));
+  const auto shared_kernels =
+      passages * static_cast<double>(ceil_divide(K * kept, sharing.teams()));
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
-  const double forks = threads == 1 ? 0 : K * kept == 1 ? 1 : 2 * passages;
+  double forks = 0;
+  if (sharing.teams() > 1) forks = K * kept == 1 ? 1 : 2 * passages;
+  if (sharing.team > 1) {
+    forks = 2 * (images * outputs + shared_pieces * (images * passages + outputs));
+  }
   return {.tiles = shared_pieces * piece + kCall,
-          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
+          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
           .memory = operands * kFarByte * 2 * distance(operands, 0x1p21, 64),
           .forking = forks * (kForkingSeconds + kHandingOver)};
 }
@@ -210,7 +230,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
 /// How a problem is dealt with.
 struct Choice {
   Tiling tiling;
-  int threads;
+  Sharing sharing;
   Times seconds;
 };
 
@@ -226,13 +246,15 @@ std::optional<Choice> best_choice_within(double most_bytes, const Problem& probl
         const Tiling tiling(problem, packing, rows.length, columns.length);
         if (tiling.bytes(scalar_size) > most_bytes) continue;
         const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
-        const auto consider = [&](int threads) {
-          const Times seconds = times(problem, tiling, tile, threads, scalar_size);
-          if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
+        const auto consider = [&](Sharing sharing) {
+          const Times seconds = times(problem, tiling, tile, sharing, scalar_size);
+          if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, sharing, seconds};
         };
-        const int threads = useful_threads(problem, options, problem.N * tiling.pieces());
-        consider(1);
-        if (threads > 1) consider(threads);
+        consider({1, 1});
+        const int teams = useful_threads(problem, options, problem.N * tiling.pieces());
+        if (teams > 1) consider({teams, 1});
+        const int team = useful_threads(problem, options, tiling.strips());
+        if (team > 1) consider({team, team});
       }
     }
   }
@@ -255,19 +277,19 @@ class OverlapSavePlan final : public Plan<T> {
       : Plan<T>(problem),
         tiling_(choice.tiling),
         transform_(tiling_.transform_rows, tiling_.columns.length, tiling_.packing),
-        threads_(choice.threads),
+        sharing_(choice.sharing),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         wild_kernels_(problem.K * problem.C),
-        wild_images_(threads_ * problem.N),
+        wild_images_(sharing_.teams() * problem.N),
         kernels_(problem.K * kept_channels_ * transform_.spectrum_size()),
-        tiles_(threads_ * tiles_of_a_thread() * transform_.spectrum_size()),
-        scratch_(threads_ * transform_.scratch_size()) {}
+        tiles_(sharing_.teams() * tiles_of_a_team() * transform_.spectrum_size()),
+        scratch_(sharing_.threads * transform_.scratch_size()) {}
 
   std::size_t workspace_bytes() const override {
     return wild_kernels_.bytes() + wild_images_.bytes() + kernels_.bytes() + tiles_.bytes() +
            scratch_.bytes();
   }
-  int threads() const override { return threads_; }
+  int threads() const override { return sharing_.threads; }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
@@ -277,14 +299,13 @@ class OverlapSavePlan final : public Plan<T> {
     for (index_t first = 0; first < C; first += kept_channels_) {
       const index_t end = std::min(first + kept_channels_, C);
       const index_t kernels = K * (end - first);
-      const int threads = static_cast<int>(std::min<index_t>(threads_, kernels));
-      parallel_for(threads, kernels, [&, K = K](index_t part, int thread) {
+      const int teams = static_cast<int>(std::min<index_t>(sharing_.teams(), kernels));
+      parallel_for(teams, kernels, [&, K = K](index_t part, int team) {
         const Plane<const T> taps = plane(k, part % K, first + part / K);
-        wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), thread));
+        wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), team));
       });
-      parallel_for(threads_, N * tiling_.pieces(), [&](index_t piece, int thread) {
-        compute_piece(piece, first, end, thread, x, y);
-      });
+      parallel_for(sharing_.teams(), N * tiling_.pieces(),
+                   [&](index_t piece, int team) { compute_piece(piece, first, end, team, x, y); });
     }
     mend(x, k, y);
   }
@@ -293,13 +314,15 @@ class OverlapSavePlan final : public Plan<T> {
   /// With one input and one output channel a tile becomes its own result. Otherwise there are tiles
   /// of all input channels, and a sum.
   bool in_place() const { return this->problem().K == 1 && this->problem().C == 1; }
-  index_t tiles_of_a_thread() const { return in_place() ? 1 : this->problem().K + 1; }
+  index_t tiles_of_a_team() const { return in_place() ? 1 : this->problem().K + 1; }
 
   T* kernel(index_t i) const { return kernels_.data() + i * transform_.spectrum_size(); }
-  T* tile(int thread, index_t i) const {
-    return tiles_.data() + (thread * tiles_of_a_thread() + i) * transform_.spectrum_size();
+  T* tile(int team, index_t i) const {
+    return tiles_.data() + (team * tiles_of_a_team() + i) * transform_.spectrum_size();
   }
-  T* scratch(int thread) const { return scratch_.data() + thread * transform_.scratch_size(); }
+  T* scratch(int team) const {
+    return scratch_.data() + team * sharing_.team * transform_.scratch_size();
+  }
 
   bool right_angle() const { return tiling_.packing == Packing::right_angle; }
 
@@ -310,12 +333,12 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   /// With the factor 1/(P·Q) of the inverse. Returns the sum of the taps' magnitudes.
-  T transform_kernel(const Plane<const T>& k, T* spectrum, int thread) const {
+  T transform_kernel(const Plane<const T>& k, T* spectrum, int team) const {
     const PhaseTimer timing(Phase::transforms);
     const T scale = T{1} / static_cast<T>(tiling_.points());
     const Window<const T> taps{k, 0, 0};
     const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
-    return transform_.forward(scale, taps, im, scratch(thread), spectrum);
+    return transform_.forward(scale, taps, im, scratch(team), spectrum, sharing_.team);
   }
 
   /// What a tile covers of a plane of x. Nothing where there is no such tile.
@@ -350,34 +373,35 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   /// Outputs of the channels [first, end).
-  void compute_piece(index_t index, index_t first, index_t end, int thread,
+  void compute_piece(index_t index, index_t first, index_t end, int team,
                      const TensorView<const T>& x, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
     const index_t n = index / tiling_.pieces();
     const index_t piece = index % tiling_.pieces();
     const auto note = [&, N = problem.N](T magnitudes) {
-      if (!is_tame(magnitudes)) wild_images_[thread * N + n] = 1;
+      if (!is_tame(magnitudes)) wild_images_[team * N + n] = 1;
     };
     const auto finish = [&](const T* half, index_t c) {
       const auto [re, im] = parts(plane(y, n, c), piece);
-      transform_.finish(half, re, im, scratch(thread));
+      transform_.finish(half, re, im, scratch(team), sharing_.team);
     };
 
     PhaseTimer timing(Phase::transforms);
     if (in_place()) {
       const auto [re, im] = parts(plane(x, n, 0), piece);
-      note(transform_.convolve(re, im, kernel(0), scratch(thread), tile(thread, 0)));
-      finish(tile(thread, 0), 0);
+      note(transform_.convolve(re, im, kernel(0), scratch(team), tile(team, 0), sharing_.team));
+      finish(tile(team, 0), 0);
       return;
     }
     for (index_t o = 0; o < problem.K; ++o) {
       const auto [re, im] = parts(plane(x, n, o), piece);
-      note(transform_.forward(1, re, im, scratch(thread), tile(thread, o)));
+      note(transform_.forward(1, re, im, scratch(team), tile(team, o), sharing_.team));
     }
     for (index_t c = first; c < end; ++c) {
       timing.enter(Phase::products);
-      T* sum = tile(thread, problem.K);
-      transform_.sum_products(tile(thread, 0), kernel((c - first) * problem.K), problem.K, sum);
+      T* sum = tile(team, problem.K);
+      transform_.sum_products(tile(team, 0), kernel((c - first) * problem.K), problem.K, sum,
+                              sharing_.team);
       timing.enter(Phase::transforms);
       finish(sum, c);
     }
@@ -392,12 +416,12 @@ class OverlapSavePlan final : public Plan<T> {
       }
       return false;
     };
-    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, threads_ * N, 1)) return;
+    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, sharing_.teams() * N, 1)) return;
     const Cut& cut = tiling_.rows;
-    parallel_for(threads_, N * C * cut.tiles, [&, N = N, K = K, C = C](index_t part, int) {
+    parallel_for(sharing_.threads, N * C * cut.tiles, [&, N = N, K = K, C = C](index_t part, int) {
       const index_t c = part / cut.tiles % C;
       const index_t n = part / (cut.tiles * C);
-      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, threads_, N)) return;
+      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, sharing_.teams(), N)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
       const index_t first = part % cut.tiles * cut.outputs;
@@ -410,10 +434,10 @@ class OverlapSavePlan final : public Plan<T> {
 
   Tiling tiling_;
   TileTransform<T> transform_;
-  int threads_;
+  Sharing sharing_;
   index_t kept_channels_;
   Buffer<char> wild_kernels_;  // k[o, c] at c·K + o
-  Buffer<char> wild_images_;   // x[n], as a thread has seen it, at thread·N + n
+  Buffer<char> wild_images_;   // x[n], as a team has seen it, at team·N + n
   Buffer<T> kernels_, tiles_, scratch_;
 };
 
@@ -436,15 +460,15 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
                                               std::size_t scalar_size) {
   const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
   if (!choice) return std::nullopt;
-  const auto& [tiling, threads, seconds] = *choice;
+  const auto& [tiling, sharing, seconds] = *choice;
   const index_t spectra =
-      problem.K * tiling.kept_channels(problem, scalar_size) + threads * (problem.K + 1);
+      problem.K * tiling.kept_channels(problem, scalar_size) + sharing.teams() * (problem.K + 1);
   Forecast forecast{.shares = {{"tiles", seconds.tiles},
                                {"kernels", seconds.kernels},
                                {"memory", seconds.memory}},
                     .workspace_bytes = static_cast<std::size_t>(static_cast<double>(spectra) *
                                                                 tiling.bytes(scalar_size))};
-  if (threads > 1) forecast.shares.push_back({"forking", seconds.forking});
+  if (sharing.threads > 1) forecast.shares.push_back({"forking", seconds.forking});
   return forecast;
 }
 

@@ -8,11 +8,13 @@
 #include "fft/tile_transform.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
 #include <utility>
 
+#include "core/parallel.h"
 #include "core/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -35,30 +37,24 @@ struct TileKernels {
 
   index_t lanes;
   index_t strips;  // that scratch has room for
+  // Of groups of so many columns as strips at once have, or of strips of rows.
   T(*transform_down)
   (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
-   const Window<const T>& im, T* strip, T* spectrum);
-  void (*transform_across)(const Axis& rows, const Axis& columns, T* spectrum);
-  void (*convolve_across)(const Axis& rows, const Axis& columns, const T* kernel, T* spectrum);
-  void (*sum_products)(const Axis& rows, const Axis& columns, const T* tiles, const T* kernels,
-                       index_t count, T* sum);
+   const Window<const T>& im, Range groups, T* strip, T* spectrum);
+  void (*transform_across)(const Axis& columns, Range strips, T* spectrum);
+  void (*convolve_across)(const Axis& columns, Range strips, const T* kernel, T* spectrum);
+  void (*sum_products)(const Axis& rows, const Axis& columns, Range strips, const T* tiles,
+                       const T* kernels, index_t count, T* sum);
   void (*finish_down)(const Axis& rows, const Axis& columns, const T* half, const Window<T>& re,
-                      const Window<T>& im, T* strip);
+                      const Window<T>& im, Range groups, T* strip);
 };
 
 }  // namespace internal
 
 namespace {
 
-/// Columns or rows [begin, end) of a tile.
-struct Span {
-  index_t begin;
-  index_t end;
-  bool empty() const { return end <= begin; }
-};
-
 /// Those of `within` that a plane has so many of from `offset` on.
-inline Span overlap(Span within, index_t offset, index_t count) {
+inline Range overlap(Range within, index_t offset, index_t count) {
   return {std::max(within.begin, -offset), std::min(within.end, count - offset)};
 }
 
@@ -455,6 +451,9 @@ void transform_back_transposed(const TransformAxis<T>& axis, index_t across, con
 template <class T>
 constexpr int kStripsAtOnce = std::max<int>(1, 64 / sizeof(T) / kLanes<T>);
 
+template <class T>
+constexpr index_t kWidth = kStripsAtOnce<T>* kLanes<T>;
+
 /// Rows on their way into a strip at once, so that their sums of magnitudes don't wait for each
 /// other.
 constexpr int kRowsAtOnce = 4;
@@ -499,12 +498,12 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
   constexpr int kStrips = kStripsAtOnce<T>;
   const index_t strip = length * kRow<T>;
   const index_t left = window.left + column;
-  const Span rows = overlap({0, length}, window.top, window.plane.rows);
+  const Range rows = overlap({0, length}, window.top, window.plane.rows);
   const auto clear = [](index_t begin, index_t end, T* to) HWY_ATTR {
     const Tag<T> d;
     for (index_t i = begin; i < end; ++i) hn::Store(hn::Zero(d), d, to + i * kRow<T>);
   };
-  const auto clear_others = [&](Span filled, T* to) {
+  const auto clear_others = [&](Range filled, T* to) {
     clear(0, filled.begin, to);
     clear(filled.end, length, to);
   };
@@ -520,7 +519,7 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
   }
   T magnitudes = 0;
   for (int v = 0; v < kStrips; ++v) {
-    const Span lanes = overlap({0, kLanes<T>}, left + v * kLanes<T>, window.plane.columns);
+    const Range lanes = overlap({0, kLanes<T>}, left + v * kLanes<T>, window.plane.columns);
     if (lanes.empty() || rows.empty()) {
       clear(0, length, part + v * strip);
       continue;
@@ -538,8 +537,8 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
 template <class T>
 void scatter(const T* part, index_t length, index_t column, const Window<T>& window) {
   const Tag<T> d;
-  const Span lanes = overlap({0, kLanes<T>}, window.left + column, window.plane.columns);
-  const Span rows = overlap({0, length}, window.top, window.plane.rows);
+  const Range lanes = overlap({0, kLanes<T>}, window.left + column, window.plane.columns);
+  const Range rows = overlap({0, length}, window.top, window.plane.rows);
   if (lanes.empty() || rows.empty()) return;
   T* to = window.plane.row(window.top + rows.begin) + window.left + column;
   if (lanes.begin == 0 && lanes.end == kLanes<T>) {
@@ -556,7 +555,7 @@ void scatter(const T* part, index_t length, index_t column, const Window<T>& win
 
 /// Whether the window has anything in these columns of a tile.
 template <class T>
-bool is_empty(const Window<T>& window, Span columns) {
+bool is_empty(const Window<T>& window, Range columns) {
   return overlap(columns, window.left, window.plane.columns).empty() || window.plane.rows == 0;
 }
 
@@ -572,21 +571,22 @@ void multiply(T scale, index_t length, T* strip) {
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
 T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T scale,
-                 const Window<const T>& re, const Window<const T>& im, T* strips, T* spectrum) {
+                 const Window<const T>& re, const Window<const T>& im, Range groups, T* strips,
+                 T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
-  constexpr index_t kWidth = kStripsAtOnce<T> * kLanes<T>;
   T magnitudes = 0;
   const auto empty = [&](index_t begin, index_t end) {
     return is_empty(re, {begin, end}) && is_empty(im, {begin, end});
   };
-  for (index_t first = 0; first < columns.length; first += kWidth) {
-    if (!empty(first, first + kWidth)) {
+  for (index_t first = groups.begin * kWidth<T>; first < groups.end * kWidth<T>;
+       first += kWidth<T>) {
+    if (!empty(first, first + kWidth<T>)) {
       magnitudes += gather(re, rows.length, first, strips);
       magnitudes += gather(im, rows.length, first, strips + kLanes<T>);
     }
     T* strip = strips;
-    for (index_t column = first; column < first + kWidth; column += kLanes<T>) {
+    for (index_t column = first; column < first + kWidth<T>; column += kLanes<T>) {
       T* to = spectrum + column * kRow<T>;
       if (empty(column, column + kLanes<T>)) {
         for (index_t s = 0; s < squares; ++s) std::fill_n(to + s * across, kSquare<T>, T{0});
@@ -601,19 +601,20 @@ T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, 
 }
 
 template <class T>
-void transform_across(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T* spectrum) {
-  for (index_t row = 0; row < rows.length; row += kLanes<T>) {
-    T* strip = spectrum + 2 * row * columns.length;
-    for (const Pass<T>& pass : columns.passes) run_pass<Direction::forward>(columns, pass, strip);
+void transform_across(const TransformAxis<T>& columns, Range strips, T* spectrum) {
+  const index_t size = columns.length * kRow<T>;
+  for (index_t s = strips.begin; s < strips.end; ++s) {
+    for (const Pass<T>& pass : columns.passes) {
+      run_pass<Direction::forward>(columns, pass, spectrum + s * size);
+    }
   }
 }
 
 template <class T>
-void convolve_across(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* kernel,
-                     T* spectrum) {
-  for (index_t row = 0; row < rows.length; row += kLanes<T>) {
-    const index_t strip = 2 * row * columns.length;
-    convolve(columns, kernel + strip, spectrum + strip);
+void convolve_across(const TransformAxis<T>& columns, Range strips, const T* kernel, T* spectrum) {
+  const index_t size = columns.length * kRow<T>;
+  for (index_t s = strips.begin; s < strips.end; ++s) {
+    convolve(columns, kernel + s * size, spectrum + s * size);
   }
 }
 
@@ -634,11 +635,11 @@ HWY_INLINE void sum_rows(const T* tiles, const T* kernels, index_t count, index_
 }
 
 template <class T>
-void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* tiles,
-                  const T* kernels, index_t count, T* sum) {
+void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns, Range strips,
+                  const T* tiles, const T* kernels, index_t count, T* sum) {
   const index_t spectrum = 2 * rows.length * columns.length;
   const index_t strip = columns.length * kRow<T>;
-  for (index_t begin = 0; begin < spectrum; begin += strip) {
+  for (index_t begin = strips.begin * strip; begin < strips.end * strip; begin += strip) {
     for (index_t at = begin; at < begin + strip; at += kSums * kRow<T>) {
       sum_rows(tiles + at, kernels + at, count, spectrum, IndicesTo<kSums>{}, sum + at);
     }
@@ -649,10 +650,11 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 
 template <class T>
 void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* half,
-                 const Window<T>& re, const Window<T>& im, T* strip) {
+                 const Window<T>& re, const Window<T>& im, Range groups, T* strip) {
   const index_t across = columns.length * kRow<T>;
-  for (index_t column = 0; column < columns.length; column += kLanes<T>) {
-    const Span lanes{column, column + kLanes<T>};
+  for (index_t column = groups.begin * kWidth<T>; column < groups.end * kWidth<T>;
+       column += kLanes<T>) {
+    const Range lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
     scatter(strip, rows.length, column, re);
@@ -763,38 +765,74 @@ index_t TileTransform<T>::scratch_size() const {
 }
 
 template <class T>
+index_t TileTransform<T>::groups() const {
+  return columns_.length / (kernels_.strips * lanes());
+}
+
+template <class T>
 index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequency) const {
   const index_t row = rows_.position(row_frequency);
   const index_t column = columns_.position(column_frequency);
   return 2 * lanes() * (row / lanes() * columns_.length + column) + row % lanes();
 }
 
+namespace {
+
+/// Calls body(range, thread) for ranges that together are [0, count).
+template <class Body>
+void share(int threads, index_t count, const Body& body) {
+  if (threads == 1) return body({0, count}, 0);
+  parallel_for(threads, count, [&](index_t i, int thread) {
+    body({i, i + 1}, static_cast<index_t>(thread));
+  });
+}
+
+}  // namespace
+
+template <class T>
+T TileTransform<T>::transform_down(T scale, const Window<const T>& re, const Window<const T>& im,
+                                   T* scratch, T* spectrum, int threads) const {
+  std::atomic<T> magnitudes = 0;
+  share(threads, groups(), [&](Range range, index_t thread) {
+    magnitudes.fetch_add(kernels_.transform_down(rows_, columns_, scale, re, im, range,
+                                                 scratch + thread * scratch_size(), spectrum),
+                         std::memory_order_relaxed);
+  });
+  return magnitudes;
+}
+
 template <class T>
 T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
-                            T* scratch, T* spectrum) const {
-  const T magnitudes = kernels_.transform_down(rows_, columns_, scale, re, im, scratch, spectrum);
-  kernels_.transform_across(rows_, columns_, spectrum);
+                            T* scratch, T* spectrum, int threads) const {
+  const T magnitudes = transform_down(scale, re, im, scratch, spectrum, threads);
+  share(threads, strips(),
+        [&](Range range, index_t) { kernels_.transform_across(columns_, range, spectrum); });
   return magnitudes;
 }
 
 template <class T>
 T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
-                             T* scratch, T* half) const {
-  const T magnitudes = kernels_.transform_down(rows_, columns_, T{1}, re, im, scratch, half);
-  kernels_.convolve_across(rows_, columns_, kernel, half);
+                             T* scratch, T* half, int threads) const {
+  const T magnitudes = transform_down(1, re, im, scratch, half, threads);
+  share(threads, strips(),
+        [&](Range range, index_t) { kernels_.convolve_across(columns_, range, kernel, half); });
   return magnitudes;
 }
 
 template <class T>
-void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t count,
-                                    T* half) const {
-  kernels_.sum_products(rows_, columns_, tiles, kernels, count, half);
+void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t count, T* half,
+                                    int threads) const {
+  share(threads, strips(), [&](Range range, index_t) {
+    kernels_.sum_products(rows_, columns_, range, tiles, kernels, count, half);
+  });
 }
 
 template <class T>
-void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im,
-                              T* scratch) const {
-  kernels_.finish_down(rows_, columns_, half, re, im, scratch);
+void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch,
+                              int threads) const {
+  share(threads, groups(), [&](Range range, index_t thread) {
+    kernels_.finish_down(rows_, columns_, half, re, im, range, scratch + thread * scratch_size());
+  });
 }
 
 template struct TransformAxis<float>;

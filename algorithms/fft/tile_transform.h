@@ -71,29 +71,39 @@ class TileTransform {
   TileTransform(index_t rows, index_t columns, Packing packing);
 
   index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
-  index_t scratch_size() const;                                                 ///< in scalars
+  index_t scratch_size() const;  ///< of each thread, in scalars
 
   static index_t lanes();  ///< of a vector
 
   /// Where in a spectrum the real part of a frequency is; its imaginary part is lanes() behind.
   index_t position(index_t row_frequency, index_t column_frequency) const;
 
+  // Each is done by so many threads together, which end with it.
+
   /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
-  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
-            T* spectrum) const;
+  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch, T* spectrum,
+            int threads = 1) const;
 
   /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: finish() does the other half.
   /// Returns Σ|re| + Σ|im|.
   T convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel, T* scratch,
-             T* half) const;
+             T* half, int threads = 1) const;
 
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
-  void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
+  void sum_products(const T* tiles, const T* kernels, index_t count, T* half,
+                    int threads = 1) const;
 
   /// What the tile has to re and im, where those have any. Leaves `half` as it is.
-  void finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch) const;
+  void finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch,
+              int threads = 1) const;
 
  private:
+  T transform_down(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
+                   T* spectrum, int threads) const;
+  /// Groups of columns that are gathered at once, and strips of rows.
+  index_t groups() const;
+  index_t strips() const { return rows_.length / lanes(); }
+
   TransformAxis<T> rows_, columns_;
   const internal::TileKernels<T>& kernels_;
 };
