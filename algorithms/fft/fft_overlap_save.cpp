@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "core/buffer.h"
 #include "core/forecast.h"
@@ -87,12 +89,9 @@ struct Tiling {
   Tiling(const Problem& problem, Packing how, index_t P, index_t Q)
       : packing(how),
         transform_rows(P),
-        rows(tile_rows(how, P), problem.output_rows(), problem.h),
+        rows(how == Packing::right_angle ? 2 * P : P, problem.output_rows(), problem.h),
         columns(Q, problem.output_columns(), problem.w) {}
 
-  static index_t tile_rows(Packing packing, index_t transform_rows) {
-    return packing == Packing::right_angle ? 2 * transform_rows : transform_rows;
-  }
   index_t points() const { return transform_rows * columns.length; }
   index_t tiles() const { return rows.tiles * columns.tiles; }
   /// Of a plane, what goes through one transform each: two tiles of one plane, since one image's
@@ -234,27 +233,37 @@ struct Choice {
   Times seconds;
 };
 
+/// For an axis of so many outputs: sides that hold the kernel, up to the first that holds all.
+std::span<const Side> sides_for(index_t axis, index_t taps) {
+  const auto holding = [](index_t points) {
+    return std::ranges::lower_bound(kSides, points, {}, &Side::length);
+  };
+  const auto first = holding(taps);
+  const auto last = holding(axis);
+  return {first, last == std::end(kSides) ? last : last + 1};
+}
+
 /// What takes the least time with spectra of at most so many bytes, if there is anything.
 std::optional<Choice> best_choice_within(double most_bytes, const Problem& problem,
                                          const PlanOptions& options, std::size_t scalar_size) {
   std::optional<Choice> best;
-  for (const Side& rows : kSides) {
-    for (const Side& columns : kSides) {
-      if (columns.length < problem.w) continue;
-      for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
-        if (Tiling::tile_rows(packing, rows.length) < problem.h) continue;
+  const auto consider = [&](const Tiling& tiling, const TileTimes& tile, Sharing sharing) {
+    const Times seconds = times(problem, tiling, tile, sharing, scalar_size);
+    if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, sharing, seconds};
+  };
+  for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
+    const index_t parts = packing == Packing::right_angle ? 2 : 1;
+    for (const Side& rows :
+         sides_for(ceil_divide(problem.output_rows(), parts), ceil_divide(problem.h, parts))) {
+      for (const Side& columns : sides_for(problem.output_columns(), problem.w)) {
         const Tiling tiling(problem, packing, rows.length, columns.length);
         if (tiling.bytes(scalar_size) > most_bytes) continue;
         const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
-        const auto consider = [&](Sharing sharing) {
-          const Times seconds = times(problem, tiling, tile, sharing, scalar_size);
-          if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, sharing, seconds};
-        };
-        consider({1, 1});
+        consider(tiling, tile, {1, 1});
         const int teams = useful_threads(problem, options, problem.N * tiling.pieces());
-        if (teams > 1) consider({teams, 1});
+        if (teams > 1) consider(tiling, tile, {teams, 1});
         const int team = useful_threads(problem, options, tiling.strips());
-        if (team > 1) consider({team, team});
+        if (team > 1) consider(tiling, tile, {team, team});
       }
     }
   }
