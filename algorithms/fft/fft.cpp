@@ -29,8 +29,8 @@ namespace {
 constexpr index_t kFastRows[] = {1,  2,  3,  4,  5,   6,   7,   8,   9,   10,  12,  14,
                                  15, 20, 32, 64, 128, 160, 200, 256, 320, 384, 400, 512};
 constexpr index_t kFastColumns[] = {1,   2,   3,   4,   5,   6,   7,   8,   9,   10,  12,
-                                    15,  16,  20,  32,  40,  48,  64,  80,  112, 128, 144,
-                                    160, 192, 200, 256, 288, 320, 384, 400, 448, 512};
+                                    15,  16,  20,  32,  40,  48,  64,  112, 128, 144, 160,
+                                    192, 200, 256, 288, 320, 384, 400, 448, 512};
 
 index_t fast_side(index_t least, std::span<const index_t> fast) {
   if (least <= fast.back()) return *std::ranges::lower_bound(fast, least);
