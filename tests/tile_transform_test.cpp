@@ -126,11 +126,13 @@ TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
 }
 
 /// A tile convolved with an impulse at (down, right) is that tile, shifted around. At right angles,
-/// it is one of twice the rows, and what has been shifted around is negative.
+/// it is one of twice the rows, the impulse in its lower half, and what has been shifted around is
+/// negative.
 template <class T>
 void expect_shifted(index_t rows, index_t columns, index_t count, Packing packing,
                     int threads = 1) {
   const TileTransform<T> transform(rows, columns, packing);
+  const bool lower = packing == Packing::right_angle;
   const index_t down = rows / 3;
   const index_t right = columns / 5;
   const Samples<T> re(rows, columns, 3);
@@ -143,8 +145,9 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
   const Buffer<T> tiles(count * transform.spectrum_size());
   const Buffer<T> half(transform.spectrum_size());
   for (index_t o = 0; o < count; ++o) {
-    transform.forward(scale, {impulse, -down, -right}, {}, scratch.data(),
-                      kernels.data() + o * transform.spectrum_size(), threads);
+    const Window<const T> taps{impulse, -down, -right};
+    transform.forward(scale, lower ? Window<const T>{} : taps, lower ? taps : Window<const T>{},
+                      scratch.data(), kernels.data() + o * transform.spectrum_size(), threads);
     transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
                       tiles.data() + o * transform.spectrum_size(), threads);
   }
@@ -166,7 +169,7 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
       const index_t to_j = (j + right) % columns;
       const Wide is(re_out(to_i, to_j), im_out(to_i, to_j));
       Wide was(re.plane()(i, j), im.plane()(i, j));
-      if (packing == Packing::right_angle && i + down >= rows) was *= Wide(0, 1);
+      if (lower) was *= i + down >= rows ? Wide(-1) : Wide(0, 1);
       error += std::norm(is - was);
       norm += std::norm(was);
     }

@@ -429,19 +429,15 @@ void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool
   const Tag<T> d;
   const index_t whole = columns / kLanes<T> * kLanes<T>;
   const index_t rest = columns - whole;
-  const Mask<T> mask = lanes_of<T>(0, rest);
   for (index_t i = 0; i < rows; ++i, staged += pitch, y += y_stride) {
     for (index_t j = 0; j < whole; j += kLanes<T>) {
       const Vector<T> sums = hn::LoadU(d, staged + j);
       hn::StoreU(add ? hn::Add(sums, hn::LoadU(d, y + j)) : sums, d, y + j);
     }
-    if (rest > 0 && whole > 0 && !add) {  // some once more
-      hn::StoreU(hn::LoadU(d, staged + columns - kLanes<T>), d, y + columns - kLanes<T>);
-    } else if (rest > 0) {
-      HWY_ALIGN T sums[kLanes<T>];
-      const Vector<T> last = load_lanes<T>(staged + whole, 0, rest, mask);
-      hn::Store(add ? hn::Add(last, load_lanes<T>(y + whole, 0, rest, mask)) : last, d, sums);
-      copy_few(sums, rest, y + whole);
+    if (!add) {
+      copy_few(staged + whole, rest, y + whole);
+    } else {
+      for (index_t j = whole; j < columns; ++j) y[j] += staged[j];
     }
   }
 }
@@ -818,7 +814,7 @@ struct Costs {
   double near_byte, far_byte;  // of x and y, outside of the second-level cache and of the third
 };
 constexpr Costs kLowCosts{84, 0.0819, 0, 0.153, 3.6, 0.99, 5.5, 0, 0.19, 0.0061, 0.035};
-constexpr Costs kHighCosts{42, 0.166, 1.25, 0, 6.9, 1.06, 12.2, 0.5, 0.345, 0.0049, 0.086};
+constexpr Costs kHighCosts{42, 0.166, 1.25, 0, 6.9, 1.06, 12.2, 0.25, 0.345, 0.0049, 0.086};
 
 /// The time of one plane, in seconds.
 template <class T>

@@ -15,6 +15,8 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
+#include <utility>
 
 #include "core/buffer.h"
 #include "core/forecast.h"
@@ -99,8 +101,8 @@ struct Tiling {
   index_t pieces() const {
     return packing == Packing::right_angle ? tiles() : ceil_divide(tiles(), 2);
   }
-  /// In either axis, at least.
-  index_t strips() const {
+  /// Of a transform, in either axis at least.
+  index_t least_strips() const {
     constexpr index_t kMostLanes = 16;
     return std::min(transform_rows, columns.length) / kMostLanes;
   }
@@ -108,6 +110,8 @@ struct Tiling {
   double bytes(std::size_t scalar_size) const {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
   }
+  /// Of a thread, a cache line of columns at once.
+  double scratch_bytes() const { return 2 * 64 * static_cast<double>(transform_rows); }
 
   /// Output channels whose kernels' spectra are kept at once, while all of x passes by. With fewer
   /// than C of them, x passes by, and is transformed, more than once.
@@ -125,8 +129,8 @@ struct TileTimes {
   double forward, kernel, backward;
 };
 
-/// Counts strips, and rows of those. Next to 8000 measured times, of problems of all shapes, it is
-/// off by 8 %.
+/// Counts strips, and rows of those. Next to 8000 measured times of two tiles to a piece, of
+/// problems of all shapes, it is off by 8 %.
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
@@ -142,7 +146,8 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const auto strips_of = [lanes](index_t begin, index_t end) {
     return static_cast<double>(ceil_divide(end, lanes) - begin / lanes);
   };
-  // Of two tiles, what either of them has: of the outermost tiles of a plane only one is half full.
+  // Of two tiles what either of them has, since of the outermost ones only one is half full; of one
+  // what an inner one has.
   const index_t first = tiling.columns.first;
   const bool alone = tiling.columns.tiles == 1;
   const double filled =
@@ -168,13 +173,17 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
           .backward = across + wanted * (P * a_row + stored * store) + memory + kTile};
 }
 
-/// How threads share the work.
+/// How threads share the work: a team transforms a piece together.
 struct Sharing {
-  int threads;
-  int team;  // threads that transform a piece together
+  int teams, team_size;
 
-  int teams() const { return threads / team; }
+  int threads() const { return teams * team_size; }
 };
+
+/// With one input and one output channel a tile becomes its own result. Otherwise there are tiles
+/// of all input channels, and a sum.
+bool in_place(const Problem& problem) { return problem.K == 1 && problem.C == 1; }
+index_t tiles_of_a_team(const Problem& problem) { return in_place(problem) ? 1 : problem.K + 1; }
 
 /// Seconds of what there is to do.
 struct Times {
@@ -206,18 +215,17 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double writing =
       kFarKernelByte * tiling.bytes(scalar_size) *
       distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
-  const auto team = static_cast<double>(sharing.team);
+  const auto team = static_cast<double>(sharing.team_size);
   const double piece =
       (tile.forward * images * passages + products + tile.backward * outputs) / team;
-  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing.teams()));
-  const auto shared_kernels =
-      passages * static_cast<double>(ceil_divide(K * kept, sharing.teams()));
+  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing.teams));
+  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, sharing.teams));
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
   double forks = 0;
-  if (sharing.teams() > 1) forks = K * kept == 1 ? 1 : 2 * passages;
-  if (sharing.team > 1) {
+  if (sharing.teams > 1) forks = K * kept == 1 ? 1 : 2 * passages;
+  if (sharing.team_size > 1) {
     forks = 2 * (images * outputs + shared_pieces * (images * passages + outputs));
   }
   return {.tiles = shared_pieces * piece + kCall,
@@ -233,13 +241,14 @@ struct Choice {
   Times seconds;
 };
 
-/// For an axis of so many outputs: sides that hold the kernel, up to the first that holds all.
+/// For an axis of so many outputs: sides that hold the kernel, up to some half as long again as
+/// what holds all, since 384 and 480 take longer than 512 with vectors of 64 bytes.
 std::span<const Side> sides_for(index_t axis, index_t taps) {
   const auto holding = [](index_t points) {
     return std::ranges::lower_bound(kSides, points, {}, &Side::length);
   };
   const auto first = holding(taps);
-  const auto last = holding(axis);
+  const auto last = holding(axis + axis / 2);
   return {first, last == std::end(kSides) ? last : last + 1};
 }
 
@@ -262,8 +271,8 @@ std::optional<Choice> best_choice_within(double most_bytes, const Problem& probl
         consider(tiling, tile, {1, 1});
         const int teams = useful_threads(problem, options, problem.N * tiling.pieces());
         if (teams > 1) consider(tiling, tile, {teams, 1});
-        const int team = useful_threads(problem, options, tiling.strips());
-        if (team > 1) consider(tiling, tile, {team, team});
+        const int team = useful_threads(problem, options, tiling.least_strips());
+        if (team > 1) consider(tiling, tile, {1, team});
       }
     }
   }
@@ -289,16 +298,16 @@ class OverlapSavePlan final : public Plan<T> {
         sharing_(choice.sharing),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         wild_kernels_(problem.K * problem.C),
-        wild_images_(sharing_.teams() * problem.N),
+        wild_images_(sharing_.teams * problem.N),
         kernels_(problem.K * kept_channels_ * transform_.spectrum_size()),
-        tiles_(sharing_.teams() * tiles_of_a_team() * transform_.spectrum_size()),
-        scratch_(sharing_.threads * transform_.scratch_size()) {}
+        tiles_(sharing_.teams * tiles_of_a_team(problem) * transform_.spectrum_size()),
+        scratch_(sharing_.threads() * transform_.scratch_size()) {}
 
   std::size_t workspace_bytes() const override {
     return wild_kernels_.bytes() + wild_images_.bytes() + kernels_.bytes() + tiles_.bytes() +
            scratch_.bytes();
   }
-  int threads() const override { return sharing_.threads; }
+  int threads() const override { return sharing_.threads(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
@@ -308,29 +317,25 @@ class OverlapSavePlan final : public Plan<T> {
     for (index_t first = 0; first < C; first += kept_channels_) {
       const index_t end = std::min(first + kept_channels_, C);
       const index_t kernels = K * (end - first);
-      const int teams = static_cast<int>(std::min<index_t>(sharing_.teams(), kernels));
+      const int teams = static_cast<int>(std::min<index_t>(sharing_.teams, kernels));
       parallel_for(teams, kernels, [&, K = K](index_t part, int team) {
         const Plane<const T> taps = plane(k, part % K, first + part / K);
         wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), team));
       });
-      parallel_for(sharing_.teams(), N * tiling_.pieces(),
+      parallel_for(sharing_.teams, N * tiling_.pieces(),
                    [&](index_t piece, int team) { compute_piece(piece, first, end, team, x, y); });
     }
     mend(x, k, y);
   }
 
  private:
-  /// With one input and one output channel a tile becomes its own result. Otherwise there are tiles
-  /// of all input channels, and a sum.
-  bool in_place() const { return this->problem().K == 1 && this->problem().C == 1; }
-  index_t tiles_of_a_team() const { return in_place() ? 1 : this->problem().K + 1; }
-
   T* kernel(index_t i) const { return kernels_.data() + i * transform_.spectrum_size(); }
   T* tile(int team, index_t i) const {
-    return tiles_.data() + (team * tiles_of_a_team() + i) * transform_.spectrum_size();
+    return tiles_.data() +
+           (team * tiles_of_a_team(this->problem()) + i) * transform_.spectrum_size();
   }
   T* scratch(int team) const {
-    return scratch_.data() + team * sharing_.team * transform_.scratch_size();
+    return scratch_.data() + team * sharing_.team_size * transform_.scratch_size();
   }
 
   bool right_angle() const { return tiling_.packing == Packing::right_angle; }
@@ -347,38 +352,39 @@ class OverlapSavePlan final : public Plan<T> {
     const T scale = T{1} / static_cast<T>(tiling_.points());
     const Window<const T> taps{k, 0, 0};
     const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
-    return transform_.forward(scale, taps, im, scratch(team), spectrum, sharing_.team);
+    return transform_.forward(scale, taps, im, scratch(team), spectrum, sharing_.team_size);
   }
 
-  /// What a tile covers of a plane of x. Nothing where there is no such tile.
-  Window<const T> window(const Plane<const T>& x, index_t tile) const {
-    if (tile >= tiling_.tiles()) return {};
-    const Cut& rows = tiling_.rows;
-    const Cut& columns = tiling_.columns;
-    return {x, tile / columns.tiles * rows.outputs - rows.first,
-            tile % columns.tiles * columns.outputs - columns.first};
+  /// What a tile covers of a plane of x.
+  Window<const T> covered(const Plane<const T>& x, index_t tile) const {
+    const auto [i, j] = first_output(tile);
+    return {x, i - tiling_.rows.first, j - tiling_.columns.first};
   }
 
-  /// The same of y: it begins with the tile's first output.
-  Window<T> window(const Plane<T>& y, index_t tile) const {
-    if (tile >= tiling_.tiles()) return {};
-    const Cut& rows = tiling_.rows;
-    const Cut& columns = tiling_.columns;
-    const index_t i = tile / columns.tiles * rows.outputs;
-    const index_t j = tile % columns.tiles * columns.outputs;
-    return {{y.row(i) + j, y.rows - i, y.columns - j, y.row_stride}, -rows.first, -columns.first};
+  /// What it has of a plane of y, which it is shown from its first output on.
+  Window<T> computed(const Plane<T>& y, index_t tile) const {
+    const auto [i, j] = first_output(tile);
+    return {{y.row(i) + j, y.rows - i, y.columns - j, y.row_stride},
+            -tiling_.rows.first,
+            -tiling_.columns.first};
   }
 
-  /// The real and the imaginary part of a piece.
-  template <class U>
-  struct Parts {
-    Window<U> re, im;
-  };
-  template <class U>
-  Parts<U> parts(const Plane<U>& plane, index_t piece) const {
-    if (!right_angle()) return {window(plane, 2 * piece), window(plane, 2 * piece + 1)};
-    const Window<U> tile = window(plane, piece);
-    return {tile, lower_half(tile)};
+  std::pair<index_t, index_t> first_output(index_t tile) const {
+    return {tile / tiling_.columns.tiles * tiling_.rows.outputs,
+            tile % tiling_.columns.tiles * tiling_.columns.outputs};
+  }
+
+  /// The real and the imaginary part of a piece: windows of two tiles, the last of which there may
+  /// not be, or of one tile's halves.
+  template <class WindowOf>
+  auto parts(index_t piece, const WindowOf& window_of) const {
+    using Part = std::invoke_result_t<WindowOf, index_t>;
+    if (right_angle()) {
+      const Part tile = window_of(piece);
+      return std::pair{tile, lower_half(tile)};
+    }
+    const index_t second = 2 * piece + 1;
+    return std::pair{window_of(2 * piece), second < tiling_.tiles() ? window_of(second) : Part{}};
   }
 
   /// Outputs of the channels [first, end).
@@ -391,26 +397,33 @@ class OverlapSavePlan final : public Plan<T> {
       if (!is_tame(magnitudes)) wild_images_[team * N + n] = 1;
     };
     const auto finish = [&](const T* half, index_t c) {
-      const auto [re, im] = parts(plane(y, n, c), piece);
-      transform_.finish(half, re, im, scratch(team), sharing_.team);
+      const Plane<T> outputs = plane(y, n, c);
+      const auto [re, im] = parts(piece, [&](index_t tile) { return computed(outputs, tile); });
+      transform_.finish(half, re, im, scratch(team), sharing_.team_size);
+    };
+
+    const auto image_parts = [&](index_t o) {
+      const Plane<const T> image = plane(x, n, o);
+      return parts(piece, [&](index_t tile) { return covered(image, tile); });
     };
 
     PhaseTimer timing(Phase::transforms);
-    if (in_place()) {
-      const auto [re, im] = parts(plane(x, n, 0), piece);
-      note(transform_.convolve(re, im, kernel(0), scratch(team), tile(team, 0), sharing_.team));
+    if (in_place(problem)) {
+      const auto [re, im] = image_parts(0);
+      note(
+          transform_.convolve(re, im, kernel(0), scratch(team), tile(team, 0), sharing_.team_size));
       finish(tile(team, 0), 0);
       return;
     }
     for (index_t o = 0; o < problem.K; ++o) {
-      const auto [re, im] = parts(plane(x, n, o), piece);
-      note(transform_.forward(1, re, im, scratch(team), tile(team, o), sharing_.team));
+      const auto [re, im] = image_parts(o);
+      note(transform_.forward(1, re, im, scratch(team), tile(team, o), sharing_.team_size));
     }
     for (index_t c = first; c < end; ++c) {
       timing.enter(Phase::products);
       T* sum = tile(team, problem.K);
       transform_.sum_products(tile(team, 0), kernel((c - first) * problem.K), problem.K, sum,
-                              sharing_.team);
+                              sharing_.team_size);
       timing.enter(Phase::transforms);
       finish(sum, c);
     }
@@ -425,16 +438,17 @@ class OverlapSavePlan final : public Plan<T> {
       }
       return false;
     };
-    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, sharing_.teams() * N, 1)) return;
-    const Cut& cut = tiling_.rows;
-    parallel_for(sharing_.threads, N * C * cut.tiles, [&, N = N, K = K, C = C](index_t part, int) {
-      const index_t c = part / cut.tiles % C;
-      const index_t n = part / (cut.tiles * C);
-      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, sharing_.teams(), N)) return;
+    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, sharing_.teams * N, 1)) return;
+    constexpr index_t kRows = 64;
+    const index_t blocks = ceil_divide(this->problem().output_rows(), kRows);
+    parallel_for(sharing_.threads(), N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
+      const index_t c = part / blocks % C;
+      const index_t n = part / (blocks * C);
+      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, sharing_.teams, N)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
-      const index_t first = part % cut.tiles * cut.outputs;
-      const Range rows{first, std::min(first + cut.outputs, sums.rows)};
+      const index_t first = part % blocks * kRows;
+      const Range rows{first, std::min(first + kRows, sums.rows)};
       for (index_t o = 0; o < K; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), sums, rows, o > 0);
       }
@@ -470,14 +484,15 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
   if (!choice) return std::nullopt;
   const auto& [tiling, sharing, seconds] = *choice;
-  const index_t spectra =
-      problem.K * tiling.kept_channels(problem, scalar_size) + sharing.teams() * (problem.K + 1);
+  const index_t spectra = problem.K * tiling.kept_channels(problem, scalar_size) +
+                          sharing.teams * tiles_of_a_team(problem);
+  const double bytes = static_cast<double>(spectra) * tiling.bytes(scalar_size) +
+                       sharing.threads() * tiling.scratch_bytes();
   Forecast forecast{.shares = {{"tiles", seconds.tiles},
                                {"kernels", seconds.kernels},
                                {"memory", seconds.memory}},
-                    .workspace_bytes = static_cast<std::size_t>(static_cast<double>(spectra) *
-                                                                tiling.bytes(scalar_size))};
-  if (sharing.threads > 1) forecast.shares.push_back({"forking", seconds.forking});
+                    .workspace_bytes = static_cast<std::size_t>(bytes)};
+  if (sharing.threads() > 1) forecast.shares.push_back({"forking", seconds.forking});
   return forecast;
 }
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/parallel.h"
+#include "core/phases.h"
 #include "core/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -40,13 +41,13 @@ struct TileKernels {
   // Of groups of so many columns as strips at once have, or of strips of rows.
   T(*transform_down)
   (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
-   const Window<const T>& im, Range groups, T* strip, T* spectrum);
+   const Window<const T>& im, Range groups, T* scratch, T* spectrum);
   void (*transform_across)(const Axis& columns, Range strips, T* spectrum);
   void (*convolve_across)(const Axis& columns, Range strips, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, Range strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
   void (*finish_down)(const Axis& rows, const Axis& columns, const T* half, const Window<T>& re,
-                      const Window<T>& im, Range groups, T* strip);
+                      const Window<T>& im, Range groups, T* scratch);
 };
 
 }  // namespace internal
@@ -275,13 +276,14 @@ HWY_NOINLINE void run_radix(const TransformAxis<T>& axis, const Pass<T>& pass, T
   const index_t block_step = pass.length * kRow<T>;
   const index_t step = points * kRow<T>;
   const T* twiddles = axis.twiddles.data() + pass.first_twiddle;
-  const T* weights = axis.weights.data();
+  const auto weights = [&axis](index_t j)
+                           HWY_ATTR { return kWeighted ? axis.weights.data() + 2 * j : nullptr; };
   constexpr IndicesTo<kRadix> i;
   constexpr Factors kFirst = kWeighted ? Factors::weights : Factors::none;
   constexpr Factors kOthers = kWeighted ? Factors::both : Factors::twiddles;
-  butterflies<kDirection, kRadix, kFirst>(blocks, block_step, step, weights, twiddles, i, strip);
+  butterflies<kDirection, kRadix, kFirst>(blocks, block_step, step, weights(0), twiddles, i, strip);
   for (index_t j = 1; j < points; ++j, twiddles += 2 * (kRadix - 1)) {
-    butterflies<kDirection, kRadix, kOthers>(blocks, block_step, step, weights + 2 * j, twiddles, i,
+    butterflies<kDirection, kRadix, kOthers>(blocks, block_step, step, weights(j), twiddles, i,
                                              strip + j * kRow<T>);
   }
 }
@@ -507,20 +509,23 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
     clear(0, filled.begin, to);
     clear(filled.end, length, to);
   };
+  if (rows.empty()) {
+    for (int v = 0; v < kStrips; ++v) clear(0, length, part + v * strip);
+    return 0;
+  }
   const T* from = window.plane.row(window.top + rows.begin) + left;
   T* to = part + rows.begin * kRow<T>;
   const index_t stride = window.plane.row_stride;
-  const index_t count = rows.end - rows.begin;
   const Tag<T> d;
-  if (!rows.empty() && left >= 0 && left + kStrips * kLanes<T> <= window.plane.columns) {
+  if (left >= 0 && left + kStrips * kLanes<T> <= window.plane.columns) {
     for (int v = 0; v < kStrips; ++v) clear_others(rows, part + v * strip);
     const auto load = [d](const T* row) HWY_ATTR { return hn::LoadU(d, row); };
-    return gather_rows<kStrips>(from, stride, count, load, strip, to);
+    return gather_rows<kStrips>(from, stride, rows.size(), load, strip, to);
   }
   T magnitudes = 0;
   for (int v = 0; v < kStrips; ++v) {
     const Range lanes = overlap({0, kLanes<T>}, left + v * kLanes<T>, window.plane.columns);
-    if (lanes.empty() || rows.empty()) {
+    if (lanes.empty()) {
       clear(0, length, part + v * strip);
       continue;
     }
@@ -528,7 +533,8 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
     const auto mask = lanes_of<T>(lanes.begin, lanes.end);
     const auto load = [&](const T* row)
                           HWY_ATTR { return load_lanes<T>(row, lanes.begin, lanes.end, mask); };
-    magnitudes += gather_rows<1>(from + v * kLanes<T>, stride, count, load, strip, to + v * strip);
+    magnitudes +=
+        gather_rows<1>(from + v * kLanes<T>, stride, rows.size(), load, strip, to + v * strip);
   }
   return magnitudes;
 }
@@ -778,11 +784,14 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
 
 namespace {
 
-/// Calls body(range, thread) for ranges that together are [0, count).
+/// Calls body(range, thread) for ranges that together are [0, count). The caller times its own
+/// share of the phase.
 template <class Body>
-void share(int threads, index_t count, const Body& body) {
+void share(int threads, index_t count, Phase phase, const Body& body) {
   if (threads == 1) return body({0, count}, 0);
   parallel_for(threads, count, [&](index_t i, int thread) {
+    if (thread == 0) return body({i, i + 1}, 0);
+    const PhaseTimer timing(phase);
     body({i, i + 1}, static_cast<index_t>(thread));
   });
 }
@@ -793,7 +802,7 @@ template <class T>
 T TileTransform<T>::transform_down(T scale, const Window<const T>& re, const Window<const T>& im,
                                    T* scratch, T* spectrum, int threads) const {
   std::atomic<T> magnitudes = 0;
-  share(threads, groups(), [&](Range range, index_t thread) {
+  share(threads, groups(), Phase::transforms, [&](Range range, index_t thread) {
     magnitudes.fetch_add(kernels_.transform_down(rows_, columns_, scale, re, im, range,
                                                  scratch + thread * scratch_size(), spectrum),
                          std::memory_order_relaxed);
@@ -805,7 +814,7 @@ template <class T>
 T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
                             T* scratch, T* spectrum, int threads) const {
   const T magnitudes = transform_down(scale, re, im, scratch, spectrum, threads);
-  share(threads, strips(),
+  share(threads, strips(), Phase::transforms,
         [&](Range range, index_t) { kernels_.transform_across(columns_, range, spectrum); });
   return magnitudes;
 }
@@ -814,7 +823,7 @@ template <class T>
 T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
                              T* scratch, T* half, int threads) const {
   const T magnitudes = transform_down(1, re, im, scratch, half, threads);
-  share(threads, strips(),
+  share(threads, strips(), Phase::transforms,
         [&](Range range, index_t) { kernels_.convolve_across(columns_, range, kernel, half); });
   return magnitudes;
 }
@@ -822,7 +831,7 @@ T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& i
 template <class T>
 void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t count, T* half,
                                     int threads) const {
-  share(threads, strips(), [&](Range range, index_t) {
+  share(threads, strips(), Phase::products, [&](Range range, index_t) {
     kernels_.sum_products(rows_, columns_, range, tiles, kernels, count, half);
   });
 }
@@ -830,7 +839,7 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 template <class T>
 void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch,
                               int threads) const {
-  share(threads, groups(), [&](Range range, index_t thread) {
+  share(threads, groups(), Phase::transforms, [&](Range range, index_t thread) {
     kernels_.finish_down(rows_, columns_, half, re, im, range, scratch + thread * scratch_size());
   });
 }
