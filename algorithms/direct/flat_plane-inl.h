@@ -67,7 +67,7 @@ class FlatPlane {
     constexpr double kCall = 85;
     constexpr double kRow = 2;       // of x
     constexpr double kVector = 1.6;  // of y
-    constexpr double kFma = 0.295;
+    const double fma = w == 1 ? 0.22 : 0.295;
     const auto output_rows = static_cast<double>(H + h - 1);
     const auto pitch = static_cast<double>(W + w - 1);
     const double vectors = output_rows * pitch / kLanes<T>;
@@ -79,7 +79,7 @@ class FlatPlane {
     const double rows =
         std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
     return kCall + kRow * static_cast<double>(H) +
-           vectors * (kVector + rows * static_cast<double>(w) * kFma);
+           vectors * (kVector + rows * static_cast<double>(w) * fma);
   }
 
  private:
