@@ -56,7 +56,7 @@ namespace {
 
 /// Those of `within` that a plane has so many of from `offset` on.
 inline Range overlap(Range within, index_t offset, index_t count) {
-  return {std::max(within.begin, -offset), std::min(within.end, count - offset)};
+  return intersection(within, {-offset, count - offset});
 }
 
 }  // namespace
