@@ -346,7 +346,8 @@ class OverlapSavePlan final : public Plan<T> {
     return window;
   }
 
-  /// With the factor 1/(P·Q) of the inverse. Returns the sum of the taps' magnitudes.
+  /// With the inverse's factor, one over the number of points. Returns the sum of the taps'
+  /// magnitudes.
   T transform_kernel(const Plane<const T>& k, T* spectrum, int team) const {
     const PhaseTimer timing(Phase::transforms);
     const T scale = T{1} / static_cast<T>(tiling_.points());
