@@ -8,6 +8,7 @@
 #define FULLCONV_SIMD_INL_H
 #endif
 
+#undef FULLCONV_MASKS_ARE_FREE
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -37,6 +38,14 @@ constexpr int kRegisters = 16;
 #else
 constexpr int kRegisters = 32;
 #endif
+
+/// Whether loads by a mask take no longer than others, and masks no vectors' registers.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+#define FULLCONV_MASKS_ARE_FREE 1
+#else
+#define FULLCONV_MASKS_ARE_FREE 0
+#endif
+constexpr bool kMasksAreFree = FULLCONV_MASKS_ARE_FREE;
 
 // Packs of indices, and not loops or lambdas, go over arrays of vectors: only so GCC 12 keeps them
 // in registers.

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include "core/forecast.h"
@@ -30,19 +31,23 @@
 namespace fullconv {
 namespace {
 
+/// Columns beside the image that a tile may leave out by masks.
+constexpr index_t kMostMasked = 16;
+
 /// The operands of a run of tiles, side by side or one below the other.
 template <class T>
 struct Tiles {
   index_t count;
   const T* image;  // x(i, j) for a tile that begins with y(i, j)
   index_t image_stride;
-  Range rows;  // that the image has, counted from i
+  Range rows;        // that the image has, counted from i
+  uint64_t columns;  // that it has: bit b is set where it has the column j + b − kMostMasked
   Plane<const T> k;
   T* y;
   index_t y_stride;
   bool add;  // to y
   // From a tile to the next one.
-  index_t rows_step, image_step, y_step;
+  index_t rows_step, columns_step;
 };
 
 }  // namespace
@@ -61,7 +66,7 @@ constexpr int kMostVectors = 3;
 
 /// For kernels of so few rows there are tiles of their own: they go over taps column by column, and
 /// have all rows of a column in registers.
-constexpr int kLowRows = 7;
+constexpr int kLowRows = kRegisters == 32 ? 14 : 7;
 
 /// Whether rows of an image share the places that a first-level cache has for eight of them: those
 /// that are a multiple of 4 KiB apart.
@@ -72,13 +77,10 @@ constexpr bool rows_share_places(index_t image_stride) {
   return bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
 }
 
-/// Whether to go by those. Each column of taps would load all of a tile's ten rows anew, if they
-/// share places: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
-/// 1024x1024_k7x7 1.3.
-template <class T>
-constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
-  return kernel_rows <= kLowRows - (rows_share_places<T>(image_stride) ? 1 : 0);
-}
+/// The same where those do: each column of taps would load all rows of a tile anew, up to ten at a
+/// time: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float 1024x1024_k7x7
+/// 1.3.
+constexpr int kLowRowsSharing = kRegisters == 32 ? 7 : 6;
 
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
@@ -92,6 +94,12 @@ constexpr int widest_low_tile(int kernel_rows) {
 constexpr index_t widest_tile(bool low, index_t kernel_rows) {
   return low ? widest_low_tile(static_cast<int>(kernel_rows)) : kMostVectors;
 }
+
+constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;  // of a cache
+
+/// Kernels of up to so many rows have tiles that fetch ahead: for such vectors, hardware does not
+/// keep up.
+constexpr int kPrefetchingRows = kVectorsAreLines ? 3 : 0;
 
 /// For strips of the image at its edges.
 template <class T>
@@ -157,8 +165,8 @@ template <class T>
 HWY_INLINE void next(Tiles<T>& tile) {
   --tile.count;
   tile.rows = {tile.rows.begin - tile.rows_step, tile.rows.end - tile.rows_step};
-  tile.image += tile.image_step;
-  tile.y += tile.y_step;
+  tile.image += tile.rows_step * tile.image_stride + tile.columns_step;
+  tile.y += tile.rows_step * tile.y_stride + tile.columns_step;
 }
 
 // Tiles for any kernel: image row after image row, tap after tap.
@@ -313,48 +321,110 @@ HWY_INLINE void multiply_add_row(Vector<T> image, const Vector<T> (&taps)[kKerne
   if constexpr (0 <= p && p < kKernelRows) sums[s][v] = hn::MulAdd(taps[p], image, sums[s][v]);
 }
 
-template <class T, int kOffset, int v, int kKernelRows, int kRows, int kVectors, int... s>
-HWY_INLINE void multiply_add_vector(const T* image, const Vector<T> (&taps)[kKernelRows],
-                                    Indices<s...>, StripRow<T, kVectors> (&sums)[kRows]) {
-  Vector<T> loaded = hn::LoadU(Tag<T>(), image + v * kLanes<T>);
+/// Loads what a tile takes of a row of the image.
+template <class T, bool kMasked>
+struct RowLoads {
+  explicit RowLoads(const Tiles<T>& /*tile*/) {}
+  void next() {}
+
+  template <int v>
+  HWY_INLINE Vector<T> load(const T* image) const {
+    return hn::LoadU(Tag<T>(), image + v * kLanes<T>);
+  }
+};
+
+#if FULLCONV_MASKS_ARE_FREE
+/// The same, without columns that the image does not have.
+template <class T>
+struct RowLoads<T, true> {
+  uint64_t columns;  // as of a tile
+
+  explicit RowLoads(const Tiles<T>& tile) : columns(tile.columns) {}
+
+  /// One column to the left.
+  void next() { columns <<= 1; }
+
+  template <int v>
+  HWY_INLINE Vector<T> load(const T* image) const {
+    using Bits = decltype(Mask<T>::raw);
+    const Mask<T> lanes{static_cast<Bits>(columns >> (kMostMasked + v * kLanes<T>))};
+    return hn::MaskedLoad(lanes, Tag<T>(), image + v * kLanes<T>);
+  }
+};
+#endif
+
+template <class T, int kOffset, int v, int kKernelRows, int kRows, int kVectors, class Loads,
+          int... s>
+HWY_INLINE void multiply_add_vector(const T* image, const Loads& loads,
+                                    const Vector<T> (&taps)[kKernelRows], Indices<s...>,
+                                    StripRow<T, kVectors> (&sums)[kRows]) {
+  Vector<T> loaded = loads.template load<v>(image);
   keep_in_register(loaded);
   (multiply_add_row<T, kOffset, kKernelRows, kRows, kVectors, v, s>(loaded, taps, sums), ...);
 }
 
-template <class T, bool kWhole, int kOffset, int kKernelRows, int kRows, int kVectors, int... v>
-HWY_INLINE void multiply_add_image_row(const Tiles<T>& tile, const T* image,
+/// An image row, if there is one, that enters the tile's row s with the tap s + kOffset of a
+/// column.
+template <class T, bool kExists, int kOffset, int kKernelRows, int kRows, int kVectors, class Loads,
+          int... v>
+HWY_INLINE void multiply_add_image_row(const T* row, index_t q, const Loads& loads,
                                        const Vector<T> (&taps)[kKernelRows], Indices<v...>,
                                        StripRow<T, kVectors> (&sums)[kRows]) {
-  if (!kWhole && !tile.rows.contains(-kOffset)) return;
-  (multiply_add_vector<T, kOffset, v>(image - kOffset * tile.image_stride, taps, IndicesTo<kRows>(),
-                                      sums),
-   ...);
+  if (!kExists && row == nullptr) return;
+  (multiply_add_vector<T, kOffset, v>(row - q, loads, taps, IndicesTo<kRows>(), sums), ...);
+}
+
+struct Kind {
+  bool whole_rows, whole_columns;  // every one exists that a tile asks for
+  bool prefetches = false;         // what the next tile asks for
+};
+
+/// The image row r of a tile, null where there is none.
+template <class T, bool kExists>
+HWY_INLINE const T* image_row(const Tiles<T>& tile, index_t r) {
+  if (!kExists && !tile.rows.contains(r)) return nullptr;
+  return tile.image + r * tile.image_stride;
+}
+
+/// Asks for vectors of x to be read, or of y to be written to.
+template <class T, int... v>
+HWY_INLINE void prefetch_row(T* row, Indices<v...>) {
+  (__builtin_prefetch(row + v * kLanes<std::remove_const_t<T>>, std::is_const_v<T> ? 0 : 1), ...);
 }
 
 /// e counts the image rows that enter, of which the first is kKernelRows − 1 above the tile.
-template <class T, bool kWhole, int kVectors, int... s, int... p, int... e>
+template <class T, Kind kKind, int kVectors, int... s, int... p, int... e>
 HWY_INLINE void convolve_columns_of_tile(const Tiles<T>& tile, Indices<s...>, Indices<p...>,
                                          Indices<e...>) {
   constexpr int kRows = sizeof...(s);
   constexpr int kKernelRows = sizeof...(p);
   constexpr IndicesTo<kVectors> v;
+  const T* rows[] = {image_row<T, kKind.whole_rows>(tile, e - (kKernelRows - 1))...};
+  RowLoads<T, !kKind.whole_columns> loads(tile);
   StripRow<T, kVectors> sums[kRows];
   (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
-  for (index_t q = 0; q < tile.k.columns; ++q) {
+  if constexpr (kKind.prefetches) {
+    Tiles<T> next_tile = tile;
+    next(next_tile);
+    (prefetch_row(next_tile.image + s * tile.image_stride, v), ...);
+    (prefetch_row(next_tile.y + s * tile.y_stride, v), ...);
+  }
+  for (index_t q = 0; q < tile.k.columns; ++q, loads.next()) {
     Vector<T> taps[kKernelRows] = {hn::Set(Tag<T>(), tile.k(p, q))...};
     (keep_in_register(taps[p]), ...);
-    (multiply_add_image_row<T, kWhole, kKernelRows - 1 - e>(tile, tile.image - q, taps, v, sums),
+    (multiply_add_image_row<T, kKind.whole_rows, kKernelRows - 1 - e>(rows[e], q, loads, taps, v,
+                                                                      sums),
      ...);
   }
   (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
 }
 
-template <class T, bool kWhole, int kKernelRows, int kRows, int kVectors>
+template <class T, Kind kKind, int kKernelRows, int kRows, int kVectors>
 void convolve_low_tiles(const Tiles<T>& tiles) {
   Tiles<T> tile = tiles;
   for (; tile.count > 0; next(tile)) {
-    convolve_columns_of_tile<T, kWhole, kVectors>(
-        tile, IndicesTo<kRows>{}, IndicesTo<kKernelRows>{}, IndicesTo<kRows + kKernelRows - 1>{});
+    convolve_columns_of_tile<T, kKind, kVectors>(tile, IndicesTo<kRows>{}, IndicesTo<kKernelRows>{},
+                                                 IndicesTo<kRows + kKernelRows - 1>{});
   }
 }
 
@@ -378,21 +448,22 @@ constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
 (IndicesTo<kMostVectors>{});
 
 /// By rows of the kernel, less one.
-template <class T, bool kWhole>
+template <class T, Kind kKind>
 constexpr auto kLowTiles = [] {
-  std::array<Widths<T>, kLowRows> table{};
+  constexpr int kRows = kKind.prefetches ? kPrefetchingRows : kLowRows;
+  std::array<Widths<T>, kRows> table{};
   const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
-    ((table[p][v] = convolve_low_tiles<T, kWhole, p + 1, kTileRows, v + 1>), ...);
+    ((table[p][v] = convolve_low_tiles<T, kKind, p + 1, kTileRows, v + 1>), ...);
   };
   [&]<int... p>(Indices<p...>) { (fill(Indices<p>{}, IndicesTo<widest_low_tile(p + 1)>{}), ...); }
-  (IndicesTo<kLowRows>{});
+  (IndicesTo<kRows>{});
   return table;
 }();
 
-template <class T>
+template <class T, Kind kKind>
 constexpr auto kTallTiles = []<int... p>(Indices<p...>) {
   return std::array<ConvolveTiles<T>, kLowRows>{
-      convolve_low_tiles<T, true, p + 1, kTallRows, 1>...};
+      convolve_low_tiles<T, kKind, p + 1, kTallRows, 1>...};
 }
 (IndicesTo<kLowRows>{});
 
@@ -499,14 +570,16 @@ template <class T>
 struct Columns {
   Range seam{0, 0};
   Range others;
+  index_t spared = 0;  // vectors
 
-  /// Without a seam for low kernels, which it does not pay for, nor where rows share places: there,
-  /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
-  Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride)
-      : others{0, image_columns + kernel_columns - 1} {
+  Columns(index_t image_columns, index_t kernel_columns)
+      : others{0, image_columns + kernel_columns - 1} {}
+
+  /// The same with a seam, where it spares more than it costs.
+  Columns with_seam(index_t image_columns, index_t kernel_columns) const {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
-    if (low || image_columns < edge || rows_share_places<T>(image_stride)) return;
+    if (image_columns < edge) return *this;
     const auto beside = [&](index_t seam_vectors) {  // vectors, too
       return vectors(image_columns - seam_vectors * kLanes<T>);
     };
@@ -519,12 +592,40 @@ struct Columns {
     index_t seam_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
     if (tiles(seam_vectors + 1) < tiles(seam_vectors)) ++seam_vectors;
     const index_t seam_columns = seam_vectors * kLanes<T>;
-    const index_t spared = vectors(others.end) - beside(seam_vectors) - seam_vectors;
+    const index_t spared_vectors = vectors(others.end) - beside(seam_vectors) - seam_vectors;
     // One vector spared makes not up for what the seam costs: 0.94 to 1.03 times as fast. With two
     // and more it is 0.98 to 1.25 times, up to 130 columns.
-    if (spared < 2 || seam_columns > image_columns) return;
-    others = {edge, edge + beside(seam_vectors) * kLanes<T>};
-    seam = {others.end - image_columns, others.end - image_columns + seam_columns};
+    if (spared_vectors < 2 || seam_columns > image_columns) return *this;
+    Columns columns = *this;
+    columns.others = {edge, edge + beside(seam_vectors) * kLanes<T>};
+    columns.seam = {columns.others.end - image_columns,
+                    columns.others.end - image_columns + seam_columns};
+    columns.spared = spared_vectors;
+    return columns;
+  }
+};
+
+/// By which tiles a plane is convolved.
+template <class T>
+struct Way {
+  bool low;
+  Columns<T> columns;
+
+  /// No seam for low kernels, which it does not pay for, nor where rows share places: there, while
+  /// neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
+  Way(index_t kernel_rows, index_t kernel_columns, index_t image_columns, index_t image_stride)
+      : low(false), columns(image_columns, kernel_columns) {
+    constexpr index_t kLowWithoutSeam = 7;
+    constexpr index_t kWorthASeam = 9;
+    if (rows_share_places<T>(image_stride)) {
+      low = kernel_rows <= kLowRowsSharing;
+      return;
+    }
+    low = kernel_rows <= kLowRows;
+    if (kernel_rows <= kLowWithoutSeam) return;
+    const Columns<T> seam = columns.with_seam(image_columns, kernel_columns);
+    low &= seam.spared * kWorthASeam < ceil_divide(columns.others.end, kLanes<T>);
+    if (!low) columns = seam;
   }
 };
 
@@ -550,22 +651,25 @@ class PlaneConvolution {
         k_(k),
         y_(y),
         add_(add),
-        low_(is_low<T>(k.rows, x.row_stride)),
-        columns_(low_, x.columns, k.columns, x.row_stride),
-        strips_(widest_tile(low_, k.rows), columns_.others) {}
+        way_(k.rows, k.columns, x.columns, x.row_stride),
+        strips_(widest_tile(way_.low, k.rows), way_.columns.others),
+        goes_down_(going_down_pays(x, y)),
+        prefetches_(prefetching_pays(x, k, y)) {}
 
   void compute(Range wanted) const {
-    if (!columns_.seam.empty()) compute_seam(wanted);
-    // Strips that need no columns beside the image's. They are one run.
-    Range inner{0, strips_.count};
+    if (!way_.columns.seam.empty()) compute_seam(wanted);
+    // Strips that need no columns beside the image's.
+    Range whole{0, strips_.count};
     const auto fits = [&](index_t s) {
       return strips_.begin(s) - k_.columns + 1 >= 0 && strips_.begin(s + 1) <= x_.columns;
     };
-    while (!inner.empty() && !fits(inner.begin)) ++inner.begin;
-    while (!inner.empty() && !fits(inner.end - 1)) --inner.end;
-    for (index_t s = 0; s < inner.begin; ++s) compute_staged(s, wanted);
-    compute_inner(inner, wanted);
-    for (index_t s = inner.end; s < strips_.count; ++s) compute_staged(s, wanted);
+    while (!whole.empty() && !fits(whole.begin)) ++whole.begin;
+    while (!whole.empty() && !fits(whole.end - 1)) --whole.end;
+    Range unstaged = whole;
+    if (masks_pay(wanted)) unstaged = {0, strips_.count - (last_is_apart() ? 1 : 0)};
+    for (index_t s = 0; s < unstaged.begin; ++s) compute_staged(s, wanted);
+    compute_unstaged(unstaged, whole, wanted);
+    for (index_t s = unstaged.end; s < strips_.count; ++s) compute_staged(s, wanted);
   }
 
  private:
@@ -575,6 +679,7 @@ class PlaneConvolution {
     index_t of_a_tile, tiles;
     bool whole;  // every row of the image exists that they ask for
     index_t end() const { return begin + of_a_tile * tiles; }
+    Rows tile(index_t t) const { return {begin + of_a_tile * t, of_a_tile, 1, whole}; }
   };
 
   /// Those from row i of `wanted` on, for a strip of so many vectors.
@@ -585,61 +690,106 @@ class PlaneConvolution {
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
       return rows_from(wanted.end - kTileRows, wanted, vectors);
     }
-    if (!low_) return {i, kTileRows, left / kTileRows, false};
+    if (!way_.low) return {i, kTileRows, left / kTileRows, false};
     const index_t whole = i < k_.rows - 1 ? 0 : std::min(left, x_.rows - i);
     if (vectors == 1 && whole >= kTallRows) return {i, kTallRows, whole / kTallRows, true};
     if (whole >= kTileRows) return {i, kTileRows, whole / kTileRows, true};
     return {i, kTileRows, 1, false};
   }
 
-  ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors) const {
+  /// whole_columns: every column exists that the tiles ask for.
+  ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors, bool whole_columns) const {
     const auto width = static_cast<std::size_t>(vectors - 1);
     if (rows.of_a_tile == 1) return kTiles<T, 1>[width];
-    if (!low_) return kTiles<T, kTileRows>[width];
+    if (!way_.low) return kTiles<T, kTileRows>[width];
+    if constexpr (kMasksAreFree) {
+      if (!whole_columns) return low_tiles_function<false>(rows, width);
+    }
+    return low_tiles_function<true>(rows, width);
+  }
+
+  template <bool kWholeColumns>
+  ConvolveTiles<T> low_tiles_function(const Rows& rows, std::size_t width) const {
     const auto height = static_cast<std::size_t>(k_.rows - 1);
-    if (rows.of_a_tile == kTallRows) return kTallTiles<T>[height];
-    return rows.whole ? kLowTiles<T, true>[height][width] : kLowTiles<T, false>[height][width];
+    if (!rows.whole) return kLowTiles<T, Kind{false, kWholeColumns}>[height][width];
+    if (rows.of_a_tile == kTallRows) return kTallTiles<T, Kind{true, kWholeColumns}>[height];
+    if constexpr (kPrefetchingRows > 0 && kWholeColumns) {
+      if (prefetches_) return kLowTiles<T, Kind{true, true, true}>[height][width];
+    }
+    return kLowTiles<T, Kind{true, kWholeColumns}>[height][width];
+  }
+
+  /// Whether the last strip has columns beyond y's, and cannot compute some columns once more.
+  bool last_is_apart() const {
+    return strips_.begin(strips_.count) > y_.columns &&
+           strips_.vectors(strips_.count - 1) * kLanes<T> > y_.columns;
   }
 
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
   /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7.
-  void compute_inner(Range inner, Range wanted) const {
-    if (inner.empty()) return;
+  void compute_unstaged(Range strips, Range whole, Range wanted) const {
+    if (strips.empty()) return;
     constexpr index_t kBlockBytes = 96 * 1024;
     const index_t strip_bytes =
         (kTileRows + k_.rows) * strips_.width * kLanes<T> * static_cast<index_t>(sizeof(T));
     const index_t at_once = std::max<index_t>(1, kBlockBytes / strip_bytes);
-    for (index_t first = inner.begin; first < inner.end; first += at_once) {
-      const Range block{first, std::min(first + at_once, inner.end)};
-      const Range wide = intersection(block, {0, strips_.wide});
-      const Range narrow = intersection(block, {strips_.wide, strips_.count});
+    // The end of strips that are like s; the last one may not begin where the one before it ends.
+    const auto alike_end = [&](index_t s, index_t end) {
+      for (const index_t change : {whole.begin, whole.end, strips_.wide, strips_.count - 1}) {
+        if (s < change && change < end) end = change;
+      }
+      return end;
+    };
+    for (index_t first = strips.begin; first < strips.end; first += at_once) {
+      const Range block = intersection({first, first + at_once}, strips);
       for (index_t i = wanted.begin; i < wanted.end;) {
         const Rows rows = rows_from(i, wanted, strips_.width);
-        for (index_t t = 0; t < rows.tiles; ++t) {
-          compute_run(wide, rows, rows.begin + t * rows.of_a_tile);
-          compute_run(narrow, rows, rows.begin + t * rows.of_a_tile);
+        const auto compute_rows = [&](const Rows& part) {
+          for (index_t s = block.begin; s < block.end;) {
+            const Range alike{s, alike_end(s, block.end)};
+            compute_alike(alike, whole.contains(s), part);
+            s = alike.end;
+          }
+        };
+        if (goes_down_) {
+          compute_rows(rows);
+        } else {
+          for (index_t t = 0; t < rows.tiles; ++t) compute_rows(rows.tile(t));
         }
         i = rows.end();
       }
     }
   }
 
-  /// Tiles of strips of one width, at y's row i.
-  void compute_run(Range strips, const Rows& rows, index_t i) const {
-    if (strips.empty()) return;
-    const index_t column = strips_.begin(strips.begin);
+  /// Tiles of strips that are alike: along a row of tiles, where there is but one and no column is
+  /// left out, else down each strip.
+  void compute_alike(Range strips, bool whole_columns, const Rows& rows) const {
     const index_t vectors = strips_.vectors(strips.begin);
-    tiles_function(rows, vectors)({.count = strips.end - strips.begin,
-                                   .image = x_.row(i) + column,
-                                   .image_stride = x_.row_stride,
-                                   .rows = {-i, x_.rows - i},
-                                   .k = k_,
-                                   .y = y_.row(i) + column,
-                                   .y_stride = y_.row_stride,
-                                   .add = add_,
-                                   .rows_step = 0,
-                                   .image_step = vectors * kLanes<T>,
-                                   .y_step = vectors * kLanes<T>});
+    const index_t width = vectors * kLanes<T>;
+    const auto convolve = tiles_function(rows, vectors, whole_columns);
+    const bool along = rows.tiles == 1 && whole_columns;
+    const index_t i = rows.begin;
+    for (index_t s = strips.begin; s < strips.end; s += along ? strips.size() : 1) {
+      const index_t column = std::min(strips_.begin(s), y_.columns - width);
+      const Range inside{-column, x_.columns - column};
+      convolve({.count = along ? strips.size() : rows.tiles,
+                .image = x_.row(i) + column,
+                .image_stride = x_.row_stride,
+                .rows = {-i, x_.rows - i},
+                .columns = whole_columns ? 0 : bits_below(inside.end) & ~bits_below(inside.begin),
+                .k = k_,
+                .y = y_.row(i) + column,
+                .y_stride = y_.row_stride,
+                .add = add_,
+                .rows_step = along ? 0 : rows.of_a_tile,
+                .columns_step = along ? width : 0});
+    }
+  }
+
+  /// For columns counted from a tile's first one, those below.
+  static uint64_t bits_below(index_t column) {
+    const index_t bit = std::clamp<index_t>(column + kMostMasked, 0, 64);
+    return bit == 64 ? ~uint64_t{0} : (uint64_t{1} << bit) - 1;
   }
 
   /// A strip that asks for columns beside the image's, or has some beyond y's.
@@ -661,7 +811,7 @@ class PlaneConvolution {
       stage(x_, rows, {begin, begin + pitch}, staged, pitch);
     };
     for_staged_tiles(k, vectors, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
-      const auto convolve = tiles_function(rows, vectors);
+      const auto convolve = tiles_function(rows, vectors, true);
       tiles.image += k.columns - 1;
       tiles.y += column;
       if (!beyond) {
@@ -676,8 +826,38 @@ class PlaneConvolution {
     });
   }
 
+  /// Whether operands are so small that tiles go down their strips, since runs along the rows are
+  /// short: otherwise 46x46_k3x3 took 1.2 times as long, 512x512_k3x3 0.85 times; with vectors half
+  /// as long 128x128_k3x3 0.8 times.
+  static bool going_down_pays(const Plane<const T>& x, const Plane<T>& y) {
+    constexpr index_t kNear = (1 << 19) / sizeof(T);
+    return kVectorsAreLines && x.rows * x.columns + y.rows * y.columns <= kNear;
+  }
+
+  /// Where operands are in no second-level cache, and FMAs are so few that they do not hide it:
+  /// from 400x400_k3x3 to 4096x4096_k3x3 what is fetched ahead gains 8 to 26 %, in caches it costs
+  /// 4 to 14, with 5×5 taps from −8 to +8 %.
+  static bool prefetching_pays(const Plane<const T>& x, const Plane<const T>& k,
+                               const Plane<T>& y) {
+    constexpr index_t kFewTaps = 9;
+    constexpr index_t kFar = (1 << 20) / sizeof(T);
+    return k.rows <= kPrefetchingRows && k.rows * k.columns <= kFewTaps &&
+           x.rows * x.columns + y.rows * y.columns > kFar;
+  }
+
+  /// Whether edges are left out by masks, and not staged. Of some rows more, next to more FMAs,
+  /// staging counts less and masks the same: up to 64x64_k5x5 those took 1.02 to 1.08 times as
+  /// long, at 128x128_k5x5 0.89 times.
+  bool masks_pay(Range wanted) const {
+    constexpr index_t kFewRows = 4;
+    constexpr index_t kNear = 16 * 1024 / sizeof(T);
+    const bool can = kMasksAreFree && way_.low && k_.columns <= kMostMasked + 1 && !add_ &&
+                     wanted.end - wanted.begin >= kTileRows;
+    return can && (k_.rows <= kFewRows || x_.rows * x_.columns > kNear);
+  }
+
   void compute_seam(Range wanted) const {
-    const Strips<T> strips(kMostVectors, columns_.seam);
+    const Strips<T> strips(kMostVectors, way_.columns.seam);
     for (index_t s = 0; s < strips.count; ++s) {
       compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
     }
@@ -730,13 +910,13 @@ class PlaneConvolution {
                        .image = staged + (rows.begin - image.begin) * pitch,
                        .image_stride = pitch,
                        .rows = {image.begin - rows.begin, image.end - rows.begin},
+                       .columns = 0,
                        .k = k,
                        .y = y_.row(rows.begin),
                        .y_stride = y_.row_stride,
                        .add = add_,
                        .rows_step = rows.of_a_tile,
-                       .image_step = rows.of_a_tile * pitch,
-                       .y_step = rows.of_a_tile * y_.row_stride};
+                       .columns_step = 0};
         convolve(rows, tiles);
       }
     }
@@ -758,9 +938,9 @@ class PlaneConvolution {
   const Plane<const T> k_;
   const Plane<T> y_;
   const bool add_;
-  const bool low_;
-  const Columns<T> columns_;
+  const Way<T> way_;
   const Strips<T> strips_;
+  const bool goes_down_, prefetches_;
 };
 
 /// y's rows `wanted` = x ∗ k, or += where `add`.
@@ -824,13 +1004,12 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double kernel_rows = static_cast<double>(h) / static_cast<double>(pieces.down);
   const double taps = static_cast<double>(w) / static_cast<double>(pieces.across);
   const auto whole_rows = static_cast<index_t>(std::ceil(kernel_rows));
-  const bool low = is_low<T>(whole_rows, W);
+  const auto& [low, from] = Way<T>(whole_rows, static_cast<index_t>(taps), W, W);
   const Costs& cost = low ? kLowCosts : kHighCosts;
 
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
   const double output_rows = rows + kernel_rows - 1;
-  const Columns<T> from(low, W, static_cast<index_t>(taps), W);
   const Strips<T> cut(widest_tile(low, whole_rows), from.others);
   const Strips<T> seam(kMostVectors, from.seam);
   const auto strips = static_cast<double>(cut.count);
