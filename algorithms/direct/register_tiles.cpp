@@ -97,10 +97,6 @@ constexpr index_t widest_tile(bool low, index_t kernel_rows) {
 
 constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;  // of a cache
 
-/// Kernels of up to so many rows have tiles that fetch ahead: for such vectors, hardware does not
-/// keep up.
-constexpr int kPrefetchingRows = kVectorsAreLines ? 3 : 0;
-
 /// For strips of the image at its edges.
 template <class T>
 constexpr index_t kStagedElements = 64 * 1024 / sizeof(T);
@@ -450,13 +446,12 @@ constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
 /// By rows of the kernel, less one.
 template <class T, Kind kKind>
 constexpr auto kLowTiles = [] {
-  constexpr int kRows = kKind.prefetches ? kPrefetchingRows : kLowRows;
-  std::array<Widths<T>, kRows> table{};
+  std::array<Widths<T>, kLowRows> table{};
   const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
     ((table[p][v] = convolve_low_tiles<T, kKind, p + 1, kTileRows, v + 1>), ...);
   };
   [&]<int... p>(Indices<p...>) { (fill(Indices<p>{}, IndicesTo<widest_low_tile(p + 1)>{}), ...); }
-  (IndicesTo<kRows>{});
+  (IndicesTo<kLowRows>{});
   return table;
 }();
 
@@ -629,6 +624,16 @@ struct Way {
   }
 };
 
+/// Whether a plane's edges are left out by masks, and not staged. Of some rows more, next to more
+/// FMAs, staging counts less and masks the same: up to 64x64_k5x5 those took 1.02 to 1.08 times as
+/// long, at 128x128_k5x5 0.89 times.
+template <class T>
+bool masks_pay(bool low, index_t H, index_t W, index_t h, index_t w) {
+  constexpr index_t kFewRows = 4;
+  constexpr index_t kNear = 16 * 1024 / sizeof(T);
+  return kMasksAreFree && low && w <= kMostMasked + 1 && (h <= kFewRows || H * W > kNear);
+}
+
 /// A kernel's pieces, each small enough for its strips to be staged.
 template <class T>
 struct Pieces {
@@ -653,6 +658,7 @@ class PlaneConvolution {
         add_(add),
         way_(k.rows, k.columns, x.columns, x.row_stride),
         strips_(widest_tile(way_.low, k.rows), way_.columns.others),
+        masks_(!add && masks_pay<T>(way_.low, x.rows, x.columns, k.rows, k.columns)),
         goes_down_(going_down_pays(x, y)),
         prefetches_(prefetching_pays(x, k, y)) {}
 
@@ -666,7 +672,8 @@ class PlaneConvolution {
     while (!whole.empty() && !fits(whole.begin)) ++whole.begin;
     while (!whole.empty() && !fits(whole.end - 1)) --whole.end;
     Range unstaged = whole;
-    if (masks_pay(wanted)) unstaged = {0, strips_.count - (last_is_apart() ? 1 : 0)};
+    if (masks_ && wanted.size() >= kTileRows)
+      unstaged = {0, strips_.count - (last_is_apart() ? 1 : 0)};
     for (index_t s = 0; s < unstaged.begin; ++s) compute_staged(s, wanted);
     compute_unstaged(unstaged, whole, wanted);
     for (index_t s = unstaged.end; s < strips_.count; ++s) compute_staged(s, wanted);
@@ -713,7 +720,7 @@ class PlaneConvolution {
     const auto height = static_cast<std::size_t>(k_.rows - 1);
     if (!rows.whole) return kLowTiles<T, Kind{false, kWholeColumns}>[height][width];
     if (rows.of_a_tile == kTallRows) return kTallTiles<T, Kind{true, kWholeColumns}>[height];
-    if constexpr (kPrefetchingRows > 0 && kWholeColumns) {
+    if constexpr (kVectorsAreLines && kWholeColumns) {
       if (prefetches_) return kLowTiles<T, Kind{true, true, true}>[height][width];
     }
     return kLowTiles<T, Kind{true, kWholeColumns}>[height][width];
@@ -839,21 +846,10 @@ class PlaneConvolution {
   /// 4 to 14, with 5×5 taps from −8 to +8 %.
   static bool prefetching_pays(const Plane<const T>& x, const Plane<const T>& k,
                                const Plane<T>& y) {
-    constexpr index_t kFewTaps = 9;
+    constexpr index_t kFewTaps = 16;
     constexpr index_t kFar = (1 << 20) / sizeof(T);
-    return k.rows <= kPrefetchingRows && k.rows * k.columns <= kFewTaps &&
+    return kVectorsAreLines && k.rows * k.columns <= kFewTaps &&
            x.rows * x.columns + y.rows * y.columns > kFar;
-  }
-
-  /// Whether edges are left out by masks, and not staged. Of some rows more, next to more FMAs,
-  /// staging counts less and masks the same: up to 64x64_k5x5 those took 1.02 to 1.08 times as
-  /// long, at 128x128_k5x5 0.89 times.
-  bool masks_pay(Range wanted) const {
-    constexpr index_t kFewRows = 4;
-    constexpr index_t kNear = 16 * 1024 / sizeof(T);
-    const bool can = kMasksAreFree && way_.low && k_.columns <= kMostMasked + 1 && !add_ &&
-                     wanted.end - wanted.begin >= kTileRows;
-    return can && (k_.rows <= kFewRows || x_.rows * x_.columns > kNear);
   }
 
   void compute_seam(Range wanted) const {
@@ -940,7 +936,7 @@ class PlaneConvolution {
   const bool add_;
   const Way<T> way_;
   const Strips<T> strips_;
-  const bool goes_down_, prefetches_;
+  const bool masks_, goes_down_, prefetches_;
 };
 
 /// y's rows `wanted` = x ∗ k, or += where `add`.
@@ -979,22 +975,65 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
   }
 }
 
-/// Nanoseconds of what there is to do. Next to 6500 times measured with AVX2, of problems of all
-/// shapes, they are off by 7 % for low kernels, by 3.5 % for others (medians).
+/// Nanoseconds of what there is to do.
 struct Costs {
-  double call;
+  double call = 0;
   double fma;
-  double seam;     // times as long as that
-  double load;     // of a low kernel's tap, or of the image for one
-  double tile;     // its sums, in and out
-  double staged;   // a vector
-  double run;      // of tiles
-  double row;      // of the image that meets a tile, unless taps hide it
-  double latency;  // what a row and tap wait for, where a tile has fewer than two vectors
-  double near_byte, far_byte;  // of x and y, outside of the second-level cache and of the third
+  double seam = 0;       // times as long as that
+  double load = 0;       // of a low kernel's tap, or of the image for one
+  double tile = 0;       // its sums, in and out,
+  double store = 0;      // and what each vector of a row of tiles adds
+  double staged;         // a vector
+  double masked = 0;     // a tap of a tile that leaves columns out
+  double run = 0;        // of tiles
+  double row = 0;        // of the image that meets a tile,
+  double short_row = 0;  // and what that takes more unless taps hide it
+  double latency;        // what a row and tap wait for, where a tile has fewer than two vectors
+  struct Memory {        // a byte of x and y where a cache does not hold them, but `factor` would
+    double byte, cache, factor;
+  } near, far;
 };
-constexpr Costs kLowCosts{84, 0.0819, 0, 0.153, 3.6, 0.99, 5.5, 0, 0.19, 0.0061, 0.035};
-constexpr Costs kHighCosts{42, 0.166, 1.25, 0, 6.9, 1.06, 12.2, 0.25, 0.345, 0.0049, 0.086};
+
+/// For low kernels and others. Next to 6500 times measured with AVX2, of problems of all shapes,
+/// they are off by 7 and 3.5 % (medians).
+constexpr Costs kNarrowCosts[] = {{.call = 84,
+                                   .fma = 0.0819,
+                                   .load = 0.153,
+                                   .tile = 3.6,
+                                   .staged = 0.99,
+                                   .run = 5.5,
+                                   .latency = 0.19,
+                                   .near = {0.0061, 0x1p17, 8},
+                                   .far = {0.035, 0x1p23, 8}},
+                                  {.call = 42,
+                                   .fma = 0.166,
+                                   .seam = 1.25,
+                                   .tile = 6.9,
+                                   .staged = 1.06,
+                                   .run = 12.2,
+                                   .short_row = 0.25,
+                                   .latency = 0.345,
+                                   .near = {0.0049, 0x1p17, 8},
+                                   .far = {0.086, 0x1p23, 8}}};
+
+/// The same with AVX-512, next to 5000 times, off by 6 and 4 %.
+constexpr Costs kWideCosts[] = {{.call = 42,
+                                 .fma = 0.104,
+                                 .load = 0.212,
+                                 .store = 4.77,
+                                 .staged = 1.3,
+                                 .masked = 1.8,
+                                 .latency = 0.116,
+                                 .near = {0.007, 0x1p15, 4},
+                                 .far = {0.0169, 0x1p20, 16}},
+                                {.fma = 0.172,
+                                 .seam = 1.27,
+                                 .tile = 5.35,
+                                 .staged = 1.83,
+                                 .row = 0.41,
+                                 .latency = 0.266,
+                                 .near = {0.0082, 0x1p15, 4},
+                                 .far = {0.0318, 0x1p20, 16}}};
 
 /// The time of one plane, in seconds.
 template <class T>
@@ -1005,7 +1044,7 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double taps = static_cast<double>(w) / static_cast<double>(pieces.across);
   const auto whole_rows = static_cast<index_t>(std::ceil(kernel_rows));
   const auto& [low, from] = Way<T>(whole_rows, static_cast<index_t>(taps), W, W);
-  const Costs& cost = low ? kLowCosts : kHighCosts;
+  const Costs& cost = (kVectorsAreLines ? kWideCosts : kNarrowCosts)[low ? 0 : 1];
 
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
@@ -1032,17 +1071,22 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double left = std::ceil((taps - 1) / width);
   const double right = std::ceil((strips * width - columns) / width);
   const double staged = from.seam.empty() ? std::min(strips, left + right) : seam_strips;
-  const double staging = output_rows * (2 * seam_vectors + staged * (vectors + taps / kLanes<T>));
+  const bool masks = pieces.count() == 1 && masks_pay<T>(low, H, W, h, w);
+  const double edges = masks ? 0 : staged;
+  const double staging = output_rows * (2 * seam_vectors + edges * (vectors + taps / kLanes<T>));
+  const double masked = masks ? tile_rows * staged * taps : 0;
   const double runs = staged + (staged < strips + seam_strips ? tile_rows : 0);
 
   const double bytes = sizeof(T) * (rows * columns + static_cast<double>(H + h - 1) *
                                                          static_cast<double>(W + w - 1));
-  const double memory = bytes * (cost.near_byte * distance(bytes, 0x1p17, 8) +
-                                 cost.far_byte * distance(bytes, 0x1p23, 8));
-  const double a_piece = fmas * cost.fma + loads * cost.load +
-                         tile_rows * (strips + seam_strips) * cost.tile + staging * cost.staged +
-                         runs * cost.run + visits / (taps * taps) * cost.row +
-                         waits * cost.latency + memory;
+  const auto memory = [bytes](const Costs::Memory& m) {
+    return bytes * m.byte * distance(bytes, m.cache, m.factor);
+  };
+  const double a_piece =
+      fmas * cost.fma + loads * cost.load + tile_rows * (strips + seam_strips) * cost.tile +
+      tile_rows * strips * vectors * cost.store + staging * cost.staged + masked * cost.masked +
+      runs * cost.run + visits * cost.row + visits / (taps * taps) * cost.short_row +
+      waits * cost.latency + memory(cost.near) + memory(cost.far);
   return 1e-9 * (cost.call + static_cast<double>(pieces.count()) * a_piece);
 }
 

@@ -58,15 +58,35 @@ constexpr Side kSides[] = {{16, {3, 0.7}, {5.8, 2.2}},         {32, {3.9, 1.6}, 
                            {4096, {25.7, 12.2}, {29.1, 23}},   {5120, {25.4, 16.1}, {39.1, 31.5}},
                            {6144, {27.4, 14.8}, {36.8, 29}},   {8192, {33.3, 16.5}, {39.9, 31.2}}};
 
-/// What else a row of a strip takes, in seconds.
-struct RowCosts {
+/// What else there is to do, in seconds.
+struct OtherCosts {
+  // Of a row of a strip.
   double clear;      // one that is empty
   double store;      // one that is stored to y
   double far_store;  // what that takes more outside of caches
   double far;        // a vector of a spectrum that passes the second-level cache
+  // Of memory.
+  double far_row;       // of a tile of x or y, however short, outside of caches
+  double far_byte;      // of x or y, eight times farther than the second-level cache
+  double far_spectrum;  // a byte of one that does not fit into several of those
 };
-constexpr RowCosts kWideRows{1.4e-9, 2.7e-9, 2e-9, 1.6e-9};
-constexpr RowCosts kNarrowRows{0.7e-9, 0.7e-9, 1e-9, 0.8e-9};
+constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
+                                .store = 2.7e-9,
+                                .far_store = 2e-9,
+                                .far = 1.6e-9,
+                                .far_row = 5e-9,
+                                .far_byte = 0.0063e-9,
+                                .far_spectrum = 0.078e-9};
+constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
+                                  .store = 0.7e-9,
+                                  .far_store = 1e-9,
+                                  .far = 0.8e-9,
+                                  .far_row = 0,
+                                  .far_byte = 0.027e-9,
+                                  .far_spectrum = 0};
+
+bool has_wide_vectors() { return TileTransform<float>::lanes() * sizeof(float) >= 64; }
+const OtherCosts& other_costs() { return has_wide_vectors() ? kWideCosts : kNarrowCosts; }
 
 /// How an axis of an output is cut.
 struct Cut {
@@ -135,12 +155,11 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
   constexpr double kWeight = 0.4e-9;  // of a row of a strip
-  constexpr index_t kWideVector = 64;
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =
       scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
-  const bool wide = lanes * static_cast<index_t>(scalar_size) >= kWideVector;
-  const RowCosts& row_costs = wide ? kWideRows : kNarrowRows;
+  const bool wide = has_wide_vectors();
+  const OtherCosts& costs = other_costs();
   const auto P = static_cast<double>(rows.length);
   const double strips = static_cast<double>(columns.length / lanes);  // of columns
   const auto strips_of = [lanes](index_t begin, index_t end) {
@@ -161,16 +180,21 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
       static_cast<double>(scalar_size) *
       static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
   const double a_row = 1e-9 * (wide ? rows.wide : rows.narrow).down + (right_angle ? kWeight : 0);
-  const double store = row_costs.store + row_costs.far_store * distance(operands, 0x1p17, 16);
+  const double store = costs.store + costs.far_store * distance(operands, 0x1p17, 16);
   const double across = 1e-9 * strips * P * (wide ? columns.wide : columns.narrow).across;
-  const double memory =
-      4 * strips * P * row_costs.far * distance(tiling.bytes(scalar_size), 0x1p20, 8);
+  const double bytes = tiling.bytes(scalar_size);
+  const double memory = 4 * strips * P * costs.far * distance(bytes, 0x1p20, 8) +
+                        bytes * costs.far_spectrum * distance(bytes, 0x1p23, 4);
+  const double tile_row = costs.far_row * distance(operands, 0x1p20, 64);
+  const auto tiles = right_angle ? 1.0 : 2.0;  // of a piece
+  const double gathered = tiles * static_cast<double>(std::min(H, tiling.rows.length)) * tile_row;
+  const double scattered = tiles * static_cast<double>(tiling.rows.outputs) * tile_row;
   const auto forward = [&](double full) {
-    return full * P * a_row + (strips - full) * P * row_costs.clear + across + memory;
+    return full * P * a_row + (strips - full) * P * costs.clear + across + memory;
   };
-  return {.forward = forward(filled) + kTile,
+  return {.forward = forward(filled) + gathered + kTile,
           .kernel = forward(taps),
-          .backward = across + wanted * (P * a_row + stored * store) + memory + kTile};
+          .backward = across + wanted * (P * a_row + stored * store) + memory + scattered + kTile};
 }
 
 /// How threads share the work: a team transforms a piece together.
@@ -198,8 +222,6 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   constexpr double kProductByte = 0.04e-9;
   constexpr double kFarProductByte = 0.06e-9;
   constexpr double kFarKernelByte = 0.25e-9;
-  // A byte of x or y, eight times farther than the second-level cache.
-  constexpr double kFarByte = 0.027e-9;
   // Beside each fork, spectra and rows that go from one core's cache to another's: with two threads
   // 64x64_k15x15 in f64 took 28 µs, with one 17 µs.
   constexpr double kHandingOver = 15e-6;
@@ -230,7 +252,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   }
   return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
-          .memory = operands * kFarByte * 2 * distance(operands, 0x1p21, 64),
+          .memory = operands * other_costs().far_byte * 2 * distance(operands, 0x1p21, 64),
           .forking = forks * (kForkingSeconds + kHandingOver)};
 }
 

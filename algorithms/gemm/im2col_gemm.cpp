@@ -220,9 +220,15 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
   constexpr double kOperation = 0.013;  // by OpenBLAS with AVX2
   constexpr double kCall = 0.12e-6;
   constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
+  constexpr double kFarByte = 0.024e-9;  // of x and y, outside of caches
+  const double operands =
+      bytes * static_cast<double>(problem.N) *
+      static_cast<double>(problem.K * problem.H * problem.W +
+                          problem.C * problem.output_rows() * problem.output_columns());
   return Forecast{
       .shares = shared_out({{"gemm", unit * padded_operations(problem) * kOperation * rows},
-                            {"lowering", unit * lowered * 0.12 + lowered_rows * kRow},
+                            {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
+                                             operands * kFarByte * distance(operands, 0x1p20, 16)},
                             {"packing", unit * weights * 3 + kCall}},
                            threads),
       .workspace_bytes = static_cast<std::size_t>(bytes * room)};
