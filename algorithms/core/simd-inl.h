@@ -39,6 +39,9 @@ constexpr int kRegisters = 16;
 constexpr int kRegisters = 32;
 #endif
 
+/// Whether a vector is as long as a line of the caches: most loads then cross from one to the next.
+constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;
+
 /// Whether loads by a mask take no longer than others, and masks no vectors' registers.
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #define FULLCONV_MASKS_ARE_FREE 1

@@ -65,12 +65,11 @@ class FlatPlane {
 
   /// The time of one plane, in nanoseconds, next to times measured with AVX-512 and AVX2.
   static double nanoseconds(index_t H, index_t W, index_t h, index_t w) {
-    constexpr bool kWide = kLanes<float> == 16;
-    constexpr double kCall = kWide ? 13 : 85;
-    constexpr double kRow = kWide ? 0.71 : 2;       // of x
-    constexpr double kVector = kWide ? 1.71 : 1.6;  // of y
-    constexpr double kLatency = kWide ? 2.44 : 0;   // of a run's tap
-    constexpr double kFma = kWide ? 0.15 : 0.295;
+    constexpr double kCall = kVectorsAreLines ? 13 : 85;
+    constexpr double kRow = kVectorsAreLines ? 0.71 : 2;       // of x
+    constexpr double kVector = kVectorsAreLines ? 1.71 : 1.6;  // of y
+    constexpr double kLatency = kVectorsAreLines ? 2.44 : 0;   // of a run's tap
+    constexpr double kFma = kVectorsAreLines ? 0.15 : 0.295;
     constexpr double kAligned = 0.73;  // times as long, where no load crosses lines
     const auto output_rows = static_cast<double>(H + h - 1);
     const auto pitch = static_cast<double>(W + w - 1);
@@ -82,7 +81,7 @@ class FlatPlane {
                                             : kernel_rows * (kernel_rows - 1) / 2;
     const double rows =
         std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
-    const bool aligned = w == 1 && (!kWide || W % kLanes<T> == 0);
+    const bool aligned = w == 1 && (!kVectorsAreLines || W % kLanes<T> == 0);
     const double taps = rows * static_cast<double>(w) * (aligned ? kAligned : 1);
     return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma) +
            std::ceil(vectors / kMostVectors) * taps * kLatency;

@@ -1,8 +1,9 @@
 // Register tiling: the sums of a tile of y, some rows by some vectors, stay in registers until they
 // are complete. Each vector of the image is loaded once for all the rows of the tile that it
 // enters. A tile goes along its rows, from vector to vector, so that rows come from the cache in
-// order. Rows outside of the image are left out by the bounds of loops; for columns outside of it,
-// at the left and at the right, strips of the image are staged, with zeros around or rolled up.
+// order. Rows outside of the image are left out by the bounds of loops; columns outside of it, at
+// the left and at the right, by masks where those are free, or else strips of the image are staged,
+// with zeros around or rolled up.
 // 2·H·W·h·w flops; for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no
 // workspace. SIMD by Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy
 // of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the
@@ -65,7 +66,7 @@ constexpr int kTileRows = kRegisters / 4;
 constexpr int kMostVectors = 3;
 
 /// For kernels of so few rows there are tiles of their own: they go over taps column by column, and
-/// have all rows of a column in registers.
+/// have all rows of a column in registers, beside two vectors of sums for each row of the tile.
 constexpr int kLowRows = kRegisters == 32 ? 14 : 7;
 
 /// Whether rows of an image share the places that a first-level cache has for eight of them: those
@@ -94,8 +95,6 @@ constexpr int widest_low_tile(int kernel_rows) {
 constexpr index_t widest_tile(bool low, index_t kernel_rows) {
   return low ? widest_low_tile(static_cast<int>(kernel_rows)) : kMostVectors;
 }
-
-constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;  // of a cache
 
 /// For strips of the image at its edges.
 template <class T>
@@ -370,8 +369,9 @@ HWY_INLINE void multiply_add_image_row(const T* row, index_t q, const Loads& loa
   (multiply_add_vector<T, kOffset, v>(row - q, loads, taps, IndicesTo<kRows>(), sums), ...);
 }
 
+/// What low tiles may rely upon, and what they do besides.
 struct Kind {
-  bool whole_rows, whole_columns;  // every one exists that a tile asks for
+  bool whole_rows, whole_columns;  // the image has every one that a tile asks for
   bool prefetches = false;         // what the next tile asks for
 };
 
@@ -611,7 +611,7 @@ struct Way {
   Way(index_t kernel_rows, index_t kernel_columns, index_t image_columns, index_t image_stride)
       : low(false), columns(image_columns, kernel_columns) {
     constexpr index_t kLowWithoutSeam = 7;
-    constexpr index_t kWorthASeam = 9;
+    constexpr index_t kWorthASeam = 9;  // of so many vectors one spared, for kernels of more rows
     if (rows_share_places<T>(image_stride)) {
       low = kernel_rows <= kLowRowsSharing;
       return;
@@ -733,10 +733,11 @@ class PlaneConvolution {
   }
 
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
-  /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7.
+  /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7; where that cache has 2
+  /// MiB, 4096x4096_k3x3 took 0.78 times as long in one block as in two.
   void compute_unstaged(Range strips, Range whole, Range wanted) const {
     if (strips.empty()) return;
-    constexpr index_t kBlockBytes = 96 * 1024;
+    constexpr index_t kBlockBytes = (kVectorsAreLines ? 512 : 96) * 1024;
     const index_t strip_bytes =
         (kTileRows + k_.rows) * strips_.width * kLanes<T> * static_cast<index_t>(sizeof(T));
     const index_t at_once = std::max<index_t>(1, kBlockBytes / strip_bytes);

@@ -256,10 +256,17 @@ def fit_left(ax: Axes) -> None:
 _LABEL_SIZE = 9.5
 
 
+# A label's left and right edge, whether it is behind its point (1) or before it (−1), its height.
+Placed = tuple[tuple[float, float], int, float]
+
+# By which labels may move, in half their height, the least first.
+_STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5)
+
+
 def end_labels(ax: Axes, curves: Sequence[tuple[str, Look, float, float]]) -> None:
-    """Writes each curve's name behind its last point (name, look, x, y), with the curve's marker in
-    front and a thin line to the point where it had to move to make room. Widens the right margin to
-    hold the names."""
+    """Writes each curve's name behind its last point (name, look, x, y), or before it where others
+    go on and less of those is covered there, with the curve's marker in front and a thin line to
+    the point where it had to move to make room. Widens the right margin to hold the names."""
     if not curves:
         return
     figure = ax.figure
@@ -270,33 +277,40 @@ def end_labels(ax: Axes, curves: Sequence[tuple[str, Look, float, float]]) -> No
     to_dots = ax.transData.transform
     dots = figure.dpi
     points = [to_dots((x, y)) for _, _, x, y in curves]
-    boxes = [
-        (px + 0.14 * dots, px + (0.3 + text_width(figure, name, _LABEL_SIZE)) * dots)
-        for (px, _), (name, *_) in zip(points, curves)
-    ]
     drawn = _drawn_points(ax)
     last = max(px for px, _ in points)
-    wanted = [
-        py if px > last - 0.1 * dots else _free_height(py, box_, drawn, 0.165 * dots)
-        for (px, py), box_ in zip(points, boxes)
-    ]
+    gap = 0.165 * dots
+    lowest, highest = ax.bbox.y0 + 0.05 * dots, ax.bbox.y1 - 0.02 * dots
+
+    def place(point: tuple[float, float], name: str) -> Placed:
+        px, py = point
+        behind = (px + 0.14 * dots, px + (0.3 + text_width(figure, name, _LABEL_SIZE)) * dots)
+        if px > last - 0.1 * dots:
+            return behind, 1, py
+        before = (2 * px - behind[1], 2 * px - behind[0])
+        heights = [min(max(py + step * gap / 2, lowest), highest) for step in _STEPS]
+        places = [(box, side, h) for h in heights for box, side in ((behind, 1), (before, -1))]
+        return min(places, key=lambda placed: _covered(placed, drawn, gap))
+
+    placed = [place(point, name) for point, (name, *_) in zip(points, curves)]
     heights = spread(
-        wanted,
-        boxes,
-        gap=0.165 * dots,
-        lowest=ax.bbox.y0 + 0.05 * dots,
-        highest=ax.bbox.y1 - 0.02 * dots,
+        [height for _, _, height in placed],
+        [box for box, _, _ in placed],
+        gap=gap,
+        lowest=lowest,
+        highest=highest,
     )
     from_dots = ax.transData.inverted().transform
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    for (name, look, x, y), (left, _), height in zip(curves, boxes, heights):
-        mark_x, mark_y = from_dots((left + 0.06 * dots, height))
-        text_x, _ = from_dots((left + 0.14 * dots, height))
+    for (name, look, x, y), (box, side, _), height in zip(curves, placed, heights):
+        near = box[0] if side > 0 else box[1]
+        mark_x, mark_y = from_dots((near + side * 0.06 * dots, height))
+        text_x, _ = from_dots((near + side * 0.14 * dots, height))
         ax.plot([x, mark_x], [y, mark_y], color=look.colour, linewidth=0.7, clip_on=False)
         ax.plot(mark_x, mark_y, **look.marks, markersize=4.5, clip_on=False)
         ax.text(
-            text_x, mark_y, name, size=_LABEL_SIZE, color=INK, va="center", path_effects=halo,
-            clip_on=False,
+            text_x, mark_y, name, size=_LABEL_SIZE, color=INK, va="center",
+            ha="left" if side > 0 else "right", path_effects=halo, clip_on=False,
         )  # fmt: skip
 
 
@@ -312,16 +326,11 @@ def _drawn_points(ax: Axes) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, 2))
 
 
-def _free_height(height: float, box: tuple[float, float], drawn: np.ndarray, gap: float) -> float:
-    """The height nearest to `height` at which a label between `box` (left, right) covers least of
-    what is drawn."""
-    inside = drawn[(drawn[:, 0] >= box[0]) & (drawn[:, 0] <= box[1]), 1]
-
-    def covered(candidate: float) -> int:
-        return int(np.count_nonzero(np.abs(inside - candidate) < 0.6 * gap))
-
-    candidates = [height + step * gap / 2 for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5)]
-    return min(candidates, key=covered)
+def _covered(placed: Placed, drawn: np.ndarray, gap: float) -> int:
+    """How many of the points that are drawn a label covers."""
+    (left, right), _, height = placed
+    inside = drawn[(drawn[:, 0] >= left) & (drawn[:, 0] <= right), 1]
+    return int(np.count_nonzero(np.abs(inside - height) < 0.6 * gap))
 
 
 def spread(
