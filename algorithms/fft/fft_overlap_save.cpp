@@ -66,23 +66,29 @@ struct OtherCosts {
   double far_store;  // what that takes more outside of caches
   double far;        // a vector of a spectrum that passes the second-level cache
   // Of memory.
-  double far_row;       // of a tile of x or y, however short, outside of caches
+  double near_row;      // of a tile of x or y, however short,
+  double far_row;       // and what that takes more outside of caches
   double far_byte;      // of x or y, eight times farther than the second-level cache
+  double shared_byte;   // and what that takes more where several threads ask for theirs
   double far_spectrum;  // a byte of one that does not fit into several of those
 };
 constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
                                 .store = 2.7e-9,
                                 .far_store = 2e-9,
                                 .far = 1.6e-9,
-                                .far_row = 5e-9,
-                                .far_byte = 0.0063e-9,
+                                .near_row = 0.5e-9,
+                                .far_row = 4e-9,
+                                .far_byte = 0.0097e-9,
+                                .shared_byte = 0.02e-9,
                                 .far_spectrum = 0.078e-9};
 constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
                                   .store = 0.7e-9,
                                   .far_store = 1e-9,
                                   .far = 0.8e-9,
+                                  .near_row = 0,
                                   .far_row = 0,
                                   .far_byte = 0.027e-9,
+                                  .shared_byte = 0,
                                   .far_spectrum = 0};
 
 bool has_wide_vectors() { return TileTransform<float>::lanes() * sizeof(float) >= 64; }
@@ -185,7 +191,7 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const double bytes = tiling.bytes(scalar_size);
   const double memory = 4 * strips * P * costs.far * distance(bytes, 0x1p20, 8) +
                         bytes * costs.far_spectrum * distance(bytes, 0x1p23, 4);
-  const double tile_row = costs.far_row * distance(operands, 0x1p20, 64);
+  const double tile_row = costs.near_row + costs.far_row * distance(operands, 0x1p20, 64);
   const auto tiles = right_angle ? 1.0 : 2.0;  // of a piece
   const double gathered = tiles * static_cast<double>(std::min(H, tiling.rows.length)) * tile_row;
   const double scattered = tiles * static_cast<double>(tiling.rows.outputs) * tile_row;
@@ -226,6 +232,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   // 64x64_k15x15 in f64 took 28 µs, with one 17 µs.
   constexpr double kHandingOver = 15e-6;
   constexpr double kCall = 60e-9;
+  const OtherCosts& costs = other_costs();
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t kept = tiling.kept_channels(problem, scalar_size);
   const auto passages = static_cast<double>(ceil_divide(C, kept));
@@ -252,7 +259,9 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   }
   return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
-          .memory = operands * other_costs().far_byte * 2 * distance(operands, 0x1p21, 64),
+          .memory = operands * (costs.far_byte * 2 * distance(operands, 0x1p21, 64) +
+                                (sharing.threads() > 1 ? costs.shared_byte : 0) *
+                                    distance(operands, 0x1p19, 16)),
           .forking = forks * (kForkingSeconds + kHandingOver)};
 }
 
