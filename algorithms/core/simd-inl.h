@@ -8,7 +8,6 @@
 #define FULLCONV_SIMD_INL_H
 #endif
 
-#undef FULLCONV_MASKS_ARE_FREE
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -43,12 +42,7 @@ constexpr int kRegisters = 32;
 constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;
 
 /// Whether loads by a mask take no longer than others, and masks no vectors' registers.
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-#define FULLCONV_MASKS_ARE_FREE 1
-#else
-#define FULLCONV_MASKS_ARE_FREE 0
-#endif
-constexpr bool kMasksAreFree = FULLCONV_MASKS_ARE_FREE;
+constexpr bool kMasksAreFree = HWY_ARCH_X86 != 0 && HWY_TARGET <= HWY_AVX3;
 
 // Packs of indices, and not loops or lambdas, go over arrays of vectors: only so GCC 12 keeps them
 // in registers.

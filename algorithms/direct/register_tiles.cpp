@@ -78,9 +78,9 @@ constexpr bool rows_share_places(index_t image_stride) {
   return bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
 }
 
-/// The same where those do: each column of taps would load all rows of a tile anew, up to ten at a
-/// time: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float 1024x1024_k7x7
-/// 1.3.
+/// So few where rows do share places: each column of taps would load all rows of a tile anew, up to
+/// ten at a time: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
+/// 1024x1024_k7x7 1.3.
 constexpr int kLowRowsSharing = kRegisters == 32 ? 7 : 6;
 
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
@@ -328,8 +328,7 @@ struct RowLoads {
   }
 };
 
-#if FULLCONV_MASKS_ARE_FREE
-/// The same, without columns that the image does not have.
+/// The same, without columns that the image does not have; where masks are free.
 template <class T>
 struct RowLoads<T, true> {
   uint64_t columns;  // as of a tile
@@ -346,7 +345,6 @@ struct RowLoads<T, true> {
     return hn::MaskedLoad(lanes, Tag<T>(), image + v * kLanes<T>);
   }
 };
-#endif
 
 template <class T, int kOffset, int v, int kKernelRows, int kRows, int kVectors, class Loads,
           int... s>
@@ -672,8 +670,9 @@ class PlaneConvolution {
     while (!whole.empty() && !fits(whole.begin)) ++whole.begin;
     while (!whole.empty() && !fits(whole.end - 1)) --whole.end;
     Range unstaged = whole;
-    if (masks_ && wanted.size() >= kTileRows)
+    if (masks_ && wanted.size() >= kTileRows) {
       unstaged = {0, strips_.count - (last_is_apart() ? 1 : 0)};
+    }
     for (index_t s = 0; s < unstaged.begin; ++s) compute_staged(s, wanted);
     compute_unstaged(unstaged, whole, wanted);
     for (index_t s = unstaged.end; s < strips_.count; ++s) compute_staged(s, wanted);
