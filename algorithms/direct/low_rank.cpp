@@ -228,7 +228,7 @@ struct Blocks {
   }
 
   /// Elements that a thread has between the passes.
-  index_t elements() const { return framed.elements(rows); }
+  index_t elements() const { return share_of_thread(framed.elements(rows), sizeof(T)); }
 };
 
 template <class T>

@@ -69,7 +69,6 @@ struct OtherCosts {
   double near_row;      // of a tile of x or y, however short,
   double far_row;       // and what that takes more outside of caches
   double far_byte;      // of x or y, eight times farther than the second-level cache
-  double shared_byte;   // and what that takes more where several threads ask for theirs
   double far_spectrum;  // a byte of one that does not fit into several of those
 };
 constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
@@ -79,7 +78,6 @@ constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
                                 .near_row = 0.5e-9,
                                 .far_row = 4e-9,
                                 .far_byte = 0.0097e-9,
-                                .shared_byte = 0.02e-9,
                                 .far_spectrum = 0.078e-9};
 constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
                                   .store = 0.7e-9,
@@ -88,7 +86,6 @@ constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
                                   .near_row = 0,
                                   .far_row = 0,
                                   .far_byte = 0.027e-9,
-                                  .shared_byte = 0,
                                   .far_spectrum = 0};
 
 bool has_wide_vectors() { return TileTransform<float>::lanes() * sizeof(float) >= 64; }
@@ -137,7 +134,7 @@ struct Tiling {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
   }
   /// Of a thread, a cache line of columns at once.
-  double scratch_bytes() const { return 2 * 64 * static_cast<double>(transform_rows); }
+  index_t scratch_bytes() const { return share_of_thread(2 * 64 * transform_rows, 1); }
 
   /// Output channels whose kernels' spectra are kept at once, while all of x passes by. With fewer
   /// than C of them, x passes by, and is transformed, more than once.
@@ -228,9 +225,11 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   constexpr double kProductByte = 0.04e-9;
   constexpr double kFarProductByte = 0.06e-9;
   constexpr double kFarKernelByte = 0.25e-9;
-  // Beside each fork, spectra and rows that go from one core's cache to another's: with two threads
-  // 64x64_k15x15 in f64 took 28 µs, with one 17 µs.
-  constexpr double kHandingOver = 15e-6;
+  // Fitted to 2000 times of two threads. A team that has just joined still waits for the next fork.
+  constexpr double kForkingAgainSeconds = 2e-6;
+  // Of a spectrum, from one core's cache to another's: a kernel's to all teams, and in teams what
+  // others have transformed along the other axis.
+  constexpr double kHandedByte = 0.07e-9;
   constexpr double kCall = 60e-9;
   const OtherCosts& costs = other_costs();
   const auto& [N, K, C, H, W, h, w] = problem;
@@ -252,17 +251,19 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
-  double forks = 0;
-  if (sharing.teams > 1) forks = K * kept == 1 ? 1 : 2 * passages;
+  double forking = 0;
+  if (sharing.teams > 1) {
+    const double forks = K * kept == 1 ? 1 : 2 * passages;
+    forking = forks * kForkingSeconds + spectra * kHandedByte;
+  }
   if (sharing.team_size > 1) {
-    forks = 2 * (images * outputs + shared_pieces * (images * passages + outputs));
+    const double transforms = images * outputs + shared_pieces * (images * passages + outputs);
+    forking = transforms * (2 * kForkingAgainSeconds + tiling.bytes(scalar_size) / 2 * kHandedByte);
   }
   return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
-          .memory = operands * (costs.far_byte * 2 * distance(operands, 0x1p21, 64) +
-                                (sharing.threads() > 1 ? costs.shared_byte : 0) *
-                                    distance(operands, 0x1p19, 16)),
-          .forking = forks * (kForkingSeconds + kHandingOver)};
+          .memory = operands * costs.far_byte * 2 * distance(operands, 0x1p21, 64),
+          .forking = forking};
 }
 
 /// How a problem is dealt with.
@@ -331,7 +332,7 @@ class OverlapSavePlan final : public Plan<T> {
         wild_kernels_(problem.K * problem.C),
         wild_images_(sharing_.teams * problem.N),
         kernels_(problem.K * kept_channels_ * transform_.spectrum_size()),
-        tiles_(sharing_.teams * tiles_of_a_team(problem) * transform_.spectrum_size()),
+        tiles_(sharing_.teams * share_of_team()),
         scratch_(sharing_.threads() * transform_.scratch_size()) {}
 
   std::size_t workspace_bytes() const override {
@@ -360,10 +361,13 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
  private:
+  index_t share_of_team() const {
+    return share_of_thread(tiles_of_a_team(this->problem()) * transform_.spectrum_size(),
+                           sizeof(T));
+  }
   T* kernel(index_t i) const { return kernels_.data() + i * transform_.spectrum_size(); }
   T* tile(int team, index_t i) const {
-    return tiles_.data() +
-           (team * tiles_of_a_team(this->problem()) + i) * transform_.spectrum_size();
+    return tiles_.data() + team * share_of_team() + i * transform_.spectrum_size();
   }
   T* scratch(int team) const {
     return scratch_.data() + team * sharing_.team_size * transform_.scratch_size();
@@ -516,10 +520,11 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
   if (!choice) return std::nullopt;
   const auto& [tiling, sharing, seconds] = *choice;
-  const index_t spectra = problem.K * tiling.kept_channels(problem, scalar_size) +
-                          sharing.teams * tiles_of_a_team(problem);
-  const double bytes = static_cast<double>(spectra) * tiling.bytes(scalar_size) +
-                       sharing.threads() * tiling.scratch_bytes();
+  const index_t spectrum = 2 * tiling.points() * static_cast<index_t>(scalar_size);
+  const index_t kernels = problem.K * tiling.kept_channels(problem, scalar_size) * spectrum;
+  const index_t tiles = share_of_thread(tiles_of_a_team(problem) * spectrum, 1);
+  const index_t bytes =
+      kernels + sharing.teams * tiles + sharing.threads() * tiling.scratch_bytes();
   Forecast forecast{.shares = {{"tiles", seconds.tiles},
                                {"kernels", seconds.kernels},
                                {"memory", seconds.memory}},

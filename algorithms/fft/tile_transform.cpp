@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/buffer.h"
 #include "core/parallel.h"
 #include "core/phases.h"
 #include "core/simd_targets.h"
@@ -767,7 +768,7 @@ index_t TileTransform<T>::lanes() {
 
 template <class T>
 index_t TileTransform<T>::scratch_size() const {
-  return kernels_.strips * 2 * lanes() * rows_.length;
+  return share_of_thread(kernels_.strips * 2 * lanes() * rows_.length, sizeof(T));
 }
 
 template <class T>

@@ -29,6 +29,14 @@ struct Panel {
   /// Image rows that `taps` tap rows reach from `rows` output rows.
   index_t lowered_rows() const { return rows + taps - 1; }
   index_t lowered_columns() const { return lowered_rows() * pitch; }
+
+  /// Elements that each thread has room for.
+  index_t lowered_share(index_t scalar_bytes) const {
+    return share_of_thread(depth * lowered_columns(), scalar_bytes);
+  }
+  index_t products_share(const Problem& problem, index_t scalar_bytes) const {
+    return share_of_thread(problem.C * rows * pitch, scalar_bytes);
+  }
 };
 
 // A lowered panel stays in the second-level cache. Measured where that has 2 MiB, nominal GFLOP/s:
@@ -85,9 +93,11 @@ class Im2colGemmPlan final : public Plan<T> {
         panels_down_(ceil_divide(problem.output_rows(), panel_.rows)),
         panels_across_(ceil_divide(problem.output_columns(), panel_.columns)),
         threads_(useful_threads(problem, options, problem.N * panels_down_ * panels_across_)),
+        lowered_share_(panel_.lowered_share(sizeof(T))),
+        products_share_(panel_.products_share(problem, sizeof(T))),
         weights_(problem.h * problem.C * depth_),
-        lowered_(threads_ * panel_.depth * panel_.lowered_columns()),
-        products_(threads_ * problem.C * panel_.rows * panel_.pitch) {
+        lowered_(threads_ * lowered_share_),
+        products_(threads_ * products_share_) {
     blas::use_one_thread();
   }
 
@@ -127,13 +137,12 @@ class Im2colGemmPlan final : public Plan<T> {
                      const TensorView<const T>& x, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
     const index_t rows = std::min(panel_.rows, problem.output_rows() - row);
-    T* lowered = lowered_.data() + thread * panel_.depth * panel_.lowered_columns();
+    T* lowered = lowered_.data() + thread * lowered_share_;
     // Where outputs lie as in the panel the products go straight to them.
     const bool in_place =
         y.strides[2] == panel_.pitch && panel_.pitch == problem.output_columns() &&
         y.strides[1] >= panel_.rows * panel_.pitch && blas::takes_size(y.strides[1]);
-    T* products = in_place ? &y(n, 0, row, 0)
-                           : products_.data() + thread * problem.C * panel_.rows * panel_.pitch;
+    T* products = in_place ? &y(n, 0, row, 0) : products_.data() + thread * products_share_;
     const index_t products_stride = in_place ? y.strides[1] : panel_.rows * panel_.pitch;
 
     bool first = true;
@@ -194,6 +203,7 @@ class Im2colGemmPlan final : public Plan<T> {
   Panel panel_;
   index_t panels_down_, panels_across_;
   int threads_;
+  index_t lowered_share_, products_share_;
   Buffer<T> weights_;
   Buffer<T> lowered_;
   Buffer<T> products_;
@@ -206,16 +216,17 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
   if (!blas::takes_size(problem.K * problem.w) || !blas::takes_size(problem.C)) return std::nullopt;
   const auto bytes = static_cast<double>(scalar_size);
   const int threads = useful_threads(problem, options, options.threads);
-  const Panel panel = choose_panel(problem, static_cast<index_t>(scalar_size), threads);
+  const auto scalar_bytes = static_cast<index_t>(scalar_size);
+  const Panel panel = choose_panel(problem, scalar_bytes, threads);
   const auto C = static_cast<double>(problem.C);
   const double rows = C == 1 ? 8 : C < 16 ? 16 / C : 1;  // that a product takes as long as
   const double lowered = static_cast<double>(problem.N * problem.K * problem.w) *
                          static_cast<double>(problem.output_rows() * problem.output_columns());
   const double lowered_rows = lowered / static_cast<double>(problem.output_columns());
   const double weights = C * static_cast<double>(problem.K * problem.w * problem.h);
-  const double room = weights +
-                      threads * static_cast<double>(panel.depth * panel.lowered_columns()) +
-                      threads * C * static_cast<double>(panel.rows * panel.pitch);
+  const double room =
+      weights + threads * static_cast<double>(panel.lowered_share(scalar_bytes) +
+                                              panel.products_share(problem, scalar_bytes));
   const double unit = bytes / 4 * 1e-9;
   constexpr double kOperation = 0.013;  // by OpenBLAS with AVX2
   constexpr double kCall = 0.12e-6;
