@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -86,6 +87,11 @@ constexpr int kLowRowsSharing = kRegisters == 32 ? 7 : 6;
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
 
+/// Of the last tile, where no more are left: 0.81 to 1.01 times as long as a whole one that
+/// computes some rows once more. With 16 registers its sums are so few that FMAs would wait for
+/// each other, up to 1.35 times as long.
+constexpr int kHalfTileRows = kRegisters == 32 ? kTileRows / 2 : 0;
+
 /// The widest tile whose sums fit into registers beside a column of taps, a vector of the image and
 /// one to spare, without which GCC moves sums about; but for seven rows two vectors, which fit.
 constexpr int widest_low_tile(int kernel_rows) {
@@ -139,6 +145,14 @@ HWY_INLINE void open(bool add, const T* y, Indices<v...>, StripRow<T, kVectors>&
 template <class T, int kVectors, int... v>
 HWY_INLINE void close(const StripRow<T, kVectors>& sums, Indices<v...>, T* y) {
   (hn::StoreU(sums[v], Tag<T>(), y + v * kLanes<T>), ...);
+}
+
+/// The first `columns` of them.
+template <class T, int kVectors, int... v>
+HWY_INLINE void close_inside(const StripRow<T, kVectors>& sums, index_t columns, Indices<v...>,
+                             T* y) {
+  (hn::BlendedStore(sums[v], lanes_of<T>(0, columns - v * kLanes<T>), Tag<T>(), y + v * kLanes<T>),
+   ...);
 }
 
 template <class T, int kVectors, int... v>
@@ -317,11 +331,8 @@ HWY_INLINE void multiply_add_row(Vector<T> image, const Vector<T> (&taps)[kKerne
 }
 
 /// Loads what a tile takes of a row of the image.
-template <class T, bool kMasked>
-struct RowLoads {
-  explicit RowLoads(const Tiles<T>& /*tile*/) {}
-  void next() {}
-
+template <class T>
+struct WholeLoads {
   template <int v>
   HWY_INLINE Vector<T> load(const T* image) const {
     return hn::LoadU(Tag<T>(), image + v * kLanes<T>);
@@ -330,19 +341,16 @@ struct RowLoads {
 
 /// The same, without columns that the image does not have; where masks are free.
 template <class T>
-struct RowLoads<T, true> {
+struct MaskedLoads {
   uint64_t columns;  // as of a tile
 
-  explicit RowLoads(const Tiles<T>& tile) : columns(tile.columns) {}
-
-  /// One column to the left.
-  void next() { columns <<= 1; }
-
+  template <int v>
+  HWY_INLINE Mask<T> lanes() const {
+    return {static_cast<decltype(Mask<T>::raw)>(columns >> (kMostMasked + v * kLanes<T>))};
+  }
   template <int v>
   HWY_INLINE Vector<T> load(const T* image) const {
-    using Bits = decltype(Mask<T>::raw);
-    const Mask<T> lanes{static_cast<Bits>(columns >> (kMostMasked + v * kLanes<T>))};
-    return hn::MaskedLoad(lanes, Tag<T>(), image + v * kLanes<T>);
+    return hn::MaskedLoad(lanes<v>(), Tag<T>(), image + v * kLanes<T>);
   }
 };
 
@@ -367,6 +375,43 @@ HWY_INLINE void multiply_add_image_row(const T* row, index_t q, const Loads& loa
   (multiply_add_vector<T, kOffset, v>(row - q, loads, taps, IndicesTo<kRows>(), sums), ...);
 }
 
+template <class T, bool kExists, class Loads, int... v, int kKernelRows, int kRows, int kVectors,
+          int... e>
+HWY_INLINE void multiply_add_image_rows(const T* const (&rows)[sizeof...(e)], index_t q,
+                                        const Loads& loads, const Vector<T> (&taps)[kKernelRows],
+                                        Indices<v...> vectors, Indices<e...>,
+                                        StripRow<T, kVectors> (&sums)[kRows]) {
+  (multiply_add_image_row<T, kExists, kKernelRows - 1 - e>(rows[e], q, loads, taps, vectors, sums),
+   ...);
+}
+
+/// One vector of each; a load by a mask takes the time of an FMA more, so where the image has all
+/// lanes there is none.
+template <class T, bool kExists, int v, int kKernelRows, int kRows, int kVectors, int... e>
+HWY_INLINE void multiply_add_edge(const T* const (&rows)[sizeof...(e)], index_t q,
+                                  const MaskedLoads<T>& loads, const Vector<T> (&taps)[kKernelRows],
+                                  Indices<e...> all, StripRow<T, kVectors> (&sums)[kRows]) {
+  if (hn::AllTrue(Tag<T>(), loads.template lanes<v>())) {
+    multiply_add_image_rows<T, kExists>(rows, q, WholeLoads<T>(), taps, Indices<v>(), all, sums);
+  } else {
+    multiply_add_image_rows<T, kExists>(rows, q, loads, taps, Indices<v>(), all, sums);
+  }
+}
+
+template <class T, bool kExists, int kKernelRows, int kRows, int kVectors, int... v, int... e>
+HWY_INLINE void multiply_add_edges(const T* const (&rows)[sizeof...(e)], index_t q,
+                                   const MaskedLoads<T>& loads,
+                                   const Vector<T> (&taps)[kKernelRows], Indices<v...>,
+                                   Indices<e...> all, StripRow<T, kVectors> (&sums)[kRows]) {
+  (multiply_add_edge<T, kExists, v>(rows, q, loads, taps, all, sums), ...);
+}
+
+/// Columns of y from the tile's first one on, or more than any tile has.
+template <class T>
+index_t output_columns(const Tiles<T>& tile) {
+  return std::bit_width(tile.columns) - kMostMasked + tile.k.columns - 1;
+}
+
 /// What low tiles may rely upon, and what they do besides.
 struct Kind {
   bool whole_rows, whole_columns;  // the image has every one that a tile asks for
@@ -389,12 +434,11 @@ HWY_INLINE void prefetch_row(T* row, Indices<v...>) {
 /// e counts the image rows that enter, of which the first is kKernelRows − 1 above the tile.
 template <class T, Kind kKind, int kVectors, int... s, int... p, int... e>
 HWY_INLINE void convolve_columns_of_tile(const Tiles<T>& tile, Indices<s...>, Indices<p...>,
-                                         Indices<e...>) {
+                                         Indices<e...> all) {
   constexpr int kRows = sizeof...(s);
   constexpr int kKernelRows = sizeof...(p);
   constexpr IndicesTo<kVectors> v;
   const T* rows[] = {image_row<T, kKind.whole_rows>(tile, e - (kKernelRows - 1))...};
-  RowLoads<T, !kKind.whole_columns> loads(tile);
   StripRow<T, kVectors> sums[kRows];
   (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
   if constexpr (kKind.prefetches) {
@@ -403,14 +447,22 @@ HWY_INLINE void convolve_columns_of_tile(const Tiles<T>& tile, Indices<s...>, In
     (prefetch_row(next_tile.image + s * tile.image_stride, v), ...);
     (prefetch_row(next_tile.y + s * tile.y_stride, v), ...);
   }
-  for (index_t q = 0; q < tile.k.columns; ++q, loads.next()) {
+  for (index_t q = 0; q < tile.k.columns; ++q) {
     Vector<T> taps[kKernelRows] = {hn::Set(Tag<T>(), tile.k(p, q))...};
     (keep_in_register(taps[p]), ...);
-    (multiply_add_image_row<T, kKind.whole_rows, kKernelRows - 1 - e>(rows[e], q, loads, taps, v,
-                                                                      sums),
-     ...);
+    if constexpr (kKind.whole_columns) {
+      multiply_add_image_rows<T, kKind.whole_rows>(rows, q, WholeLoads<T>(), taps, v, all, sums);
+    } else {
+      multiply_add_edges<T, kKind.whole_rows>(rows, q, MaskedLoads<T>{tile.columns << q}, taps, v,
+                                              all, sums);
+    }
   }
-  (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
+  const index_t columns = kKind.whole_columns ? kVectors * kLanes<T> : output_columns(tile);
+  if (columns >= kVectors * kLanes<T>) {
+    (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
+  } else {
+    (close_inside<T, kVectors>(sums[s], columns, v, tile.y + s * tile.y_stride), ...);
+  }
 }
 
 template <class T, Kind kKind, int kKernelRows, int kRows, int kVectors>
@@ -442,11 +494,11 @@ constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
 (IndicesTo<kMostVectors>{});
 
 /// By rows of the kernel, less one.
-template <class T, Kind kKind>
+template <class T, Kind kKind, int kRows = kTileRows>
 constexpr auto kLowTiles = [] {
   std::array<Widths<T>, kLowRows> table{};
   const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
-    ((table[p][v] = convolve_low_tiles<T, kKind, p + 1, kTileRows, v + 1>), ...);
+    ((table[p][v] = convolve_low_tiles<T, kKind, p + 1, kRows, v + 1>), ...);
   };
   [&]<int... p>(Indices<p...>) { (fill(Indices<p>{}, IndicesTo<widest_low_tile(p + 1)>{}), ...); }
   (IndicesTo<kLowRows>{});
@@ -541,12 +593,12 @@ struct Strips {
   index_t count, wide;
   index_t width;  // of a wide one, in vectors
 
-  Strips(index_t widest, Range columns) : first(columns.begin) {
+  Strips(index_t widest, Range columns, bool may_end_beyond) : first(columns.begin) {
     const index_t all = columns.end - columns.begin;
     const index_t vectors = ceil_divide(all, kLanes<T>);
     count = ceil_divide(vectors, widest);
-    // One that is wider than y would end beyond it; two may overlap.
-    if (count == 1 && vectors > 1 && all % kLanes<T> != 0) count = 2;
+    // Where no strip may end beyond y, two may overlap.
+    if (!may_end_beyond && count == 1 && vectors > 1 && all % kLanes<T> != 0) count = 2;
     width = ceil_divide(vectors, std::max<index_t>(count, 1));
     wide = vectors - count * (width - 1);
   }
@@ -622,12 +674,12 @@ struct Way {
   }
 };
 
-/// Whether a plane's edges are left out by masks, and not staged. Of some rows more, next to more
-/// FMAs, staging counts less and masks the same: up to 64x64_k5x5 those took 1.02 to 1.08 times as
-/// long, at 128x128_k5x5 0.89 times.
+/// Whether a plane's edges are left out by masks, and not staged. Of more rows, next to more FMAs,
+/// staging counts less and masks the same: up to 64x64 those took 0.82 to 1.08 times as long with 5
+/// and 6 rows, 0.99 to 1.2 times with 7 to 11.
 template <class T>
 bool masks_pay(bool low, index_t H, index_t W, index_t h, index_t w) {
-  constexpr index_t kFewRows = 4;
+  constexpr index_t kFewRows = 6;
   constexpr index_t kNear = 16 * 1024 / sizeof(T);
   return kMasksAreFree && low && w <= kMostMasked + 1 && (h <= kFewRows || H * W > kNear);
 }
@@ -655,8 +707,8 @@ class PlaneConvolution {
         y_(y),
         add_(add),
         way_(k.rows, k.columns, x.columns, x.row_stride),
-        strips_(widest_tile(way_.low, k.rows), way_.columns.others),
         masks_(!add && masks_pay<T>(way_.low, x.rows, x.columns, k.rows, k.columns)),
+        strips_(widest_tile(way_.low, k.rows), way_.columns.others, masks_),
         goes_down_(going_down_pays(x, y)),
         prefetches_(prefetching_pays(x, k, y)) {}
 
@@ -670,9 +722,7 @@ class PlaneConvolution {
     while (!whole.empty() && !fits(whole.begin)) ++whole.begin;
     while (!whole.empty() && !fits(whole.end - 1)) --whole.end;
     Range unstaged = whole;
-    if (masks_ && wanted.size() >= kTileRows) {
-      unstaged = {0, strips_.count - (last_is_apart() ? 1 : 0)};
-    }
+    if (masks_ && wanted.size() >= kTileRows) unstaged = {0, strips_.count};
     for (index_t s = 0; s < unstaged.begin; ++s) compute_staged(s, wanted);
     compute_unstaged(unstaged, whole, wanted);
     for (index_t s = unstaged.end; s < strips_.count; ++s) compute_staged(s, wanted);
@@ -694,6 +744,9 @@ class PlaneConvolution {
     if (left < kTileRows) {
       // Some rows once more, or one after the other.
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
+      if (way_.low && left <= kHalfTileRows) {
+        return {wanted.end - kHalfTileRows, kHalfTileRows, 1, false};
+      }
       return rows_from(wanted.end - kTileRows, wanted, vectors);
     }
     if (!way_.low) return {i, kTileRows, left / kTileRows, false};
@@ -717,18 +770,17 @@ class PlaneConvolution {
   template <bool kWholeColumns>
   ConvolveTiles<T> low_tiles_function(const Rows& rows, std::size_t width) const {
     const auto height = static_cast<std::size_t>(k_.rows - 1);
+    if constexpr (kHalfTileRows > 0) {
+      if (rows.of_a_tile == kHalfTileRows) {
+        return kLowTiles<T, Kind{false, kWholeColumns}, kHalfTileRows>[height][width];
+      }
+    }
     if (!rows.whole) return kLowTiles<T, Kind{false, kWholeColumns}>[height][width];
     if (rows.of_a_tile == kTallRows) return kTallTiles<T, Kind{true, kWholeColumns}>[height];
     if constexpr (kVectorsAreLines && kWholeColumns) {
       if (prefetches_) return kLowTiles<T, Kind{true, true, true}>[height][width];
     }
     return kLowTiles<T, Kind{true, kWholeColumns}>[height][width];
-  }
-
-  /// Whether the last strip has columns beyond y's, and cannot compute some columns once more.
-  bool last_is_apart() const {
-    return strips_.begin(strips_.count) > y_.columns &&
-           strips_.vectors(strips_.count - 1) * kLanes<T> > y_.columns;
   }
 
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
@@ -777,7 +829,7 @@ class PlaneConvolution {
     const bool along = rows.tiles == 1 && whole_columns;
     const index_t i = rows.begin;
     for (index_t s = strips.begin; s < strips.end; s += along ? strips.size() : 1) {
-      const index_t column = std::min(strips_.begin(s), y_.columns - width);
+      const index_t column = std::clamp<index_t>(y_.columns - width, 0, strips_.begin(s));
       const Range inside{-column, x_.columns - column};
       convolve({.count = along ? strips.size() : rows.tiles,
                 .image = x_.row(i) + column,
@@ -853,7 +905,7 @@ class PlaneConvolution {
   }
 
   void compute_seam(Range wanted) const {
-    const Strips<T> strips(kMostVectors, way_.columns.seam);
+    const Strips<T> strips(kMostVectors, way_.columns.seam, false);
     for (index_t s = 0; s < strips.count; ++s) {
       compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
     }
@@ -935,8 +987,9 @@ class PlaneConvolution {
   const Plane<T> y_;
   const bool add_;
   const Way<T> way_;
+  const bool masks_;
   const Strips<T> strips_;
-  const bool masks_, goes_down_, prefetches_;
+  const bool goes_down_, prefetches_;
 };
 
 /// y's rows `wanted` = x ∗ k, or += where `add`.
@@ -1049,15 +1102,18 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
   const double output_rows = rows + kernel_rows - 1;
-  const Strips<T> cut(widest_tile(low, whole_rows), from.others);
-  const Strips<T> seam(kMostVectors, from.seam);
+  const bool masks = pieces.count() == 1 && masks_pay<T>(low, H, W, h, w);
+  const Strips<T> cut(widest_tile(low, whole_rows), from.others, masks);
+  const Strips<T> seam(kMostVectors, from.seam, false);
   const auto strips = static_cast<double>(cut.count);
   const double width =  // in columns
       static_cast<double>(cut.begin(cut.count) - cut.first) / std::max(strips, 1.0);
   const double vectors = width / kLanes<T>;
   const double seam_vectors = static_cast<double>(from.seam.end - from.seam.begin) / kLanes<T>;
   const auto seam_strips = static_cast<double>(seam.count);
-  const double tile_rows = std::ceil(output_rows / kTileRows);
+  constexpr double kParts = kHalfTileRows > 0 ? 2 : 1;
+  const double tile_rows = low ? std::ceil(output_rows * kParts / kTileRows) / kParts
+                               : std::ceil(output_rows / kTileRows);
   const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
 
   // Strips beside the image meet some of the taps only.
@@ -1071,7 +1127,6 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double left = std::ceil((taps - 1) / width);
   const double right = std::ceil((strips * width - columns) / width);
   const double staged = from.seam.empty() ? std::min(strips, left + right) : seam_strips;
-  const bool masks = pieces.count() == 1 && masks_pay<T>(low, H, W, h, w);
   const double edges = masks ? 0 : staged;
   const double staging = output_rows * (2 * seam_vectors + edges * (vectors + taps / kLanes<T>));
   const double masked = masks ? tile_rows * staged * taps : 0;
