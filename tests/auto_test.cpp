@@ -44,6 +44,17 @@ TYPED_TEST(Auto, RanksCandidatesByForecast) {
   }));
 }
 
+TYPED_TEST(Auto, SaysWhatItChooses) {
+  const Problem problem = parse_problem("20x30_k5x3");
+  EXPECT_EQ(chosen<TypeParam>(problem), candidates<TypeParam>(problem).front().algorithm);
+  const PlanOptions measuring{.effort = Effort::measure};
+  const Algorithm* measured = chosen<TypeParam>(problem, measuring);
+  ASSERT_NE(measured, nullptr);
+  EXPECT_NE(measured->forecast, nullptr) << measured->name;
+  EXPECT_EQ(chosen<TypeParam>(problem, measuring), measured);
+  EXPECT_THROW(chosen<TypeParam>(Problem{.H = 0}), std::invalid_argument);
+}
+
 TYPED_TEST(Auto, ForecastsTheWorkspace) {
   for (const char* text : {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64"}) {
     const Problem problem = parse_problem(text);

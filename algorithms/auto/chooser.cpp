@@ -442,6 +442,14 @@ std::vector<Candidate> candidates(const Problem& problem, const PlanOptions& opt
 template std::vector<Candidate> candidates<float>(const Problem&, const PlanOptions&);
 template std::vector<Candidate> candidates<double>(const Problem&, const PlanOptions&);
 
+template <class T>
+const Algorithm* chosen(const Problem& problem, const PlanOptions& options) {
+  return choose<T>(problem, options).algorithm;
+}
+
+template const Algorithm* chosen<float>(const Problem&, const PlanOptions&);
+template const Algorithm* chosen<double>(const Problem&, const PlanOptions&);
+
 constinit const Algorithm builtin::chooser{
     .name = "auto",
     .summary = "whichever is expected to be fastest, with the definition's answer on any operands",
