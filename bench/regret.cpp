@@ -1,6 +1,7 @@
 // How well `auto` chooses: on random problems that nothing was tuned on, every algorithm that it
 // considers is planned and timed, in rounds of random order. The best one is found on half of the
-// rounds and timed by the other half. Raw times go to standard output as JSON.
+// rounds and timed by the other half, and so is what `auto` chose: `regret` is by the time of its
+// own plan, `choice_regret` by that of the algorithm's. Raw times go to standard output as JSON.
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 #include "fullconv/fullconv.h"
@@ -140,7 +142,12 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
                        [&](const auto& a, const auto& b) { return by_half(0)(a) < by_half(0)(b); });
   // Planned twice, an algorithm may differ by some percent, as its workspace lies in the caches.
   const Algorithm* choice = chosen<T>(problem, options);
+  if (choice == nullptr) throw std::runtime_error("auto declines " + to_string(problem));
   const auto same = std::ranges::find(entrants, choice->name, &Entrant<T>::name);
+  if (same == entrants.end()) {
+    throw std::runtime_error(fmt::format("auto chooses {} for {}, which was left out", choice->name,
+                                         to_string(problem)));
+  }
   const auto against_best = [&](const Entrant<T>& entrant) {
     return by_half(1)(entrant) / by_half(1)(*best) - 1;
   };
@@ -184,7 +191,7 @@ int report_regrets(const Settings& settings) {
                record["best"].template get<std::string>());
     records.push_back(std::move(record));
   }
-  const auto quantiles = [](std::vector<double>& values) {
+  const auto quantiles = [](std::vector<double> values) {
     std::ranges::sort(values);
     const auto quantile = [&](double q) {
       return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];

@@ -55,6 +55,16 @@ TYPED_TEST(Auto, SaysWhatItChooses) {
   EXPECT_THROW(chosen<TypeParam>(Problem{.H = 0}), std::invalid_argument);
 }
 
+/// Spectra of so many channels would take more bytes than 63 bits can count.
+TYPED_TEST(Auto, LeavesOutTransformsOfCountlessChannels) {
+  const Problem problem{.K = index_t{1} << 52};
+  for (const auto& [algorithm, forecast, excluded] : candidates<TypeParam>(problem)) {
+    if (algorithm->name == "fft_overlap_save") {
+      EXPECT_FALSE(excluded.empty());
+    }
+  }
+}
+
 TYPED_TEST(Auto, ForecastsTheWorkspace) {
   for (const char* text : {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64"}) {
     const Problem problem = parse_problem(text);

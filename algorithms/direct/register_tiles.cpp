@@ -2,12 +2,11 @@
 // are complete. Each vector of the image is loaded once for all the rows of the tile that it
 // enters. A tile goes along its rows, from vector to vector, so that rows come from the cache in
 // order. Rows outside of the image are left out by the bounds of loops; columns outside of it, at
-// the left and at the right, by masks where those are free, or else strips of the image are staged,
-// with zeros around or rolled up.
-// 2·H·W·h·w flops; for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no
-// workspace. SIMD by Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy
-// of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the
-// results.
+// the left and at the right, by masks where those are cheap, or else strips of the image are
+// staged, with zeros around or rolled up. 2·H·W·h·w flops; for kernels that are not small, and
+// tiles of r×v, 1/r + 1/v loads an FMA; no workspace. SIMD by Highway: one source for all
+// instruction sets. Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM
+// TOMS 34(3), 2008, on why registers hold the results.
 
 #include "direct/register_tiles.h"
 
@@ -339,7 +338,7 @@ struct WholeLoads {
   }
 };
 
-/// The same, without columns that the image does not have; where masks are free.
+/// The same, without columns that the image does not have; where masks are cheap.
 template <class T>
 struct MaskedLoads {
   uint64_t columns;  // as of a tile
@@ -409,7 +408,7 @@ HWY_INLINE void multiply_add_edges(const T* const (&rows)[sizeof...(e)], index_t
 /// Columns of y from the tile's first one on, or more than any tile has.
 template <class T>
 index_t output_columns(const Tiles<T>& tile) {
-  return std::bit_width(tile.columns) - kMostMasked + tile.k.columns - 1;
+  return static_cast<index_t>(std::bit_width(tile.columns)) - kMostMasked + tile.k.columns - 1;
 }
 
 /// What low tiles may rely upon, and what they do besides.
@@ -675,13 +674,13 @@ struct Way {
 };
 
 /// Whether a plane's edges are left out by masks, and not staged. Of more rows, next to more FMAs,
-/// staging counts less and masks the same: up to 64x64 those took 0.82 to 1.08 times as long with 5
+/// staging counts less and masks the same: up to 64x64 masks took 0.82 to 1.08 times as long with 5
 /// and 6 rows, 0.99 to 1.2 times with 7 to 11.
 template <class T>
 bool masks_pay(bool low, index_t H, index_t W, index_t h, index_t w) {
   constexpr index_t kFewRows = 6;
   constexpr index_t kNear = 16 * 1024 / sizeof(T);
-  return kMasksAreFree && low && w <= kMostMasked + 1 && (h <= kFewRows || H * W > kNear);
+  return kMasksAreCheap && low && w <= kMostMasked + 1 && (h <= kFewRows || H * W > kNear);
 }
 
 /// A kernel's pieces, each small enough for its strips to be staged.
@@ -761,7 +760,7 @@ class PlaneConvolution {
     const auto width = static_cast<std::size_t>(vectors - 1);
     if (rows.of_a_tile == 1) return kTiles<T, 1>[width];
     if (!way_.low) return kTiles<T, kTileRows>[width];
-    if constexpr (kMasksAreFree) {
+    if constexpr (kMasksAreCheap) {
       if (!whole_columns) return low_tiles_function<false>(rows, width);
     }
     return low_tiles_function<true>(rows, width);
@@ -1111,9 +1110,8 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double vectors = width / kLanes<T>;
   const double seam_vectors = static_cast<double>(from.seam.end - from.seam.begin) / kLanes<T>;
   const auto seam_strips = static_cast<double>(seam.count);
-  constexpr double kParts = kHalfTileRows > 0 ? 2 : 1;
-  const double tile_rows = low ? std::ceil(output_rows * kParts / kTileRows) / kParts
-                               : std::ceil(output_rows / kTileRows);
+  const double parts = low && kHalfTileRows > 0 ? 2 : 1;  // of a tile
+  const double tile_rows = std::ceil(output_rows * parts / kTileRows) / parts;
   const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
 
   // Strips beside the image meet some of the taps only.

@@ -258,7 +258,8 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   }
   if (sharing.team_size > 1) {
     const double transforms = images * outputs + shared_pieces * (images * passages + outputs);
-    forking = transforms * (2 * kForkingAgainSeconds + tiling.bytes(scalar_size) / 2 * kHandedByte);
+    const double handed = tiling.bytes(scalar_size) * (team - 1) / team;
+    forking = transforms * (2 * kForkingAgainSeconds + handed * kHandedByte);
   }
   return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
@@ -318,6 +319,13 @@ std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& opt
   const auto usual = best_choice_within(kUsualBytes, problem, options, scalar_size);
   if (usual) return usual;
   return best_choice_within(std::numeric_limits<double>::infinity(), problem, options, scalar_size);
+}
+
+/// Whether spectra of all channels of x take no more than is reasonable at once. A layer with more
+/// has small kernels, which tiles are not for.
+bool spectra_fit(const Problem& problem, const Tiling& tiling, std::size_t scalar_size) {
+  constexpr double kMostSpectraBytes = 256 << 20;
+  return static_cast<double>(problem.K) * tiling.bytes(scalar_size) <= kMostSpectraBytes;
 }
 
 template <class T>
@@ -518,7 +526,7 @@ double overlap_save_operations(const Problem& problem) {
 std::optional<Forecast> forecast_overlap_save(const Problem& problem, const PlanOptions& options,
                                               std::size_t scalar_size) {
   const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
-  if (!choice) return std::nullopt;
+  if (!choice || !spectra_fit(problem, choice->tiling, scalar_size)) return std::nullopt;
   const auto& [tiling, sharing, seconds] = *choice;
   const index_t spectrum = 2 * tiling.points() * static_cast<index_t>(scalar_size);
   const index_t kernels = problem.K * tiling.kept_channels(problem, scalar_size) * spectrum;
@@ -535,11 +543,9 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
 
 template <class T>
 Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options) {
-  // For all channels of x at once. A layer with more has small kernels, which tiles are not for.
-  constexpr double kMostSpectraBytes = 256 << 20;
   const std::optional<Choice> choice = best_choice(problem, options, sizeof(T));
   if (!choice) return Declined{"kernel larger than the largest tile, of 16384×8192"};
-  if (static_cast<double>(problem.K) * choice->tiling.bytes(sizeof(T)) > kMostSpectraBytes) {
+  if (!spectra_fit(problem, choice->tiling, sizeof(T))) {
     return Declined{"spectra of the kernels of one output channel take more than 256 MiB"};
   }
   return std::make_unique<OverlapSavePlan<T>>(problem, *choice);

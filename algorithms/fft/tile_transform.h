@@ -71,7 +71,7 @@ class TileTransform {
   TileTransform(index_t rows, index_t columns, Packing packing);
 
   index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
-  index_t scratch_size() const;  ///< of each thread, in scalars
+  index_t scratch_size() const;  ///< to set aside for each thread, in scalars
 
   static index_t lanes();  ///< of a vector
 

@@ -187,6 +187,7 @@ std::vector<Case> make_conformance_cases() {
            "40x41_k14x5",
            "41x40_k15x5",
            "70x61_k3x17",
+           "300x8_k7x17",
            "70x61_k3x18",
            "370x380_k3x2",
            // as long and narrow as to be transposed

@@ -23,8 +23,9 @@ std::vector<Candidate> candidates(const Problem& problem, const PlanOptions& opt
 extern template std::vector<Candidate> candidates<float>(const Problem&, const PlanOptions&);
 extern template std::vector<Candidate> candidates<double>(const Problem&, const PlanOptions&);
 
-/// What `auto` chooses, or null where it declines. With Effort::measure it times the candidates
-/// once: a plan of the same problem and options, made before or after, is of the same algorithm.
+/// What `auto` chooses, or null where nothing takes the problem within the limits given. With
+/// Effort::measure it times the candidates once: until that is forgotten, plans of the same problem
+/// and options are of the same algorithm.
 ///
 /// Throws std::invalid_argument if the problem makes no sense.
 template <class T>
