@@ -140,7 +140,7 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
   const auto best =
       std::min_element(entrants.begin(), entrants.end() - 1,
                        [&](const auto& a, const auto& b) { return by_half(0)(a) < by_half(0)(b); });
-  // Planned twice, an algorithm may differ by some percent, as its workspace lies in the caches.
+  // Two plans of one algorithm may differ by some percent, which is not a matter of choice.
   const Algorithm* choice = chosen<T>(problem, options);
   if (choice == nullptr) throw std::runtime_error("auto declines " + to_string(problem));
   const auto same = std::ranges::find(entrants, choice->name, &Entrant<T>::name);

@@ -227,7 +227,7 @@ struct Blocks {
     count = ceil_divide(problem.output_rows(), rows);
   }
 
-  /// Elements that a thread has between the passes.
+  /// Elements to set aside for each thread between the passes.
   index_t elements() const { return share_of_thread(framed.elements(rows), sizeof(T)); }
 };
 

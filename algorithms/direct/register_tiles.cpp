@@ -3,10 +3,12 @@
 // enters. A tile goes along its rows, from vector to vector, so that rows come from the cache in
 // order. Rows outside of the image are left out by the bounds of loops; columns outside of it, at
 // the left and at the right, by masks where those are cheap, or else strips of the image are
-// staged, with zeros around or rolled up. 2·H·W·h·w flops; for kernels that are not small, and
-// tiles of r×v, 1/r + 1/v loads an FMA; no workspace. SIMD by Highway: one source for all
-// instruction sets. Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM
-// TOMS 34(3), 2008, on why registers hold the results.
+// staged, with zeros around or rolled up.
+//
+// 2·H·W·h·w flops; for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no
+// workspace. SIMD by Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy
+// of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the
+// results.
 
 #include "direct/register_tiles.h"
 
