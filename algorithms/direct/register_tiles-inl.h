@@ -10,7 +10,12 @@
 // of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008, on why registers hold the
 // results.
 
-#include "direct/register_tiles.h"
+#if defined(FULLCONV_REGISTER_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef FULLCONV_REGISTER_TILES_INL_H
+#undef FULLCONV_REGISTER_TILES_INL_H
+#else
+#define FULLCONV_REGISTER_TILES_INL_H
+#endif
 
 #include <algorithm>
 #include <array>
@@ -20,14 +25,9 @@
 #include <utility>
 
 #include "core/forecast.h"
-#include "core/simd_targets.h"
-
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "direct/register_tiles.cpp"
-#include <hwy/foreach_target.h>
-
 #include "core/simd-inl.h"
 #include "direct/flat_plane-inl.h"
+#include "direct/register_tiles.h"
 
 #ifndef FULLCONV_REGISTER_TILES_ONCE
 #define FULLCONV_REGISTER_TILES_ONCE
@@ -1145,57 +1145,9 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   return 1e-9 * (cost.call + static_cast<double>(pieces.count()) * a_piece);
 }
 
-double plane_seconds_f32(index_t H, index_t W, index_t h, index_t w) {
-  return plane_seconds<float>(H, W, h, w);
-}
-double plane_seconds_f64(index_t H, index_t W, index_t h, index_t w) {
-  return plane_seconds<double>(H, W, h, w);
-}
-
-void convolve_plane_f32(const Plane<const float>& x, const Plane<const float>& k,
-                        const Plane<float>& y, Range wanted, bool add) {
-  convolve_plane(x, k, y, wanted, add);
-}
-void convolve_plane_f64(const Plane<const double>& x, const Plane<const double>& k,
-                        const Plane<double>& y, Range wanted, bool add) {
-  convolve_plane(x, k, y, wanted, add);
-}
-
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace fullconv
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
-namespace fullconv {
-namespace {
-
-HWY_EXPORT(convolve_plane_f32);
-HWY_EXPORT(convolve_plane_f64);
-HWY_EXPORT(plane_seconds_f32);
-HWY_EXPORT(plane_seconds_f64);
-
-}  // namespace
-
-template <>
-void convolve_rows<float>(const Plane<const float>& x, const Plane<const float>& k,
-                          const Plane<float>& y, Range wanted, bool add) {
-  HWY_DYNAMIC_DISPATCH(convolve_plane_f32)(x, k, y, wanted, add);
-}
-template <>
-void convolve_rows<double>(const Plane<const double>& x, const Plane<const double>& k,
-                           const Plane<double>& y, Range wanted, bool add) {
-  HWY_DYNAMIC_DISPATCH(convolve_plane_f64)(x, k, y, wanted, add);
-}
-
-template <>
-double convolve_seconds<float>(index_t H, index_t W, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(plane_seconds_f32)(H, W, h, w);
-}
-template <>
-double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(plane_seconds_f64)(H, W, h, w);
-}
-
-}  // namespace fullconv
 #endif
