@@ -16,6 +16,13 @@ inline double distance(double bytes, double near, double factor) {
   return std::clamp(std::log2(bytes / near) / std::log2(factor), 0.0, 1.0);
 }
 
+/// The nanoseconds of a byte that a cache does not hold, but one `factor` times as large would.
+struct FarByte {
+  double nanoseconds, cache, factor;
+
+  double of(double bytes) const { return bytes * nanoseconds * distance(bytes, cache, factor); }
+};
+
 /// The time of a fork and join.
 constexpr double kForkingSeconds = 5e-6;
 

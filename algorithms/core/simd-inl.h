@@ -41,9 +41,6 @@ constexpr int kRegisters = 32;
 /// Whether a vector is as long as a line of the caches: most loads then cross from one to the next.
 constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;
 
-/// Whether loads by a mask take little longer than others, and masks no vectors' registers.
-constexpr bool kMasksAreCheap = HWY_ARCH_X86 != 0 && HWY_TARGET <= HWY_AVX3;
-
 // Packs of indices, and not loops or lambdas, go over arrays of vectors: only so GCC 12 keeps them
 // in registers.
 template <int... i>

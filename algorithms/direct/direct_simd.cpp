@@ -1,10 +1,11 @@
-// Register tiling: direct/register_tiles.h has the loops; here they are dealt out to threads.
+// Direct convolution by vectors: direct/convolve_rows.h has the loops; here they are dealt out to
+// threads.
 
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/phases.h"
 #include "core/registry.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 
 namespace fullconv {
 namespace {
@@ -40,7 +41,7 @@ class DirectSimdPlan final : public Plan<T> {
     const auto compute = [&, K = K](index_t n, index_t c, Range wanted) {
       const PhaseTimer timing(Phase::direct);
       for (index_t o = 0; o < K; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0);
+        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0, threads_);
       }
     };
     if (threads_ == 1) {
@@ -72,8 +73,11 @@ class DirectSimdPlan final : public Plan<T> {
     constexpr index_t kPartsOfAThread = 8;
     if (threads == 1) return 1;
     const index_t wanted = ceil_divide(kPartsOfAThread * threads, problem.N * problem.C);
-    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, problem.h);
-    return std::min(wanted, std::max<index_t>(threads, problem.output_rows() / fewest_rows));
+    const index_t fewest_rows =
+        std::max<index_t>(4 * kRowsOfTiles, rows_worth_sharing<T>(problem.h));
+    const index_t of_a_thread =
+        std::max<index_t>(1, problem.output_rows() / (fewest_rows * threads));
+    return std::min(wanted, of_a_thread * threads);
   }
 
   int threads_;
@@ -100,7 +104,7 @@ Planned<T> plan_direct_simd(const Problem& problem, const PlanOptions& options) 
 
 constinit const Algorithm builtin::direct_simd{
     .name = "direct_simd",
-    .summary = "the sums of a tile of y kept in vector registers until they are complete",
+    .summary = "sums of y kept in vector registers until they are complete",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

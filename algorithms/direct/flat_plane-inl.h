@@ -15,7 +15,7 @@
 #include <cmath>
 
 #include "core/simd-inl.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -45,9 +45,10 @@ template <class T>
 class FlatPlane {
  public:
   /// Whether this is faster than tiles, which leave lanes idle at the end of short rows: with AVX2
-  /// 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on.
+  /// 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on; with AVX-512 rolling
+  /// sums are 1.05 to 1.8 times as fast from 10 columns on.
   static bool suits(index_t kernel_rows, index_t kernel_columns, index_t output_columns) {
-    return output_columns < std::max<index_t>(16, 2 * kLanes<T>) &&
+    return output_columns < 16 &&
            length(output_columns, kernel_rows, kernel_columns, kernel_rows) <= kMostElements;
   }
 
@@ -63,13 +64,12 @@ class FlatPlane {
     }
   }
 
-  /// The time of one plane, in nanoseconds, next to times measured with AVX-512 and AVX2.
+  /// The time of one plane, in nanoseconds, next to times measured with AVX2.
   static double nanoseconds(index_t H, index_t W, index_t h, index_t w) {
-    constexpr double kCall = kVectorsAreLines ? 13 : 85;
-    constexpr double kRow = kVectorsAreLines ? 0.71 : 2;       // of x
-    constexpr double kVector = kVectorsAreLines ? 1.71 : 1.6;  // of y
-    constexpr double kLatency = kVectorsAreLines ? 2.44 : 0;   // of a run's tap
-    constexpr double kFma = kVectorsAreLines ? 0.15 : 0.295;
+    constexpr double kCall = 85;
+    constexpr double kRow = 2;       // of x
+    constexpr double kVector = 1.6;  // of y
+    constexpr double kFma = 0.295;
     constexpr double kAligned = 0.73;  // times as long, where no load crosses lines
     const auto output_rows = static_cast<double>(H + h - 1);
     const auto pitch = static_cast<double>(W + w - 1);
@@ -81,10 +81,8 @@ class FlatPlane {
                                             : kernel_rows * (kernel_rows - 1) / 2;
     const double rows =
         std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
-    const bool aligned = w == 1 && (!kVectorsAreLines || W % kLanes<T> == 0);
-    const double taps = rows * static_cast<double>(w) * (aligned ? kAligned : 1);
-    return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma) +
-           std::ceil(vectors / kMostVectors) * taps * kLatency;
+    const double taps = rows * static_cast<double>(w) * (w == 1 ? kAligned : 1);
+    return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma);
   }
 
  private:

@@ -18,7 +18,7 @@
 #include "core/phases.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 #include "direct/separable_passes.h"
 
 namespace fullconv {

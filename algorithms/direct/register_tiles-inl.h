@@ -1,9 +1,8 @@
 // Register tiling: the sums of a tile of y, some rows by some vectors, stay in registers until they
 // are complete. Each vector of the image is loaded once for all the rows of the tile that it
 // enters. A tile goes along its rows, from vector to vector, so that rows come from the cache in
-// order. Rows outside of the image are left out by the bounds of loops; columns outside of it, at
-// the left and at the right, by masks where those are cheap, or else strips of the image are
-// staged, with zeros around or rolled up.
+// order. Rows outside of the image are left out by the bounds of loops; where columns are outside,
+// at the left and at the right, strips of the image are staged, with zeros around or rolled up.
 //
 // 2·H·W·h·w flops; for kernels that are not small, and tiles of r×v, 1/r + 1/v loads an FMA; no
 // workspace. SIMD by Highway: one source for all instruction sets. Goto and van de Geijn, Anatomy
@@ -19,23 +18,16 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
-#include <type_traits>
 #include <utility>
 
 #include "core/forecast.h"
-#include "core/simd-inl.h"
-#include "direct/flat_plane-inl.h"
-#include "direct/register_tiles.h"
+#include "direct/strips-inl.h"
 
 #ifndef FULLCONV_REGISTER_TILES_ONCE
 #define FULLCONV_REGISTER_TILES_ONCE
 namespace fullconv {
 namespace {
-
-/// Columns beside the image that a tile may leave out by masks.
-constexpr index_t kMostMasked = 16;
 
 /// The operands of a run of tiles, side by side or one below the other.
 template <class T>
@@ -43,14 +35,13 @@ struct Tiles {
   index_t count;
   const T* image;  // x(i, j) for a tile that begins with y(i, j)
   index_t image_stride;
-  Range rows;        // that the image has, counted from i
-  uint64_t columns;  // that it has: bit b is set where it has the column j + b − kMostMasked
+  Range rows;  // that the image has, counted from i
   Plane<const T> k;
   T* y;
   index_t y_stride;
   bool add;  // to y
   // From a tile to the next one.
-  index_t rows_step, columns_step;
+  index_t rows_step, image_step, y_step;
 };
 
 }  // namespace
@@ -68,8 +59,9 @@ constexpr int kTileRows = kRegisters / 4;
 constexpr int kMostVectors = 3;
 
 /// For kernels of so few rows there are tiles of their own: they go over taps column by column, and
-/// have all rows of a column in registers, beside two vectors of sums for each row of the tile.
-constexpr int kLowRows = kRegisters == 32 ? 14 : 7;
+/// have all rows of a column in registers. Where vectors are as long as lines, rolling sums are
+/// faster.
+constexpr int kLowRows = kVectorsAreLines ? 0 : 7;
 
 /// Whether rows of an image share the places that a first-level cache has for eight of them: those
 /// that are a multiple of 4 KiB apart.
@@ -80,18 +72,16 @@ constexpr bool rows_share_places(index_t image_stride) {
   return bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
 }
 
-/// So few where rows do share places: each column of taps would load all rows of a tile anew, up to
-/// ten at a time: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
+/// Whether to go by those. Each column of taps would load all of a tile's ten rows anew, if they
+/// share places: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
 /// 1024x1024_k7x7 1.3.
-constexpr int kLowRowsSharing = kRegisters == 32 ? 7 : 6;
+template <class T>
+constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
+  return kernel_rows <= kLowRows - (rows_share_places<T>(image_stride) ? 1 : 0);
+}
 
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
-
-/// Of the last tile, where no more are left: 0.81 to 1.01 times as long as a whole one that
-/// computes some rows once more. With 16 registers its sums are so few that FMAs would wait for
-/// each other, up to 1.35 times as long.
-constexpr int kHalfTileRows = kRegisters == 32 ? kTileRows / 2 : 0;
 
 /// The widest tile whose sums fit into registers beside a column of taps, a vector of the image and
 /// one to spare, without which GCC moves sums about; but for seven rows two vectors, which fit.
@@ -108,24 +98,9 @@ template <class T>
 constexpr index_t kStagedElements = 64 * 1024 / sizeof(T);
 
 /// Larger kernels are cut, so that such a strip has at least as many rows for y as for the kernel.
-constexpr index_t kMostKernelColumns = 128;
 template <class T>
 constexpr index_t most_kernel_rows(index_t kernel_columns) {
   return kStagedElements<T> / (2 * ((kMostVectors + 1) * kLanes<T> + kernel_columns));
-}
-
-/// Makes the compiler load a value once, and not in each of the instructions that use it.
-template <class V>
-HWY_INLINE void keep_in_register([[maybe_unused]] V& v) {
-#if HWY_ARCH_X86
-  asm("" : "+v"(v.raw));
-#endif
-}
-
-/// Loads lanes of a row, at `column` and on, that are inside, and touches no others.
-template <class T>
-HWY_INLINE Vector<T> load_inside(const T* row, index_t column, index_t columns, Mask<T> inside) {
-  return load_lanes<T>(row + column, -column, columns - column, inside);
 }
 
 /// What a strip has of one row.
@@ -148,14 +123,6 @@ HWY_INLINE void close(const StripRow<T, kVectors>& sums, Indices<v...>, T* y) {
   (hn::StoreU(sums[v], Tag<T>(), y + v * kLanes<T>), ...);
 }
 
-/// The first `columns` of them.
-template <class T, int kVectors, int... v>
-HWY_INLINE void close_inside(const StripRow<T, kVectors>& sums, index_t columns, Indices<v...>,
-                             T* y) {
-  (hn::BlendedStore(sums[v], lanes_of<T>(0, columns - v * kLanes<T>), Tag<T>(), y + v * kLanes<T>),
-   ...);
-}
-
 template <class T, int kVectors, int... v>
 HWY_INLINE void load_image(const T* image, Indices<v...>, StripRow<T, kVectors>& loaded) {
   ((loaded[v] = hn::LoadU(Tag<T>(), image + v * kLanes<T>)), ...);
@@ -175,8 +142,8 @@ template <class T>
 HWY_INLINE void next(Tiles<T>& tile) {
   --tile.count;
   tile.rows = {tile.rows.begin - tile.rows_step, tile.rows.end - tile.rows_step};
-  tile.image += tile.rows_step * tile.image_stride + tile.columns_step;
-  tile.y += tile.rows_step * tile.y_stride + tile.columns_step;
+  tile.image += tile.image_step;
+  tile.y += tile.y_step;
 }
 
 // Tiles for any kernel: image row after image row, tap after tap.
@@ -331,147 +298,48 @@ HWY_INLINE void multiply_add_row(Vector<T> image, const Vector<T> (&taps)[kKerne
   if constexpr (0 <= p && p < kKernelRows) sums[s][v] = hn::MulAdd(taps[p], image, sums[s][v]);
 }
 
-/// Loads what a tile takes of a row of the image.
-template <class T>
-struct WholeLoads {
-  template <int v>
-  HWY_INLINE Vector<T> load(const T* image) const {
-    return hn::LoadU(Tag<T>(), image + v * kLanes<T>);
-  }
-};
-
-/// The same, without columns that the image does not have; where masks are cheap.
-template <class T>
-struct MaskedLoads {
-  uint64_t columns;  // as of a tile
-
-  template <int v>
-  HWY_INLINE Mask<T> lanes() const {
-    return {static_cast<decltype(Mask<T>::raw)>(columns >> (kMostMasked + v * kLanes<T>))};
-  }
-  template <int v>
-  HWY_INLINE Vector<T> load(const T* image) const {
-    return hn::MaskedLoad(lanes<v>(), Tag<T>(), image + v * kLanes<T>);
-  }
-};
-
-template <class T, int kOffset, int v, int kKernelRows, int kRows, int kVectors, class Loads,
-          int... s>
-HWY_INLINE void multiply_add_vector(const T* image, const Loads& loads,
-                                    const Vector<T> (&taps)[kKernelRows], Indices<s...>,
-                                    StripRow<T, kVectors> (&sums)[kRows]) {
-  Vector<T> loaded = loads.template load<v>(image);
+template <class T, int kOffset, int v, int kKernelRows, int kRows, int kVectors, int... s>
+HWY_INLINE void multiply_add_vector(const T* image, const Vector<T> (&taps)[kKernelRows],
+                                    Indices<s...>, StripRow<T, kVectors> (&sums)[kRows]) {
+  Vector<T> loaded = hn::LoadU(Tag<T>(), image + v * kLanes<T>);
   keep_in_register(loaded);
   (multiply_add_row<T, kOffset, kKernelRows, kRows, kVectors, v, s>(loaded, taps, sums), ...);
 }
 
-/// An image row, if there is one, that enters the tile's row s with the tap s + kOffset of a
-/// column.
-template <class T, bool kExists, int kOffset, int kKernelRows, int kRows, int kVectors, class Loads,
-          int... v>
-HWY_INLINE void multiply_add_image_row(const T* row, index_t q, const Loads& loads,
+template <class T, bool kWhole, int kOffset, int kKernelRows, int kRows, int kVectors, int... v>
+HWY_INLINE void multiply_add_image_row(const Tiles<T>& tile, const T* image,
                                        const Vector<T> (&taps)[kKernelRows], Indices<v...>,
                                        StripRow<T, kVectors> (&sums)[kRows]) {
-  if (!kExists && row == nullptr) return;
-  (multiply_add_vector<T, kOffset, v>(row - q, loads, taps, IndicesTo<kRows>(), sums), ...);
-}
-
-template <class T, bool kExists, class Loads, int... v, int kKernelRows, int kRows, int kVectors,
-          int... e>
-HWY_INLINE void multiply_add_image_rows(const T* const (&rows)[sizeof...(e)], index_t q,
-                                        const Loads& loads, const Vector<T> (&taps)[kKernelRows],
-                                        Indices<v...> vectors, Indices<e...>,
-                                        StripRow<T, kVectors> (&sums)[kRows]) {
-  (multiply_add_image_row<T, kExists, kKernelRows - 1 - e>(rows[e], q, loads, taps, vectors, sums),
+  if (!kWhole && !tile.rows.contains(-kOffset)) return;
+  (multiply_add_vector<T, kOffset, v>(image - kOffset * tile.image_stride, taps, IndicesTo<kRows>(),
+                                      sums),
    ...);
 }
 
-/// One vector of each; a load by a mask takes the time of an FMA more, so where the image has all
-/// lanes there is none.
-template <class T, bool kExists, int v, int kKernelRows, int kRows, int kVectors, int... e>
-HWY_INLINE void multiply_add_edge(const T* const (&rows)[sizeof...(e)], index_t q,
-                                  const MaskedLoads<T>& loads, const Vector<T> (&taps)[kKernelRows],
-                                  Indices<e...> all, StripRow<T, kVectors> (&sums)[kRows]) {
-  if (hn::AllTrue(Tag<T>(), loads.template lanes<v>())) {
-    multiply_add_image_rows<T, kExists>(rows, q, WholeLoads<T>(), taps, Indices<v>(), all, sums);
-  } else {
-    multiply_add_image_rows<T, kExists>(rows, q, loads, taps, Indices<v>(), all, sums);
-  }
-}
-
-template <class T, bool kExists, int kKernelRows, int kRows, int kVectors, int... v, int... e>
-HWY_INLINE void multiply_add_edges(const T* const (&rows)[sizeof...(e)], index_t q,
-                                   const MaskedLoads<T>& loads,
-                                   const Vector<T> (&taps)[kKernelRows], Indices<v...>,
-                                   Indices<e...> all, StripRow<T, kVectors> (&sums)[kRows]) {
-  (multiply_add_edge<T, kExists, v>(rows, q, loads, taps, all, sums), ...);
-}
-
-/// Columns of y from the tile's first one on, or more than any tile has.
-template <class T>
-index_t output_columns(const Tiles<T>& tile) {
-  return static_cast<index_t>(std::bit_width(tile.columns)) - kMostMasked + tile.k.columns - 1;
-}
-
-/// What low tiles may rely upon, and what they do besides.
-struct Kind {
-  bool whole_rows, whole_columns;  // the image has every one that a tile asks for
-  bool prefetches = false;         // what the next tile asks for
-};
-
-/// The image row r of a tile, null where there is none.
-template <class T, bool kExists>
-HWY_INLINE const T* image_row(const Tiles<T>& tile, index_t r) {
-  if (!kExists && !tile.rows.contains(r)) return nullptr;
-  return tile.image + r * tile.image_stride;
-}
-
-/// Asks for vectors of x to be read, or of y to be written to.
-template <class T, int... v>
-HWY_INLINE void prefetch_row(T* row, Indices<v...>) {
-  (__builtin_prefetch(row + v * kLanes<std::remove_const_t<T>>, std::is_const_v<T> ? 0 : 1), ...);
-}
-
 /// e counts the image rows that enter, of which the first is kKernelRows − 1 above the tile.
-template <class T, Kind kKind, int kVectors, int... s, int... p, int... e>
+template <class T, bool kWhole, int kVectors, int... s, int... p, int... e>
 HWY_INLINE void convolve_columns_of_tile(const Tiles<T>& tile, Indices<s...>, Indices<p...>,
-                                         Indices<e...> all) {
+                                         Indices<e...>) {
   constexpr int kRows = sizeof...(s);
   constexpr int kKernelRows = sizeof...(p);
   constexpr IndicesTo<kVectors> v;
-  const T* rows[] = {image_row<T, kKind.whole_rows>(tile, e - (kKernelRows - 1))...};
   StripRow<T, kVectors> sums[kRows];
   (open<T, kVectors>(tile.add, tile.y + s * tile.y_stride, v, sums[s]), ...);
-  if constexpr (kKind.prefetches) {
-    Tiles<T> next_tile = tile;
-    next(next_tile);
-    (prefetch_row(next_tile.image + s * tile.image_stride, v), ...);
-    (prefetch_row(next_tile.y + s * tile.y_stride, v), ...);
-  }
   for (index_t q = 0; q < tile.k.columns; ++q) {
     Vector<T> taps[kKernelRows] = {hn::Set(Tag<T>(), tile.k(p, q))...};
     (keep_in_register(taps[p]), ...);
-    if constexpr (kKind.whole_columns) {
-      multiply_add_image_rows<T, kKind.whole_rows>(rows, q, WholeLoads<T>(), taps, v, all, sums);
-    } else {
-      multiply_add_edges<T, kKind.whole_rows>(rows, q, MaskedLoads<T>{tile.columns << q}, taps, v,
-                                              all, sums);
-    }
+    (multiply_add_image_row<T, kWhole, kKernelRows - 1 - e>(tile, tile.image - q, taps, v, sums),
+     ...);
   }
-  const index_t columns = kKind.whole_columns ? kVectors * kLanes<T> : output_columns(tile);
-  if (columns >= kVectors * kLanes<T>) {
-    (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
-  } else {
-    (close_inside<T, kVectors>(sums[s], columns, v, tile.y + s * tile.y_stride), ...);
-  }
+  (close<T, kVectors>(sums[s], v, tile.y + s * tile.y_stride), ...);
 }
 
-template <class T, Kind kKind, int kKernelRows, int kRows, int kVectors>
+template <class T, bool kWhole, int kKernelRows, int kRows, int kVectors>
 void convolve_low_tiles(const Tiles<T>& tiles) {
   Tiles<T> tile = tiles;
   for (; tile.count > 0; next(tile)) {
-    convolve_columns_of_tile<T, kKind, kVectors>(tile, IndicesTo<kRows>{}, IndicesTo<kKernelRows>{},
-                                                 IndicesTo<kRows + kKernelRows - 1>{});
+    convolve_columns_of_tile<T, kWhole, kVectors>(
+        tile, IndicesTo<kRows>{}, IndicesTo<kKernelRows>{}, IndicesTo<kRows + kKernelRows - 1>{});
   }
 }
 
@@ -495,49 +363,23 @@ constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
 (IndicesTo<kMostVectors>{});
 
 /// By rows of the kernel, less one.
-template <class T, Kind kKind, int kRows = kTileRows>
+template <class T, bool kWhole>
 constexpr auto kLowTiles = [] {
   std::array<Widths<T>, kLowRows> table{};
   const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
-    ((table[p][v] = convolve_low_tiles<T, kKind, p + 1, kRows, v + 1>), ...);
+    ((table[p][v] = convolve_low_tiles<T, kWhole, p + 1, kTileRows, v + 1>), ...);
   };
   [&]<int... p>(Indices<p...>) { (fill(Indices<p>{}, IndicesTo<widest_low_tile(p + 1)>{}), ...); }
   (IndicesTo<kLowRows>{});
   return table;
 }();
 
-template <class T, Kind kKind>
+template <class T>
 constexpr auto kTallTiles = []<int... p>(Indices<p...>) {
   return std::array<ConvolveTiles<T>, kLowRows>{
-      convolve_low_tiles<T, kKind, p + 1, kTallRows, 1>...};
+      convolve_low_tiles<T, true, p + 1, kTallRows, 1>...};
 }
 (IndicesTo<kLowRows>{});
-
-/// Whole vectors of the columns [begin, end) of some rows, zero where there are none. By blocks of
-/// rows: a cache of 8 ways holds no more, where rows are a power of two apart.
-template <class T>
-void stage(const Plane<const T>& x, Range rows, Range columns, T* staged, index_t pitch) {
-  constexpr index_t kBlock = 8;
-  const Tag<T> d;
-  for (index_t first = rows.begin; first < rows.end; first += kBlock, staged += kBlock * pitch) {
-    const index_t end = std::min(first + kBlock, rows.end);
-    T* first_to = staged;
-    for (index_t column = columns.begin; column < columns.end; column += kLanes<T>) {
-      T* to = first_to;
-      first_to += kLanes<T>;
-      if (column >= 0 && column + kLanes<T> <= x.columns) {
-        for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::StoreU(hn::LoadU(d, x.row(r) + column), d, to);
-        }
-      } else {
-        const Mask<T> inside = lanes_of<T>(-column, x.columns - column);
-        for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::StoreU(load_inside<T>(x.row(r), column, x.columns, inside), d, to);
-        }
-      }
-    }
-  }
-}
 
 /// Columns of what is staged to rows of y, or += where `add`.
 template <class T>
@@ -559,73 +401,19 @@ void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool
   }
 }
 
-template <class T>
-bool all_finite(const Plane<const T>& k) {
-  const Tag<T> d;
-  for (index_t p = 0; p < k.rows; ++p) {
-    for (index_t q = 0; q < k.columns; q += kLanes<T>) {
-      const Vector<T> taps = load_inside<T>(k.row(p), q, k.columns, lanes_of<T>(-q, k.columns - q));
-      if (!hn::AllTrue(d, hn::IsFinite(taps))) return false;
-    }
-  }
-  return true;
-}
-
-/// For kernels with taps that must not meet the zeros around an image: 0·Inf is NaN.
-template <class T>
-void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                          Range wanted, bool add) {
-  for (index_t i = wanted.begin; i < wanted.end; ++i) {
-    if (!add) std::fill_n(y.row(i), y.columns, T{0});
-    const Range taps = intersection({0, k.rows}, {i - x.rows + 1, i + 1});
-    for (index_t p = taps.begin; p < taps.end; ++p) {
-      for (index_t q = 0; q < k.columns; ++q) {
-        add_scaled_row(k(p, q), x.row(i - p), y.row(i) + q, x.columns);
-      }
-    }
-  }
-}
-
-/// Columns of y, cut into strips of vectors: first wide ones, then some that are a vector less
-/// wide.
-template <class T>
-struct Strips {
-  index_t first;  // column
-  index_t count, wide;
-  index_t width;  // of a wide one, in vectors
-
-  Strips(index_t widest, Range columns, bool may_end_beyond) : first(columns.begin) {
-    const index_t all = columns.end - columns.begin;
-    const index_t vectors = ceil_divide(all, kLanes<T>);
-    count = ceil_divide(vectors, widest);
-    // Where no strip may end beyond y, two may overlap.
-    if (!may_end_beyond && count == 1 && vectors > 1 && all % kLanes<T> != 0) count = 2;
-    width = ceil_divide(vectors, std::max<index_t>(count, 1));
-    wide = vectors - count * (width - 1);
-  }
-
-  index_t vectors(index_t s) const { return s < wide ? width : width - 1; }
-  /// In columns.
-  index_t begin(index_t s) const {
-    return first + (s * width - std::max<index_t>(0, s - wide)) * kLanes<T>;
-  }
-};
-
 /// y's columns: those of the seam, of which negative ones lie before the image's end, and others.
 template <class T>
 struct Columns {
   Range seam{0, 0};
   Range others;
-  index_t spared = 0;  // vectors
 
-  Columns(index_t image_columns, index_t kernel_columns)
-      : others{0, image_columns + kernel_columns - 1} {}
-
-  /// The same with a seam, where it spares more than it costs.
-  Columns with_seam(index_t image_columns, index_t kernel_columns) const {
+  /// Without a seam for low kernels, which it does not pay for, nor where rows share places: there,
+  /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
+  Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride)
+      : others{0, image_columns + kernel_columns - 1} {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
-    if (image_columns < edge) return *this;
+    if (low || image_columns < edge || rows_share_places<T>(image_stride)) return;
     const auto beside = [&](index_t seam_vectors) {  // vectors, too
       return vectors(image_columns - seam_vectors * kLanes<T>);
     };
@@ -638,95 +426,40 @@ struct Columns {
     index_t seam_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
     if (tiles(seam_vectors + 1) < tiles(seam_vectors)) ++seam_vectors;
     const index_t seam_columns = seam_vectors * kLanes<T>;
-    const index_t spared_vectors = vectors(others.end) - beside(seam_vectors) - seam_vectors;
+    const index_t spared = vectors(others.end) - beside(seam_vectors) - seam_vectors;
     // One vector spared makes not up for what the seam costs: 0.94 to 1.03 times as fast. With two
     // and more it is 0.98 to 1.25 times, up to 130 columns.
-    if (spared_vectors < 2 || seam_columns > image_columns) return *this;
-    Columns columns = *this;
-    columns.others = {edge, edge + beside(seam_vectors) * kLanes<T>};
-    columns.seam = {columns.others.end - image_columns,
-                    columns.others.end - image_columns + seam_columns};
-    columns.spared = spared_vectors;
-    return columns;
+    if (spared < 2 || seam_columns > image_columns) return;
+    others = {edge, edge + beside(seam_vectors) * kLanes<T>};
+    seam = {others.end - image_columns, others.end - image_columns + seam_columns};
   }
-};
-
-/// By which tiles a plane is convolved.
-template <class T>
-struct Way {
-  bool low;
-  Columns<T> columns;
-
-  /// No seam for low kernels, which it does not pay for, nor where rows share places: there, while
-  /// neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
-  Way(index_t kernel_rows, index_t kernel_columns, index_t image_columns, index_t image_stride)
-      : low(false), columns(image_columns, kernel_columns) {
-    constexpr index_t kLowWithoutSeam = 7;
-    constexpr index_t kWorthASeam = 9;  // of so many vectors one spared, for kernels of more rows
-    if (rows_share_places<T>(image_stride)) {
-      low = kernel_rows <= kLowRowsSharing;
-      return;
-    }
-    low = kernel_rows <= kLowRows;
-    if (kernel_rows <= kLowWithoutSeam) return;
-    const Columns<T> seam = columns.with_seam(image_columns, kernel_columns);
-    low &= seam.spared * kWorthASeam < ceil_divide(columns.others.end, kLanes<T>);
-    if (!low) columns = seam;
-  }
-};
-
-/// Whether a plane's edges are left out by masks, and not staged. Of more rows, next to more FMAs,
-/// staging counts less and masks the same: up to 64x64 masks took 0.82 to 1.08 times as long with 5
-/// and 6 rows, 0.99 to 1.2 times with 7 to 11.
-template <class T>
-bool masks_pay(bool low, index_t H, index_t W, index_t h, index_t w) {
-  constexpr index_t kFewRows = 6;
-  constexpr index_t kNear = 16 * 1024 / sizeof(T);
-  return kMasksAreCheap && low && w <= kMostMasked + 1 && (h <= kFewRows || H * W > kNear);
-}
-
-/// A kernel's pieces, each small enough for its strips to be staged.
-template <class T>
-struct Pieces {
-  index_t down, across;
-
-  Pieces(index_t kernel_rows, index_t kernel_columns)
-      : across(ceil_divide(kernel_columns, kMostKernelColumns)) {
-    const index_t columns = ceil_divide(kernel_columns, across);
-    down = ceil_divide(kernel_rows, most_kernel_rows<T>(columns));
-  }
-  index_t count() const { return down * across; }
 };
 
 /// A plane's convolution with a kernel that is one piece, and finite.
 template <class T>
-class PlaneConvolution {
+class TiledConvolution {
  public:
-  PlaneConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add)
+  TiledConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add)
       : x_(x),
         k_(k),
         y_(y),
         add_(add),
-        way_(k.rows, k.columns, x.columns, x.row_stride),
-        masks_(!add && masks_pay<T>(way_.low, x.rows, x.columns, k.rows, k.columns)),
-        strips_(widest_tile(way_.low, k.rows), way_.columns.others, masks_),
-        goes_down_(going_down_pays(x, y)),
-        prefetches_(prefetching_pays(x, k, y)) {}
+        low_(is_low<T>(k.rows, x.row_stride)),
+        columns_(low_, x.columns, k.columns, x.row_stride),
+        strips_(widest_tile(low_, k.rows), columns_.others, false) {}
 
   void compute(Range wanted) const {
-    if (!way_.columns.seam.empty()) compute_seam(wanted);
-    // Strips that need no columns beside the image's.
-    Range whole{0, strips_.count};
+    if (!columns_.seam.empty()) compute_seam(wanted);
+    // Strips that need no columns beside the image's. They are one run.
+    Range inner{0, strips_.count};
     const auto fits = [&](index_t s) {
       return strips_.begin(s) - k_.columns + 1 >= 0 && strips_.begin(s + 1) <= x_.columns;
     };
-    while (!whole.empty() && !fits(whole.begin)) ++whole.begin;
-    while (!whole.empty() && !fits(whole.end - 1)) --whole.end;
-    Range unstaged = whole;
-    if (masks_ && wanted.size() >= kTileRows) unstaged = {0, strips_.count};
-    for (index_t s = 0; s < unstaged.begin; ++s) compute_staged(s, wanted);
-    compute_unstaged(unstaged, whole, wanted);
-    for (index_t s = unstaged.end; s < strips_.count; ++s) compute_staged(s, wanted);
+    while (!inner.empty() && !fits(inner.begin)) ++inner.begin;
+    while (!inner.empty() && !fits(inner.end - 1)) --inner.end;
+    for (index_t s = 0; s < inner.begin; ++s) compute_staged(s, wanted);
+    compute_inner(inner, wanted);
+    for (index_t s = inner.end; s < strips_.count; ++s) compute_staged(s, wanted);
   }
 
  private:
@@ -736,7 +469,6 @@ class PlaneConvolution {
     index_t of_a_tile, tiles;
     bool whole;  // every row of the image exists that they ask for
     index_t end() const { return begin + of_a_tile * tiles; }
-    Rows tile(index_t t) const { return {begin + of_a_tile * t, of_a_tile, 1, whole}; }
   };
 
   /// Those from row i of `wanted` on, for a strip of so many vectors.
@@ -745,111 +477,67 @@ class PlaneConvolution {
     if (left < kTileRows) {
       // Some rows once more, or one after the other.
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
-      if (way_.low && left <= kHalfTileRows) {
-        return {wanted.end - kHalfTileRows, kHalfTileRows, 1, false};
-      }
       return rows_from(wanted.end - kTileRows, wanted, vectors);
     }
-    if (!way_.low) return {i, kTileRows, left / kTileRows, false};
+    if (!low_) return {i, kTileRows, left / kTileRows, false};
     const index_t whole = i < k_.rows - 1 ? 0 : std::min(left, x_.rows - i);
     if (vectors == 1 && whole >= kTallRows) return {i, kTallRows, whole / kTallRows, true};
     if (whole >= kTileRows) return {i, kTileRows, whole / kTileRows, true};
     return {i, kTileRows, 1, false};
   }
 
-  /// whole_columns: every column exists that the tiles ask for.
-  ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors, bool whole_columns) const {
+  ConvolveTiles<T> tiles_function(const Rows& rows, index_t vectors) const {
     const auto width = static_cast<std::size_t>(vectors - 1);
     if (rows.of_a_tile == 1) return kTiles<T, 1>[width];
-    if (!way_.low) return kTiles<T, kTileRows>[width];
-    if constexpr (kMasksAreCheap) {
-      if (!whole_columns) return low_tiles_function<false>(rows, width);
-    }
-    return low_tiles_function<true>(rows, width);
-  }
-
-  template <bool kWholeColumns>
-  ConvolveTiles<T> low_tiles_function(const Rows& rows, std::size_t width) const {
-    const auto height = static_cast<std::size_t>(k_.rows - 1);
-    if constexpr (kHalfTileRows > 0) {
-      if (rows.of_a_tile == kHalfTileRows) {
-        return kLowTiles<T, Kind{false, kWholeColumns}, kHalfTileRows>[height][width];
+    if constexpr (kLowRows > 0) {
+      if (low_) {
+        const auto height = static_cast<std::size_t>(k_.rows - 1);
+        if (rows.of_a_tile == kTallRows) return kTallTiles<T>[height];
+        return rows.whole ? kLowTiles<T, true>[height][width] : kLowTiles<T, false>[height][width];
       }
     }
-    if (!rows.whole) return kLowTiles<T, Kind{false, kWholeColumns}>[height][width];
-    if (rows.of_a_tile == kTallRows) return kTallTiles<T, Kind{true, kWholeColumns}>[height];
-    if constexpr (kVectorsAreLines && kWholeColumns) {
-      if (prefetches_) return kLowTiles<T, Kind{true, true, true}>[height][width];
-    }
-    return kLowTiles<T, Kind{true, kWholeColumns}>[height][width];
+    return kTiles<T, kTileRows>[width];
   }
 
   /// Blocks of columns, so that the rows that a row of tiles needs stay in the second-level cache.
-  /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7; where that cache has 2
-  /// MiB, 4096x4096_k3x3 took 0.78 times as long in one block as in two.
-  void compute_unstaged(Range strips, Range whole, Range wanted) const {
-    if (strips.empty()) return;
-    constexpr index_t kBlockBytes = (kVectorsAreLines ? 512 : 96) * 1024;
+  /// Between 96 and 256 KiB no difference was found, up to 2048x2048_k7x7.
+  void compute_inner(Range inner, Range wanted) const {
+    if (inner.empty()) return;
+    constexpr index_t kBlockBytes = 96 * 1024;
     const index_t strip_bytes =
         (kTileRows + k_.rows) * strips_.width * kLanes<T> * static_cast<index_t>(sizeof(T));
     const index_t at_once = std::max<index_t>(1, kBlockBytes / strip_bytes);
-    // The end of strips that are like s; the last one may not begin where the one before it ends.
-    const auto alike_end = [&](index_t s, index_t end) {
-      for (const index_t change : {whole.begin, whole.end, strips_.wide, strips_.count - 1}) {
-        if (s < change && change < end) end = change;
-      }
-      return end;
-    };
-    for (index_t first = strips.begin; first < strips.end; first += at_once) {
-      const Range block = intersection({first, first + at_once}, strips);
+    for (index_t first = inner.begin; first < inner.end; first += at_once) {
+      const Range block{first, std::min(first + at_once, inner.end)};
+      const Range wide = intersection(block, {0, strips_.wide});
+      const Range narrow = intersection(block, {strips_.wide, strips_.count});
       for (index_t i = wanted.begin; i < wanted.end;) {
         const Rows rows = rows_from(i, wanted, strips_.width);
-        const auto compute_rows = [&](const Rows& part) {
-          for (index_t s = block.begin; s < block.end;) {
-            const Range alike{s, alike_end(s, block.end)};
-            compute_alike(alike, whole.contains(s), part);
-            s = alike.end;
-          }
-        };
-        if (goes_down_) {
-          compute_rows(rows);
-        } else {
-          for (index_t t = 0; t < rows.tiles; ++t) compute_rows(rows.tile(t));
+        for (index_t t = 0; t < rows.tiles; ++t) {
+          compute_run(wide, rows, rows.begin + t * rows.of_a_tile);
+          compute_run(narrow, rows, rows.begin + t * rows.of_a_tile);
         }
         i = rows.end();
       }
     }
   }
 
-  /// Tiles of strips that are alike: along a row of tiles, where there is but one and no column is
-  /// left out, else down each strip.
-  void compute_alike(Range strips, bool whole_columns, const Rows& rows) const {
+  /// Tiles of strips of one width, at y's row i.
+  void compute_run(Range strips, const Rows& rows, index_t i) const {
+    if (strips.empty()) return;
+    const index_t column = strips_.begin(strips.begin);
     const index_t vectors = strips_.vectors(strips.begin);
-    const index_t width = vectors * kLanes<T>;
-    const auto convolve = tiles_function(rows, vectors, whole_columns);
-    const bool along = rows.tiles == 1 && whole_columns;
-    const index_t i = rows.begin;
-    for (index_t s = strips.begin; s < strips.end; s += along ? strips.size() : 1) {
-      const index_t column = std::clamp<index_t>(y_.columns - width, 0, strips_.begin(s));
-      const Range inside{-column, x_.columns - column};
-      convolve({.count = along ? strips.size() : rows.tiles,
-                .image = x_.row(i) + column,
-                .image_stride = x_.row_stride,
-                .rows = {-i, x_.rows - i},
-                .columns = whole_columns ? 0 : bits_below(inside.end) & ~bits_below(inside.begin),
-                .k = k_,
-                .y = y_.row(i) + column,
-                .y_stride = y_.row_stride,
-                .add = add_,
-                .rows_step = along ? 0 : rows.of_a_tile,
-                .columns_step = along ? width : 0});
-    }
-  }
-
-  /// For columns counted from a tile's first one, those below.
-  static uint64_t bits_below(index_t column) {
-    const index_t bit = std::clamp<index_t>(column + kMostMasked, 0, 64);
-    return bit == 64 ? ~uint64_t{0} : (uint64_t{1} << bit) - 1;
+    tiles_function(rows, vectors)({.count = strips.end - strips.begin,
+                                   .image = x_.row(i) + column,
+                                   .image_stride = x_.row_stride,
+                                   .rows = {-i, x_.rows - i},
+                                   .k = k_,
+                                   .y = y_.row(i) + column,
+                                   .y_stride = y_.row_stride,
+                                   .add = add_,
+                                   .rows_step = 0,
+                                   .image_step = vectors * kLanes<T>,
+                                   .y_step = vectors * kLanes<T>});
   }
 
   /// A strip that asks for columns beside the image's, or has some beyond y's.
@@ -871,7 +559,7 @@ class PlaneConvolution {
       stage(x_, rows, {begin, begin + pitch}, staged, pitch);
     };
     for_staged_tiles(k, vectors, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
-      const auto convolve = tiles_function(rows, vectors, true);
+      const auto convolve = tiles_function(rows, vectors);
       tiles.image += k.columns - 1;
       tiles.y += column;
       if (!beyond) {
@@ -886,27 +574,8 @@ class PlaneConvolution {
     });
   }
 
-  /// Whether operands are so small that tiles go down their strips, since runs along the rows are
-  /// short: otherwise 46x46_k3x3 took 1.2 times as long, 512x512_k3x3 0.85 times; with vectors half
-  /// as long 128x128_k3x3 0.8 times.
-  static bool going_down_pays(const Plane<const T>& x, const Plane<T>& y) {
-    constexpr index_t kNear = (1 << 19) / sizeof(T);
-    return kVectorsAreLines && x.rows * x.columns + y.rows * y.columns <= kNear;
-  }
-
-  /// Where operands are in no second-level cache, and FMAs are so few that they do not hide it:
-  /// from 400x400_k3x3 to 4096x4096_k3x3 what is fetched ahead gains 8 to 26 %, in caches it costs
-  /// 4 to 14, with 5×5 taps from −8 to +8 %.
-  static bool prefetching_pays(const Plane<const T>& x, const Plane<const T>& k,
-                               const Plane<T>& y) {
-    constexpr index_t kFewTaps = 16;
-    constexpr index_t kFar = (1 << 20) / sizeof(T);
-    return kVectorsAreLines && k.rows * k.columns <= kFewTaps &&
-           x.rows * x.columns + y.rows * y.columns > kFar;
-  }
-
   void compute_seam(Range wanted) const {
-    const Strips<T> strips(kMostVectors, way_.columns.seam, false);
+    const Strips<T> strips(kMostVectors, columns_.seam, false);
     for (index_t s = 0; s < strips.count; ++s) {
       compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
     }
@@ -959,13 +628,13 @@ class PlaneConvolution {
                        .image = staged + (rows.begin - image.begin) * pitch,
                        .image_stride = pitch,
                        .rows = {image.begin - rows.begin, image.end - rows.begin},
-                       .columns = 0,
                        .k = k,
                        .y = y_.row(rows.begin),
                        .y_stride = y_.row_stride,
                        .add = add_,
                        .rows_step = rows.of_a_tile,
-                       .columns_step = 0};
+                       .image_step = rows.of_a_tile * pitch,
+                       .y_step = rows.of_a_tile * y_.row_stride};
         convolve(rows, tiles);
       }
     }
@@ -987,65 +656,24 @@ class PlaneConvolution {
   const Plane<const T> k_;
   const Plane<T> y_;
   const bool add_;
-  const Way<T> way_;
-  const bool masks_;
+  const bool low_;
+  const Columns<T> columns_;
   const Strips<T> strips_;
-  const bool goes_down_, prefetches_;
 };
-
-/// y's rows `wanted` = x ∗ k, or += where `add`.
-template <class T>
-void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                    Range wanted, bool add) {
-  if (!all_finite(k)) {
-    convolve_rows_by_tap(x, k, y, wanted, add);
-    return;
-  }
-  if (y.row_stride == y.columns && FlatPlane<T>::suits(k.rows, k.columns, y.columns)) {
-    FlatPlane<T>(x, k, y, add).compute(wanted);
-    return;
-  }
-  const Pieces<T> pieces(k.rows, k.columns);
-  if (pieces.count() == 1) {
-    PlaneConvolution<T>(x, k, y, add).compute(wanted);
-    return;
-  }
-  if (!add) {
-    for (index_t i = wanted.begin; i < wanted.end; ++i) std::fill_n(y.row(i), y.columns, T{0});
-  }
-  const auto& [down, across] = pieces;
-  for (index_t a = 0; a < down; ++a) {
-    const Range rows{a * k.rows / down, (a + 1) * k.rows / down};
-    for (index_t b = 0; b < across; ++b) {
-      const Range columns{b * k.columns / across, (b + 1) * k.columns / across};
-      const Plane<const T> part{k.row(rows.begin) + columns.begin, rows.end - rows.begin,
-                                columns.end - columns.begin, k.row_stride};
-      const Plane<T> sums{y.row(rows.begin) + columns.begin, x.rows + part.rows - 1,
-                          x.columns + part.columns - 1, y.row_stride};
-      PlaneConvolution<T>(x, part, sums, true)
-          .compute(
-              intersection({wanted.begin - rows.begin, wanted.end - rows.begin}, {0, sums.rows}));
-    }
-  }
-}
 
 /// Nanoseconds of what there is to do.
 struct Costs {
-  double call = 0;
+  double call;
   double fma;
   double seam = 0;       // times as long as that
   double load = 0;       // of a low kernel's tap, or of the image for one
-  double tile = 0;       // its sums, in and out,
-  double store = 0;      // and what each vector of a row of tiles adds
+  double tile;           // its sums, in and out
   double staged;         // a vector
-  double masked = 0;     // a tap of a tile that leaves columns out
   double run = 0;        // of tiles
   double row = 0;        // of the image that meets a tile,
   double short_row = 0;  // and what that takes more unless taps hide it
   double latency;        // what a row and tap wait for, where a tile has fewer than two vectors
-  struct Memory {        // a byte of x and y where a cache does not hold them, but `factor` would
-    double byte, cache, factor;
-  } near, far;
+  FarByte near, far;     // of x and y
 };
 
 /// For low kernels and others. Next to 6500 times measured with AVX2, of problems of all shapes,
@@ -1070,41 +698,29 @@ constexpr Costs kNarrowCosts[] = {{.call = 84,
                                    .near = {0.0049, 0x1p17, 8},
                                    .far = {0.086, 0x1p23, 8}}};
 
-/// The same with AVX-512, next to 5000 times, off by 6 and 4 %.
-constexpr Costs kWideCosts[] = {{.call = 42,
-                                 .fma = 0.104,
-                                 .load = 0.212,
-                                 .store = 4.77,
-                                 .staged = 1.3,
-                                 .masked = 1.8,
-                                 .latency = 0.116,
-                                 .near = {0.007, 0x1p15, 4},
-                                 .far = {0.0169, 0x1p20, 16}},
-                                {.fma = 0.172,
-                                 .seam = 1.27,
-                                 .tile = 5.35,
-                                 .staged = 1.83,
-                                 .row = 0.41,
-                                 .latency = 0.266,
-                                 .near = {0.0082, 0x1p15, 4},
-                                 .far = {0.0318, 0x1p20, 16}}};
+/// The same with AVX-512, next to 2500 times, off by 4 %. There are no low kernels.
+constexpr Costs kWideCosts{.call = 0,
+                           .fma = 0.172,
+                           .seam = 1.27,
+                           .tile = 5.35,
+                           .staged = 1.83,
+                           .row = 0.41,
+                           .latency = 0.266,
+                           .near = {0.0082, 0x1p15, 4},
+                           .far = {0.0318, 0x1p20, 16}};
 
-/// The time of one plane, in seconds.
+/// The nanoseconds of one plane, with a kernel that is one piece.
 template <class T>
-double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
-  if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
-  const Pieces<T> pieces(h, w);
-  const double kernel_rows = static_cast<double>(h) / static_cast<double>(pieces.down);
-  const double taps = static_cast<double>(w) / static_cast<double>(pieces.across);
-  const auto whole_rows = static_cast<index_t>(std::ceil(kernel_rows));
-  const auto& [low, from] = Way<T>(whole_rows, static_cast<index_t>(taps), W, W);
-  const Costs& cost = (kVectorsAreLines ? kWideCosts : kNarrowCosts)[low ? 0 : 1];
-
+double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+  const bool low = is_low<T>(h, W);
+  const Costs& cost = kVectorsAreLines ? kWideCosts : kNarrowCosts[low ? 0 : 1];
   const auto rows = static_cast<double>(H);
   const auto columns = static_cast<double>(W);
-  const double output_rows = rows + kernel_rows - 1;
-  const bool masks = pieces.count() == 1 && masks_pay<T>(low, H, W, h, w);
-  const Strips<T> cut(widest_tile(low, whole_rows), from.others, masks);
+  const auto kernel_rows = static_cast<double>(h);
+  const auto taps = static_cast<double>(w);
+  const auto output_rows = static_cast<double>(H + h - 1);
+  const Columns<T> from(low, W, w, W);
+  const Strips<T> cut(widest_tile(low, h), from.others, false);
   const Strips<T> seam(kMostVectors, from.seam, false);
   const auto strips = static_cast<double>(cut.count);
   const double width =  // in columns
@@ -1112,8 +728,7 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double vectors = width / kLanes<T>;
   const double seam_vectors = static_cast<double>(from.seam.end - from.seam.begin) / kLanes<T>;
   const auto seam_strips = static_cast<double>(seam.count);
-  const double parts = low && kHalfTileRows > 0 ? 2 : 1;  // of a tile
-  const double tile_rows = std::ceil(output_rows * parts / kTileRows) / parts;
+  const double tile_rows = std::ceil(output_rows / kTileRows);
   const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
 
   // Strips beside the image meet some of the taps only.
@@ -1127,22 +742,13 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   const double left = std::ceil((taps - 1) / width);
   const double right = std::ceil((strips * width - columns) / width);
   const double staged = from.seam.empty() ? std::min(strips, left + right) : seam_strips;
-  const double edges = masks ? 0 : staged;
-  const double staging = output_rows * (2 * seam_vectors + edges * (vectors + taps / kLanes<T>));
-  const double masked = masks ? tile_rows * staged * taps : 0;
+  const double staging = output_rows * (2 * seam_vectors + staged * (vectors + taps / kLanes<T>));
   const double runs = staged + (staged < strips + seam_strips ? tile_rows : 0);
-
-  const double bytes = sizeof(T) * (rows * columns + static_cast<double>(H + h - 1) *
-                                                         static_cast<double>(W + w - 1));
-  const auto memory = [bytes](const Costs::Memory& m) {
-    return bytes * m.byte * distance(bytes, m.cache, m.factor);
-  };
-  const double a_piece =
-      fmas * cost.fma + loads * cost.load + tile_rows * (strips + seam_strips) * cost.tile +
-      tile_rows * strips * vectors * cost.store + staging * cost.staged + masked * cost.masked +
-      runs * cost.run + visits * cost.row + visits / (taps * taps) * cost.short_row +
-      waits * cost.latency + memory(cost.near) + memory(cost.far);
-  return 1e-9 * (cost.call + static_cast<double>(pieces.count()) * a_piece);
+  const double bytes = sizeof(T) * (rows * columns + output_rows * static_cast<double>(W + w - 1));
+  return cost.call + fmas * cost.fma + loads * cost.load +
+         tile_rows * (strips + seam_strips) * cost.tile + staging * cost.staged + runs * cost.run +
+         visits * cost.row + visits / (taps * taps) * cost.short_row + waits * cost.latency +
+         cost.near.of(bytes) + cost.far.of(bytes);
 }
 
 }  // namespace

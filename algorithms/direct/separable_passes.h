@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plane.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 
 namespace fullconv {
 

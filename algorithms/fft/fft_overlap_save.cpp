@@ -25,7 +25,7 @@
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/tame.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 #include "fft/tile_transform.h"
 
 namespace fullconv {

@@ -1,14 +1,14 @@
-// Register tiling for double: direct/register_tiles-inl.h, which takes longer to compile than all
-// else, by itself for each scalar.
+// Direct convolution of planes by vectors, in double: direct/convolve_rows-inl.h, which takes
+// longer to compile than all else, by itself for each scalar.
 
 #include "core/simd_targets.h"
-#include "direct/register_tiles.h"
+#include "direct/convolve_rows.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "direct/register_tiles_f64.cpp"
+#define HWY_TARGET_INCLUDE "direct/convolve_rows_f64.cpp"
 #include <hwy/foreach_target.h>
 
-#include "direct/register_tiles-inl.h"
+#include "direct/convolve_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -19,9 +19,11 @@ double seconds(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<double>(H, W, h, w);
 }
 
+index_t shared_rows(index_t kernel_rows) { return rows_worth_sharing_here(kernel_rows); }
+
 void convolve(const Plane<const double>& x, const Plane<const double>& k, const Plane<double>& y,
-              Range wanted, bool add) {
-  convolve_plane(x, k, y, wanted, add);
+              Range wanted, bool add, int threads) {
+  convolve_plane(x, k, y, wanted, add, threads);
 }
 
 }  // namespace
@@ -35,18 +37,24 @@ namespace {
 
 HWY_EXPORT(convolve);
 HWY_EXPORT(seconds);
+HWY_EXPORT(shared_rows);
 
 }  // namespace
 
 template <>
 void convolve_rows<double>(const Plane<const double>& x, const Plane<const double>& k,
-                           const Plane<double>& y, Range wanted, bool add) {
-  HWY_DYNAMIC_DISPATCH(convolve)(x, k, y, wanted, add);
+                           const Plane<double>& y, Range wanted, bool add, int threads) {
+  HWY_DYNAMIC_DISPATCH(convolve)(x, k, y, wanted, add, threads);
 }
 
 template <>
 double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
   return HWY_DYNAMIC_DISPATCH(seconds)(H, W, h, w);
+}
+
+template <>
+index_t rows_worth_sharing<double>(index_t kernel_rows) {
+  return HWY_DYNAMIC_DISPATCH(shared_rows)(kernel_rows);
 }
 
 }  // namespace fullconv

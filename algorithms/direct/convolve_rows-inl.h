@@ -1,0 +1,142 @@
+// Direct convolution of planes by vectors: the form that suits a problem.
+
+#if defined(FULLCONV_CONVOLVE_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef FULLCONV_CONVOLVE_ROWS_INL_H
+#undef FULLCONV_CONVOLVE_ROWS_INL_H
+#else
+#define FULLCONV_CONVOLVE_ROWS_INL_H
+#endif
+
+#include <algorithm>
+#include <cmath>
+
+#include "direct/flat_plane-inl.h"
+#include "direct/register_tiles-inl.h"
+#include "direct/rolling_sums-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// Whether sums of so many rows roll.
+inline bool rolls(index_t kernel_rows) { return kRollingPays && kernel_rows <= kMostRollingRows; }
+
+/// A kernel's pieces, each small enough for its strips to be staged.
+template <class T>
+struct Pieces {
+  index_t down, across;
+
+  Pieces(index_t kernel_rows, index_t kernel_columns)
+      : down(1), across(ceil_divide(kernel_columns, kMostKernelColumns)) {
+    if (rolls(kernel_rows)) return;
+    const index_t columns = ceil_divide(kernel_columns, across);
+    down = ceil_divide(kernel_rows, most_kernel_rows<T>(columns));
+  }
+  index_t count() const { return down * across; }
+};
+
+/// Whether planes go as one long row.
+template <class T>
+bool lies_flat(index_t kernel_rows, index_t kernel_columns, index_t output_columns) {
+  return !kRollingPays && FlatPlane<T>::suits(kernel_rows, kernel_columns, output_columns);
+}
+
+template <class T>
+bool all_finite(const Plane<const T>& k) {
+  const Tag<T> d;
+  for (index_t p = 0; p < k.rows; ++p) {
+    for (index_t q = 0; q < k.columns; q += kLanes<T>) {
+      const Vector<T> taps = load_inside<T>(k.row(p), q, k.columns, lanes_of<T>(-q, k.columns - q));
+      if (!hn::AllTrue(d, hn::IsFinite(taps))) return false;
+    }
+  }
+  return true;
+}
+
+/// For kernels with taps that must not meet the zeros around an image: 0·Inf is NaN.
+template <class T>
+void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                          Range wanted, bool add) {
+  for (index_t i = wanted.begin; i < wanted.end; ++i) {
+    if (!add) std::fill_n(y.row(i), y.columns, T{0});
+    const Range taps = intersection({0, k.rows}, {i - x.rows + 1, i + 1});
+    for (index_t p = taps.begin; p < taps.end; ++p) {
+      for (index_t q = 0; q < k.columns; ++q) {
+        add_scaled_row(k(p, q), x.row(i - p), y.row(i) + q, x.columns);
+      }
+    }
+  }
+}
+
+/// With a kernel that is one piece.
+template <class T>
+void convolve_piece(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                    Range wanted, bool add, int threads) {
+  if (rolls(k.rows)) {
+    RollingConvolution<T>(x, k, y, add, threads).compute(wanted);
+  } else {
+    TiledConvolution<T>(x, k, y, add).compute(wanted);
+  }
+}
+
+/// y's rows `wanted` = x ∗ k, or += where `add`.
+template <class T>
+void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                    Range wanted, bool add, int threads) {
+  if (!all_finite(k)) {
+    convolve_rows_by_tap(x, k, y, wanted, add);
+    return;
+  }
+  if (lies_flat<T>(k.rows, k.columns, y.columns) && y.row_stride == y.columns) {
+    FlatPlane<T>(x, k, y, add).compute(wanted);
+    return;
+  }
+  const Pieces<T> pieces(k.rows, k.columns);
+  if (pieces.count() == 1) {
+    convolve_piece(x, k, y, wanted, add, threads);
+    return;
+  }
+  if (!add) {
+    for (index_t i = wanted.begin; i < wanted.end; ++i) std::fill_n(y.row(i), y.columns, T{0});
+  }
+  const auto& [down, across] = pieces;
+  for (index_t a = 0; a < down; ++a) {
+    const Range rows{a * k.rows / down, (a + 1) * k.rows / down};
+    for (index_t b = 0; b < across; ++b) {
+      const Range columns{b * k.columns / across, (b + 1) * k.columns / across};
+      const Plane<const T> part{k.row(rows.begin) + columns.begin, rows.size(), columns.size(),
+                                k.row_stride};
+      const Plane<T> sums{y.row(rows.begin) + columns.begin, x.rows + part.rows - 1,
+                          x.columns + part.columns - 1, y.row_stride};
+      convolve_piece(
+          x, part, sums,
+          intersection({wanted.begin - rows.begin, wanted.end - rows.begin}, {0, sums.rows}), true,
+          threads);
+    }
+  }
+}
+
+/// The time of one plane, in seconds.
+template <class T>
+double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
+  if (lies_flat<T>(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
+  const Pieces<T> pieces(h, w);
+  const index_t rows = ceil_divide(h, pieces.down);
+  const index_t columns = ceil_divide(w, pieces.across);
+  const double piece = rolls(rows) ? rolling_nanoseconds<T>(H, W, rows, columns)
+                                   : tiled_nanoseconds<T>(H, W, rows, columns);
+  return 1e-9 * static_cast<double>(pieces.count()) * piece;
+}
+
+/// Blocks of rolling sums take h − 1 rows of the image besides their own.
+inline index_t rows_worth_sharing_here(index_t kernel_rows) {
+  return rolls(kernel_rows) ? 16 * (kernel_rows - 1) : kernel_rows;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#endif

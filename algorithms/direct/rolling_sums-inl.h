@@ -1,0 +1,431 @@
+// Rolling sums: in a strip of columns, some vectors wide, the sums of as many rows of y as the
+// kernel has stay in registers. Each row of the image enters all of them, and is loaded once for
+// that; then the first sum is complete and makes room for another. No row needs an exception,
+// neither the first nor the last. Rows go by blocks, each strip after strip, so that the image's
+// come from the cache in order; sums that a block leaves incomplete wait in y for the next one.
+// Vectors that ask for columns outside of the image are staged, with zeros there.
+//
+// 2·H·W·h·w flops and, with v vectors, 1/h + 1/v loads an FMA; no workspace.
+
+#if defined(FULLCONV_ROLLING_SUMS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef FULLCONV_ROLLING_SUMS_INL_H
+#undef FULLCONV_ROLLING_SUMS_INL_H
+#else
+#define FULLCONV_ROLLING_SUMS_INL_H
+#endif
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "direct/strips-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// Whether rolling sums are faster than tiles for kernels of few rows. With 16 registers there is
+/// no room for enough of them.
+constexpr bool kRollingPays = kVectorsAreLines;
+
+/// Rows of a kernel whose sums, two vectors of each, are in registers beside two of the image and a
+/// tap.
+constexpr int kMostRollingRows = 14;
+
+/// The widest strip for which there are registers.
+constexpr int widest_rolling_strip(int kernel_rows) {
+  constexpr int kWidest = 8;
+  return std::clamp((kRegisters - 1) / (kernel_rows + 1), 1, kWidest);
+}
+
+/// The operands of a strip's rows. The first is that of y whose first tap meets the image's first.
+template <class T>
+struct RollingStrip {
+  const T* image;  // where the first tap meets the strip's first column
+  index_t image_stride;
+  const T* staged;  // the same with zeros around the image, for vectors other than `from_image`
+  index_t staged_stride;
+  Range from_image;
+  const T* taps;  // column after column
+  index_t taps_columns;
+  T* y;
+  index_t y_stride;
+  index_t outputs;  // of a row, from y on
+  index_t rows;     // of the image
+  Range wanted;     // rows of y to be written, counted from the first
+  Range opened;     // rows of y that have sums to begin with
+  bool prefetches;
+};
+
+/// Rows of an image that has all columns, and of y.
+template <class T, int kVectors>
+class WholeRows {
+ public:
+  explicit WholeRows(const RollingStrip<T>& strip)
+      : image_(strip.image), stride_(strip.image_stride) {}
+
+  void next() { image_ += stride_; }
+  template <int v>
+  HWY_INLINE Vector<T> load_image(index_t q) const {
+    return hn::LoadU(Tag<T>(), image_ + v * kLanes<T> - q);
+  }
+  template <int v>
+  HWY_INLINE Vector<T> load(const T* y) const {
+    return hn::LoadU(Tag<T>(), y + v * kLanes<T>);
+  }
+  template <int v>
+  HWY_INLINE void store(Vector<T> sum, T* y) const {
+    hn::StoreU(sum, Tag<T>(), y + v * kLanes<T>);
+  }
+
+ private:
+  const T* image_;
+  index_t stride_;
+};
+
+/// Rows of which the outermost vectors may be staged, and of y, which may have fewer columns.
+template <class T, int kVectors>
+class EdgeRows {
+ public:
+  /// Whether there are places enough for these vectors of the image and the others staged.
+  static bool takes(index_t vectors, Range from_image) {
+    return vectors < kMostPlaces || (from_image.begin <= 1 && from_image.end >= vectors - 2);
+  }
+
+  explicit EdgeRows(const RollingStrip<T>& strip)
+      : inside_(lanes_of<T>(0, strip.outputs - (kVectors - 1) * kLanes<T>)) {
+    for (int v = 0; v < kVectors; ++v) {
+      const bool whole = strip.from_image.contains(v);
+      rows_[place(v)] = whole ? strip.image : strip.staged;
+      strides_[place(v)] = whole ? strip.image_stride : strip.staged_stride;
+    }
+  }
+
+  void next() {
+    for (int place = 0; place < kPlaces; ++place) rows_[place] += strides_[place];
+  }
+  template <int v>
+  HWY_INLINE Vector<T> load_image(index_t q) const {
+    return hn::LoadU(Tag<T>(), rows_[place(v)] + v * kLanes<T> - q);
+  }
+  template <int v>
+  HWY_INLINE Vector<T> load(const T* y) const {
+    const Tag<T> d;
+    const T* from = y + v * kLanes<T>;
+    if constexpr (v < kVectors - 1) return hn::LoadU(d, from);
+    return hn::MaskedLoad(inside_, d, from);
+  }
+  template <int v>
+  HWY_INLINE void store(Vector<T> sum, T* y) const {
+    const Tag<T> d;
+    T* to = y + v * kLanes<T>;
+    if constexpr (v < kVectors - 1) return hn::StoreU(sum, d, to);
+    hn::BlendedStore(sum, inside_, d, to);
+  }
+
+ private:
+  /// A pointer for the first vector, for each of the last two, and for all between.
+  static constexpr int kMostPlaces = 4;
+  static constexpr int kPlaces = std::min(kVectors, kMostPlaces);
+  static constexpr int place(int v) {
+    if (v == 0) return 0;
+    return std::max(1, kPlaces - kVectors + v);
+  }
+
+  const T* rows_[kPlaces];
+  index_t strides_[kPlaces];
+  Mask<T> inside_;  // y, of the last vector
+};
+
+template <class T, int kVectors, class Rows, int... v>
+HWY_INLINE void open_sums(const Rows& rows, bool opened, const T* y, Indices<v...>,
+                          Vector<T> (&sums)[kVectors]) {
+  if (opened) {
+    ((sums[v] = rows.template load<v>(y)), ...);
+  } else {
+    ((sums[v] = hn::Zero(Tag<T>())), ...);
+  }
+}
+
+template <class T, int kVectors, class Rows, int... v>
+HWY_INLINE void close_sums(const Rows& rows, const Vector<T> (&sums)[kVectors], Indices<v...>,
+                           T* y) {
+  (rows.template store<v>(sums[v], y), ...);
+}
+
+template <class T, int kVectors, int... v>
+HWY_INLINE void move_sums(const Vector<T> (&from)[kVectors], Indices<v...>,
+                          Vector<T> (&to)[kVectors]) {
+  ((to[v] = from[v]), ...);
+}
+
+template <class T, int kVectors, int... v>
+HWY_INLINE void add_tap(T tap, const Vector<T> (&image)[kVectors], Indices<v...>,
+                        Vector<T> (&sums)[kVectors]) {
+  Vector<T> taps = hn::Set(Tag<T>(), tap);
+  keep_in_register(taps);
+  ((sums[v] = hn::MulAdd(taps, image[v], sums[v])), ...);
+}
+
+/// A row of the image by a column of taps.
+template <class T, int kVectors, int kKernelRows, class Rows, int... v, int... p>
+HWY_INLINE void add_column(const Rows& rows, index_t q, const T* taps, Indices<v...> vectors,
+                           Indices<p...>, Vector<T> (&sums)[kKernelRows][kVectors]) {
+  Vector<T> image[] = {rows.template load_image<v>(q)...};
+  (keep_in_register(image[v]), ...);
+  (add_tap<T, kVectors>(taps[p], image, vectors, sums[p]), ...);
+}
+
+/// s counts the kernel's rows but the last.
+template <class T, template <class, int> class Rows, int kVectors, int... p, int... s>
+HWY_INLINE void roll_rows(const RollingStrip<T>& strip, Indices<p...> all, Indices<s...>) {
+  constexpr IndicesTo<kVectors> v;
+  constexpr int kKernelRows = sizeof...(p);
+  constexpr index_t kAhead = kVectors * kLanes<T>;
+  Rows<T, kVectors> rows(strip);
+  const T* image = strip.image;
+  T* y = strip.y;
+  Vector<T> sums[kKernelRows][kVectors];
+  (open_sums<T, kVectors>(rows, strip.opened.contains(p), y + p * strip.y_stride, v, sums[p]), ...);
+  index_t row = 0;
+  for (; row < strip.rows; ++row) {
+    if (strip.prefetches) {
+      prefetch_row(image + kAhead, v);
+      prefetch_row(y + kAhead, v);
+    }
+    const T* taps = strip.taps;
+    for (index_t q = 0; q < strip.taps_columns; ++q, taps += kKernelRows) {
+      add_column<T, kVectors>(rows, q, taps, v, all, sums);
+    }
+    if (row >= strip.wanted.begin) close_sums<T, kVectors>(rows, sums[0], v, y);
+    (move_sums<T, kVectors>(sums[s + 1], v, sums[s]), ...);
+    open_sums<T, kVectors>(rows, strip.opened.contains(row + kKernelRows),
+                           y + kKernelRows * strip.y_stride, v, sums[kKernelRows - 1]);
+    rows.next();
+    image += strip.image_stride;
+    y += strip.y_stride;
+  }
+  ((strip.wanted.contains(row + s)
+        ? close_sums<T, kVectors>(rows, sums[s], v, y + s * strip.y_stride)
+        : void()),
+   ...);
+}
+
+template <class T, template <class, int> class Rows, int kKernelRows, int kVectors>
+void roll(const RollingStrip<T>& strip) {
+  roll_rows<T, Rows, kVectors>(strip, IndicesTo<kKernelRows>(), IndicesTo<kKernelRows - 1>());
+}
+
+template <class T>
+using Roll = void (*)(const RollingStrip<T>& strip);
+
+/// By rows of the kernel and vectors, less one each.
+template <class T, template <class, int> class Rows>
+constexpr auto kRolls = [] {
+  std::array<std::array<Roll<T>, widest_rolling_strip(1)>, kMostRollingRows> table{};
+  const auto fill = [&]<int p, int... v>(Indices<p>, Indices<v...>) {
+    ((table[p][v] = roll<T, Rows, p + 1, v + 1>), ...);
+  };
+  [&]<int... p>(Indices<p...>) {
+    (fill(Indices<p>{}, IndicesTo<widest_rolling_strip(p + 1)>{}), ...);
+  }
+  (IndicesTo<kMostRollingRows>{});
+  return table;
+}();
+
+/// What a strip has to do with an image and a kernel, both so many columns wide.
+template <class T>
+struct Reach {
+  Range taps;        // that meet the image
+  index_t column;    // of the image, or beside it, where the first of these meets the strip's first
+  Range from_image;  // vectors; others are staged, since columns are missing
+
+  Reach(index_t first, index_t vectors, index_t image_columns, index_t kernel_columns)
+      : taps(intersection({first - image_columns + 1, first + vectors * kLanes<T>},
+                          {0, kernel_columns})),
+        column(first - taps.begin) {
+    const index_t left = ceil_divide(taps.size() - 1 - column, kLanes<T>);
+    const index_t right = (image_columns - column) / kLanes<T>;
+    from_image.begin = std::clamp<index_t>(left, 0, vectors);
+    from_image.end = std::clamp(right, from_image.begin, vectors);
+    if (!EdgeRows<T, 1>::takes(vectors, from_image)) from_image = {vectors, vectors};
+  }
+
+  /// Columns to the left of a vector that its taps ask for, in whole vectors.
+  index_t edge() const { return ceil_divide(taps.size() - 1, kLanes<T>) * kLanes<T>; }
+};
+
+/// Whether that many bytes of x and y are more than a second-level cache keeps.
+inline bool is_far(double bytes) { return bytes > 0x1.4p20; }
+
+/// Rows of the image in a block. Far from caches few, since processors follow only so many and
+/// fetch them ahead, but as many as the kernel has, since sums that a block leaves go to y and
+/// back: with 16 rows 512x512_k3x3 took 1.07 times as long as with 8, with 8 rows
+/// 512x512_k11x11 1.05 times as long as with 16; in caches 128x128_k3x3 took 1.05 times as long
+/// with 16 as with 32.
+constexpr index_t kMostBlockRows = 32;
+inline index_t rolling_block_rows(bool far, index_t kernel_rows) {
+  if (!far) return kMostBlockRows;
+  return kernel_rows <= 8 ? 8 : 16;
+}
+
+/// A plane's convolution with a finite kernel of few rows, and few enough columns to be staged.
+template <class T>
+class RollingConvolution {
+ public:
+  RollingConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add,
+                     int threads)
+      : x_(x),
+        y_(y),
+        k_(k),
+        add_(add),
+        strips_(widest_rolling_strip(static_cast<int>(k.rows)), {0, y.columns}, true),
+        far_(is_far(sizeof(T) * static_cast<double>(x.rows * x.columns + y.rows * y.columns) /
+                    threads)) {
+    for (index_t q = 0; q < k.columns; ++q) {
+      for (index_t p = 0; p < k.rows; ++p) taps_[q * k.rows + p] = k(p, q);
+    }
+  }
+
+  void compute(Range wanted) const {
+    const Range image = intersection({wanted.begin - k_.rows + 1, wanted.end}, {0, x_.rows});
+    const index_t at_once = rolling_block_rows(far_, k_.rows);
+    Range opened{wanted.begin, add_ ? wanted.end : wanted.begin};
+    for (index_t begin = image.begin; begin < image.end; begin += at_once) {
+      const Range rows{begin, std::min(begin + at_once, image.end)};
+      for (index_t s = 0; s < strips_.count; ++s) compute_strip(s, rows, wanted, opened);
+      opened.end = std::clamp(rows.end + k_.rows - 1, opened.end, wanted.end);
+    }
+  }
+
+ private:
+  void compute_strip(index_t s, Range rows, Range wanted, Range opened) const {
+    const index_t first = strips_.begin(s);
+    const index_t vectors = strips_.vectors(s);
+    const Reach<T> reach(first, vectors, x_.columns, k_.columns);
+    RollingStrip<T> strip{.image = x_.row(rows.begin) + reach.column,
+                          .image_stride = x_.row_stride,
+                          .staged = nullptr,
+                          .staged_stride = 0,
+                          .from_image = reach.from_image,
+                          .taps = taps_ + reach.taps.begin * k_.rows,
+                          .taps_columns = reach.taps.size(),
+                          .y = y_.row(rows.begin) + first,
+                          .y_stride = y_.row_stride,
+                          .outputs = y_.columns - first,
+                          .rows = rows.size(),
+                          .wanted = {wanted.begin - rows.begin, wanted.end - rows.begin},
+                          .opened = {opened.begin - rows.begin, opened.end - rows.begin},
+                          .prefetches = far_};
+    const auto width = static_cast<std::size_t>(vectors - 1);
+    const auto height = static_cast<std::size_t>(k_.rows - 1);
+    if (reach.from_image.size() == vectors) return kRolls<T, WholeRows>[height][width](strip);
+    HWY_ALIGN T staged[kStagedElements];
+    const index_t edge = reach.edge();
+    const index_t pitch = edge + vectors * kLanes<T>;
+    const auto stage_vectors = [&](index_t begin, index_t end) {
+      if (begin == end) return;
+      for (index_t at = begin * kLanes<T>; at < edge + end * kLanes<T>; at += kLanes<T>) {
+        stage_vector(reach.column - edge + at, rows, staged + at, pitch);
+      }
+    };
+    stage_vectors(0, reach.from_image.begin);
+    stage_vectors(reach.from_image.end, vectors);
+    strip.staged = staged + edge;
+    strip.staged_stride = pitch;
+    kRolls<T, EdgeRows>[height][width](strip);
+  }
+
+  /// A vector of each row from a column on, which may be beside the image, with zeros there.
+  void stage_vector(index_t column, Range rows, T* staged, index_t pitch) const {
+    const Tag<T> d;
+    const auto stage_rows = [&](const auto& load) HWY_ATTR {
+      const T* from = x_.row(rows.begin) + column;
+      T* to = staged;
+      for (T* const end = to + rows.size() * pitch; to < end; to += pitch) {
+        hn::Store(load(from), d, to);
+        from += x_.row_stride;
+      }
+    };
+    if (column + kLanes<T> <= 0 || column >= x_.columns) {
+      stage_rows([d](const T*) HWY_ATTR { return hn::Zero(d); });
+    } else if (column >= 0 && column + kLanes<T> <= x_.columns) {
+      stage_rows([d](const T* row) HWY_ATTR { return hn::LoadU(d, row); });
+    } else {
+      const Mask<T> inside = lanes_of<T>(-column, x_.columns - column);
+      stage_rows([d, inside](const T* row) HWY_ATTR { return hn::MaskedLoad(inside, d, row); });
+    }
+  }
+
+  static constexpr index_t kStagedElements =
+      kMostBlockRows * (widest_rolling_strip(1) * kLanes<T> + kMostKernelColumns);
+
+  const Plane<const T> x_;
+  const Plane<T> y_;
+  const Plane<const T> k_;
+  const bool add_;
+  const Strips<T> strips_;
+  const bool far_;
+  T taps_[kMostRollingRows * kMostKernelColumns];
+};
+
+/// The nanoseconds of one plane. Next to 3000 times of problems of all shapes, it is off by 4 %
+/// (median).
+template <class T>
+double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+  constexpr double kCall = 19;
+  constexpr double kFma = 0.1004;
+  constexpr double kLoad = 0.205;  // of the image
+  constexpr double kTap = 0.0815;  // to all lanes
+  constexpr double kRow = 1.03;    // of a strip, and each of its vectors
+  constexpr double kVector = 0.286;
+  constexpr double kStaged = 0.32;  // a vector
+  constexpr double kRun = 7.9;      // of rows, and each sum that it leaves and the next one takes
+  constexpr double kSum = 0.51;
+  constexpr double kWait = 0.023;  // for an FMA that is missing to hide others' latency
+  constexpr FarByte kNear{0.0045, 0x1p15, 4}, kFar{0.0198, 0x1p20, 16};
+
+  const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
+  double fmas = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
+  const auto count = [&](index_t s) {
+    const index_t width = strips.vectors(s);
+    const Reach<T> reach(strips.begin(s), width, W, w);
+    const auto met = static_cast<double>(reach.taps.size());
+    const auto edge = static_cast<double>(reach.edge() / kLanes<T>);
+    vectors += static_cast<double>(width);
+    fmas += met * static_cast<double>(width);
+    taps += met;
+    waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
+    const auto& [left, right] = reach.from_image;
+    if (left > 0) staged += static_cast<double>(left) + edge;
+    if (right < width) staged += static_cast<double>(width - right) + edge;
+  };
+  // Those far from both ends are alike.
+  const index_t ends = std::min<index_t>(strips.count / 2, 16);
+  for (index_t s = 0; s < ends; ++s) count(s);
+  for (index_t s = strips.count - ends; s < strips.count; ++s) count(s);
+  const double others = static_cast<double>(ceil_divide(W + w - 1, kLanes<T>)) - vectors;
+  fmas += others * static_cast<double>(w);
+  taps += static_cast<double>((strips.count - 2 * ends) * w);
+  vectors += others;
+
+  const auto rows = static_cast<double>(H);
+  const auto kernel_rows = static_cast<double>(h);
+  const double bytes =
+      sizeof(T) * (rows * static_cast<double>(W) +
+                   static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1));
+  const auto runs = static_cast<double>(ceil_divide(H, rolling_block_rows(is_far(bytes), h)));
+  const auto all_strips = static_cast<double>(strips.count);
+  const double a_row = kernel_rows * (fmas * kFma + taps * kTap) + fmas * kLoad +
+                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait / 2;
+  return kCall + rows * a_row + runs * (all_strips * kRun + (kernel_rows - 1) * vectors * kSum) +
+         kNear.of(bytes) + kFar.of(bytes);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#endif
