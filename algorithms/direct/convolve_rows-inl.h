@@ -8,11 +8,11 @@
 #endif
 
 #include <algorithm>
-#include <cmath>
 
 #include "direct/flat_plane-inl.h"
 #include "direct/register_tiles-inl.h"
 #include "direct/rolling_sums-inl.h"
+#include "direct/strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -20,7 +20,9 @@ namespace HWY_NAMESPACE {
 namespace {
 
 /// Whether sums of so many rows roll.
-inline bool rolls(index_t kernel_rows) { return kRollingPays && kernel_rows <= kMostRollingRows; }
+constexpr bool rolls(index_t kernel_rows) {
+  return kRollingPays && kernel_rows <= kMostRollingRows;
+}
 
 /// A kernel's pieces, each small enough for its strips to be staged.
 template <class T>
@@ -35,12 +37,6 @@ struct Pieces {
   }
   index_t count() const { return down * across; }
 };
-
-/// Whether planes go as one long row.
-template <class T>
-bool lies_flat(index_t kernel_rows, index_t kernel_columns, index_t output_columns) {
-  return !kRollingPays && FlatPlane<T>::suits(kernel_rows, kernel_columns, output_columns);
-}
 
 template <class T>
 bool all_finite(const Plane<const T>& k) {
@@ -73,11 +69,10 @@ void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, cons
 template <class T>
 void convolve_piece(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
                     Range wanted, bool add, int threads) {
-  if (rolls(k.rows)) {
-    RollingConvolution<T>(x, k, y, add, threads).compute(wanted);
-  } else {
-    TiledConvolution<T>(x, k, y, add).compute(wanted);
+  if constexpr (kRollingPays) {
+    if (rolls(k.rows)) return RollingConvolution<T>(x, k, y, add, threads).compute(wanted);
   }
+  TiledConvolution<T>(x, k, y, add).compute(wanted);
 }
 
 /// y's rows `wanted` = x ∗ k, or += where `add`.
@@ -88,9 +83,10 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
     convolve_rows_by_tap(x, k, y, wanted, add);
     return;
   }
-  if (lies_flat<T>(k.rows, k.columns, y.columns) && y.row_stride == y.columns) {
-    FlatPlane<T>(x, k, y, add).compute(wanted);
-    return;
+  if constexpr (!kRollingPays) {
+    if (y.row_stride == y.columns && FlatPlane<T>::suits(k.rows, k.columns, y.columns)) {
+      return FlatPlane<T>(x, k, y, add).compute(wanted);
+    }
   }
   const Pieces<T> pieces(k.rows, k.columns);
   if (pieces.count() == 1) {
@@ -120,7 +116,9 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
 /// The time of one plane, in seconds.
 template <class T>
 double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
-  if (lies_flat<T>(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
+  if constexpr (!kRollingPays) {
+    if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
+  }
   const Pieces<T> pieces(h, w);
   const index_t rows = ceil_divide(h, pieces.down);
   const index_t columns = ceil_divide(w, pieces.across);
@@ -129,8 +127,8 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   return 1e-9 * static_cast<double>(pieces.count()) * piece;
 }
 
-/// Blocks of rolling sums take h − 1 rows of the image besides their own.
-inline index_t rows_worth_sharing_here(index_t kernel_rows) {
+/// Rolling sums take h − 1 rows of the image more: at most a sixteenth.
+inline index_t least_block_rows_of(index_t kernel_rows) {
   return rolls(kernel_rows) ? 16 * (kernel_rows - 1) : kernel_rows;
 }
 

@@ -6,7 +6,8 @@ namespace fullconv {
 
 /// y's rows `wanted` = x ∗ k, or += where `add`: y has H+h−1 rows of W+w−1, of which others than
 /// those wanted are neither read nor written, and need not be there. The inner loop of direct_simd,
-/// on one thread, next to others if `threads` share the plane.
+/// on one of the `threads` that have rows of this plane, each in a cache of its own. Calls for few
+/// rows take some of the image's rows once more each.
 template <class T>
 void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
                    Range wanted, bool add, int threads = 1);
@@ -16,8 +17,8 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 template <class T>
 double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
 
-/// Rows of y that a thread should have at least where others have their neighbours.
+/// Rows of y that a call should be for at least, where a plane is cut.
 template <class T>
-index_t rows_worth_sharing(index_t kernel_rows);
+index_t least_block_rows(index_t kernel_rows);
 
 }  // namespace fullconv

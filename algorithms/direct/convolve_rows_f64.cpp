@@ -1,5 +1,5 @@
-// Direct convolution of planes by vectors, in double: direct/convolve_rows-inl.h, which takes
-// longer to compile than all else, by itself for each scalar.
+// Direct convolution of planes by vectors, in double: direct/convolve_rows-inl.h, by itself for
+// each scalar, since it takes long to compile.
 
 #include "core/simd_targets.h"
 #include "direct/convolve_rows.h"
@@ -19,7 +19,7 @@ double seconds(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<double>(H, W, h, w);
 }
 
-index_t shared_rows(index_t kernel_rows) { return rows_worth_sharing_here(kernel_rows); }
+index_t least_rows(index_t kernel_rows) { return least_block_rows_of(kernel_rows); }
 
 void convolve(const Plane<const double>& x, const Plane<const double>& k, const Plane<double>& y,
               Range wanted, bool add, int threads) {
@@ -37,7 +37,7 @@ namespace {
 
 HWY_EXPORT(convolve);
 HWY_EXPORT(seconds);
-HWY_EXPORT(shared_rows);
+HWY_EXPORT(least_rows);
 
 }  // namespace
 
@@ -53,8 +53,8 @@ double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
 }
 
 template <>
-index_t rows_worth_sharing<double>(index_t kernel_rows) {
-  return HWY_DYNAMIC_DISPATCH(shared_rows)(kernel_rows);
+index_t least_block_rows<double>(index_t kernel_rows) {
+  return HWY_DYNAMIC_DISPATCH(least_rows)(kernel_rows);
 }
 
 }  // namespace fullconv

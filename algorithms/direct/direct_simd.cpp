@@ -30,7 +30,8 @@ class DirectSimdPlan final : public Plan<T> {
   DirectSimdPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
         threads_(threads_for<T>(problem, options)),
-        blocks_(blocks_of_a_plane(problem, threads_)) {}
+        blocks_(blocks_of_a_plane(problem, threads_)),
+        threads_of_a_plane_(static_cast<int>(std::min<index_t>(threads_, blocks_))) {}
 
   int threads() const override { return threads_; }
 
@@ -41,7 +42,8 @@ class DirectSimdPlan final : public Plan<T> {
     const auto compute = [&, K = K](index_t n, index_t c, Range wanted) {
       const PhaseTimer timing(Phase::direct);
       for (index_t o = 0; o < K; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0, threads_);
+        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0,
+                      threads_of_a_plane_);
       }
     };
     if (threads_ == 1) {
@@ -67,21 +69,22 @@ class DirectSimdPlan final : public Plan<T> {
   /// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
   static constexpr index_t kRowsOfTiles = 8;
 
-  /// So many that threads can help each other, but none so low that the rows that neighbours share
-  /// would count.
+  /// So many that threads can help each other, and none so low that rows of the image that
+  /// neighbours share would count, as long as there are blocks for all.
   static index_t blocks_of_a_plane(const Problem& problem, int threads) {
     constexpr index_t kPartsOfAThread = 8;
     if (threads == 1) return 1;
-    const index_t wanted = ceil_divide(kPartsOfAThread * threads, problem.N * problem.C);
-    const index_t fewest_rows =
-        std::max<index_t>(4 * kRowsOfTiles, rows_worth_sharing<T>(problem.h));
-    const index_t of_a_thread =
-        std::max<index_t>(1, problem.output_rows() / (fewest_rows * threads));
-    return std::min(wanted, of_a_thread * threads);
+    const index_t planes = problem.N * problem.C;
+    const index_t wanted = ceil_divide(kPartsOfAThread * threads, planes);
+    const index_t needed = ceil_divide(threads, planes);
+    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, least_block_rows<T>(problem.h));
+    const index_t fitting = problem.output_rows() / (fewest_rows * needed) * needed;
+    return std::min(wanted, std::max(needed, fitting));
   }
 
   int threads_;
   index_t blocks_;  // of rows
+  int threads_of_a_plane_;
 };
 
 template <class T>

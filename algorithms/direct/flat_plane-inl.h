@@ -12,10 +12,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "core/plane.h"
 #include "core/simd-inl.h"
-#include "direct/convolve_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {

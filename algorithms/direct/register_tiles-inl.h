@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
 
 #include "core/forecast.h"
 #include "direct/strips-inl.h"
@@ -59,9 +58,8 @@ constexpr int kTileRows = kRegisters / 4;
 constexpr int kMostVectors = 3;
 
 /// For kernels of so few rows there are tiles of their own: they go over taps column by column, and
-/// have all rows of a column in registers. Where vectors are as long as lines, rolling sums are
-/// faster.
-constexpr int kLowRows = kVectorsAreLines ? 0 : 7;
+/// have all rows of a column in registers.
+constexpr int kLowRows = kRollingPays ? 0 : 7;
 
 /// Whether rows of an image share the places that a first-level cache has for eight of them: those
 /// that are a multiple of 4 KiB apart.
@@ -79,6 +77,10 @@ template <class T>
 constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
   return kernel_rows <= kLowRows - (rows_share_places<T>(image_stride) ? 1 : 0);
 }
+
+/// Other tiles rely upon it that no lower kernel comes to them.
+constexpr int kFewestRows = (kRollingPays ? kMostRollingRows : kLowRows - 1) + 1;
+static_assert(kFewestRows >= kTileRows - 1);
 
 /// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
@@ -103,10 +105,6 @@ constexpr index_t most_kernel_rows(index_t kernel_columns) {
   return kStagedElements<T> / (2 * ((kMostVectors + 1) * kLanes<T> + kernel_columns));
 }
 
-/// What a strip has of one row.
-template <class T, int kVectors>
-using StripRow = Vector<T>[kVectors];
-
 /// Sums from y, or zero.
 template <class T, int kVectors, int... v>
 HWY_INLINE void open(bool add, const T* y, Indices<v...>, StripRow<T, kVectors>& sums) {
@@ -127,15 +125,6 @@ template <class T, int kVectors, int... v>
 HWY_INLINE void load_image(const T* image, Indices<v...>, StripRow<T, kVectors>& loaded) {
   ((loaded[v] = hn::LoadU(Tag<T>(), image + v * kLanes<T>)), ...);
   (keep_in_register(loaded[v]), ...);
-}
-
-/// sums += tap·image.
-template <class T, int kVectors, int... v>
-HWY_INLINE void multiply_add(T tap, const StripRow<T, kVectors>& image, Indices<v...>,
-                             StripRow<T, kVectors>& sums) {
-  Vector<T> taps = hn::Set(Tag<T>(), tap);
-  keep_in_register(taps);
-  ((sums[v] = hn::MulAdd(taps, image[v], sums[v])), ...);
 }
 
 template <class T>
@@ -212,7 +201,7 @@ HWY_INLINE void add_outer_rows(const Tiles<T>& tile, StripRow<T, kVectors> (&sum
   }
 }
 
-/// All image rows that enter a tile; for kernels with at least as many rows as it.
+/// All image rows that enter a tile; for kernels of at least as many rows as it, less one.
 template <class T, bool kWhole, int kVectors, int... s>
 HWY_INLINE void add_image_rows(const Tiles<T>& tile, Indices<s...>,
                                StripRow<T, kVectors> (&sums)[sizeof...(s)]) {
@@ -381,6 +370,32 @@ constexpr auto kTallTiles = []<int... p>(Indices<p...>) {
 }
 (IndicesTo<kLowRows>{});
 
+/// Whole vectors of the columns [begin, end) of some rows, zero where there are none. By blocks of
+/// rows: a cache of 8 ways holds no more, where rows are a power of two apart.
+template <class T>
+void stage(const Plane<const T>& x, Range rows, Range columns, T* staged, index_t pitch) {
+  constexpr index_t kBlock = 8;
+  const Tag<T> d;
+  for (index_t first = rows.begin; first < rows.end; first += kBlock, staged += kBlock * pitch) {
+    const index_t end = std::min(first + kBlock, rows.end);
+    T* first_to = staged;
+    for (index_t column = columns.begin; column < columns.end; column += kLanes<T>) {
+      T* to = first_to;
+      first_to += kLanes<T>;
+      if (column >= 0 && column + kLanes<T> <= x.columns) {
+        for (index_t r = first; r < end; ++r, to += pitch) {
+          hn::StoreU(hn::LoadU(d, x.row(r) + column), d, to);
+        }
+      } else {
+        const Mask<T> inside = lanes_of<T>(-column, x.columns - column);
+        for (index_t r = first; r < end; ++r, to += pitch) {
+          hn::StoreU(load_inside<T>(x.row(r), column, x.columns, inside), d, to);
+        }
+      }
+    }
+  }
+}
+
 /// Columns of what is staged to rows of y, or += where `add`.
 template <class T>
 void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool add, T* y,
@@ -435,7 +450,7 @@ struct Columns {
   }
 };
 
-/// A plane's convolution with a kernel that is one piece, and finite.
+/// A plane's convolution with a kernel that is one piece, finite, and too high to roll.
 template <class T>
 class TiledConvolution {
  public:

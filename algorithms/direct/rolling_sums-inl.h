@@ -16,8 +16,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <type_traits>
 
+#include "core/forecast.h"
 #include "direct/strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,21 +27,15 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Whether rolling sums are faster than tiles for kernels of few rows. With 16 registers there is
-/// no room for enough of them.
-constexpr bool kRollingPays = kVectorsAreLines;
-
-/// Rows of a kernel whose sums, two vectors of each, are in registers beside two of the image and a
-/// tap.
-constexpr int kMostRollingRows = 14;
-
-/// The widest strip for which there are registers.
+/// The widest strip for which there are registers. More vectors gain nothing: with eight, no FMA
+/// waits for another even of one row of taps.
 constexpr int widest_rolling_strip(int kernel_rows) {
   constexpr int kWidest = 8;
   return std::clamp((kRegisters - 1) / (kernel_rows + 1), 1, kWidest);
 }
 
-/// The operands of a strip's rows. The first is that of y whose first tap meets the image's first.
+/// A strip of some rows of the image. Those of y are counted from the one that the first of these
+/// enters with the kernel's first row.
 template <class T>
 struct RollingStrip {
   const T* image;  // where the first tap meets the strip's first column
@@ -55,7 +51,7 @@ struct RollingStrip {
   index_t rows;     // of the image
   Range wanted;     // rows of y to be written, counted from the first
   Range opened;     // rows of y that have sums to begin with
-  bool prefetches;
+  bool prefetches;  // what the next strip asks for
 };
 
 /// Rows of an image that has all columns, and of y.
@@ -84,17 +80,19 @@ class WholeRows {
   index_t stride_;
 };
 
+/// Pointers to rows of vectors of which some are staged: for the first, for each of the last two,
+/// and for all between.
+constexpr int kMostPlaces = 4;
+inline bool places_suffice(index_t vectors, Range from_image) {
+  return vectors <= kMostPlaces || (from_image.begin <= 1 && from_image.end >= vectors - 2);
+}
+
 /// Rows of which the outermost vectors may be staged, and of y, which may have fewer columns.
 template <class T, int kVectors>
 class EdgeRows {
  public:
-  /// Whether there are places enough for these vectors of the image and the others staged.
-  static bool takes(index_t vectors, Range from_image) {
-    return vectors < kMostPlaces || (from_image.begin <= 1 && from_image.end >= vectors - 2);
-  }
-
   explicit EdgeRows(const RollingStrip<T>& strip)
-      : inside_(lanes_of<T>(0, strip.outputs - (kVectors - 1) * kLanes<T>)) {
+      : outputs_(strip.outputs - (kVectors - 1) * kLanes<T>), inside_(lanes_of<T>(0, outputs_)) {
     for (int v = 0; v < kVectors; ++v) {
       const bool whole = strip.from_image.contains(v);
       rows_[place(v)] = whole ? strip.image : strip.staged;
@@ -114,7 +112,7 @@ class EdgeRows {
     const Tag<T> d;
     const T* from = y + v * kLanes<T>;
     if constexpr (v < kVectors - 1) return hn::LoadU(d, from);
-    return hn::MaskedLoad(inside_, d, from);
+    return load_lanes<T>(from, 0, outputs_, inside_);
   }
   template <int v>
   HWY_INLINE void store(Vector<T> sum, T* y) const {
@@ -125,17 +123,13 @@ class EdgeRows {
   }
 
  private:
-  /// A pointer for the first vector, for each of the last two, and for all between.
-  static constexpr int kMostPlaces = 4;
   static constexpr int kPlaces = std::min(kVectors, kMostPlaces);
-  static constexpr int place(int v) {
-    if (v == 0) return 0;
-    return std::max(1, kPlaces - kVectors + v);
-  }
+  static constexpr int place(int v) { return v == 0 ? 0 : std::max(1, kPlaces - kVectors + v); }
 
   const T* rows_[kPlaces];
   index_t strides_[kPlaces];
-  Mask<T> inside_;  // y, of the last vector
+  index_t outputs_;  // of the last vector
+  Mask<T> inside_;
 };
 
 template <class T, int kVectors, class Rows, int... v>
@@ -160,12 +154,11 @@ HWY_INLINE void move_sums(const Vector<T> (&from)[kVectors], Indices<v...>,
   ((to[v] = from[v]), ...);
 }
 
-template <class T, int kVectors, int... v>
-HWY_INLINE void add_tap(T tap, const Vector<T> (&image)[kVectors], Indices<v...>,
-                        Vector<T> (&sums)[kVectors]) {
-  Vector<T> taps = hn::Set(Tag<T>(), tap);
-  keep_in_register(taps);
-  ((sums[v] = hn::MulAdd(taps, image[v], sums[v])), ...);
+/// Asks for vectors of x to be read, or of y to be written to.
+template <class T, int... v>
+HWY_INLINE void prefetch(T* vectors, Indices<v...>) {
+  (__builtin_prefetch(vectors + v * kLanes<std::remove_const_t<T>>, std::is_const_v<T> ? 0 : 1),
+   ...);
 }
 
 /// A row of the image by a column of taps.
@@ -174,7 +167,7 @@ HWY_INLINE void add_column(const Rows& rows, index_t q, const T* taps, Indices<v
                            Indices<p...>, Vector<T> (&sums)[kKernelRows][kVectors]) {
   Vector<T> image[] = {rows.template load_image<v>(q)...};
   (keep_in_register(image[v]), ...);
-  (add_tap<T, kVectors>(taps[p], image, vectors, sums[p]), ...);
+  (multiply_add<T, kVectors>(taps[p], image, vectors, sums[p]), ...);
 }
 
 /// s counts the kernel's rows but the last.
@@ -191,8 +184,8 @@ HWY_INLINE void roll_rows(const RollingStrip<T>& strip, Indices<p...> all, Indic
   index_t row = 0;
   for (; row < strip.rows; ++row) {
     if (strip.prefetches) {
-      prefetch_row(image + kAhead, v);
-      prefetch_row(y + kAhead, v);
+      prefetch(image + kAhead, v);
+      prefetch(y + kAhead, v);
     }
     const T* taps = strip.taps;
     for (index_t q = 0; q < strip.taps_columns; ++q, taps += kKernelRows) {
@@ -238,7 +231,7 @@ constexpr auto kRolls = [] {
 template <class T>
 struct Reach {
   Range taps;        // that meet the image
-  index_t column;    // of the image, or beside it, where the first of these meets the strip's first
+  index_t column;    // of the image, that the first of these meets in the strip's first
   Range from_image;  // vectors; others are staged, since columns are missing
 
   Reach(index_t first, index_t vectors, index_t image_columns, index_t kernel_columns)
@@ -249,7 +242,7 @@ struct Reach {
     const index_t right = (image_columns - column) / kLanes<T>;
     from_image.begin = std::clamp<index_t>(left, 0, vectors);
     from_image.end = std::clamp(right, from_image.begin, vectors);
-    if (!EdgeRows<T, 1>::takes(vectors, from_image)) from_image = {vectors, vectors};
+    if (from_image.empty() || !places_suffice(vectors, from_image)) from_image = {vectors, vectors};
   }
 
   /// Columns to the left of a vector that its taps ask for, in whole vectors.
@@ -260,7 +253,7 @@ struct Reach {
 inline bool is_far(double bytes) { return bytes > 0x1.4p20; }
 
 /// Rows of the image in a block. Far from caches few, since processors follow only so many and
-/// fetch them ahead, but as many as the kernel has, since sums that a block leaves go to y and
+/// fetch them ahead, but no fewer than the kernel has, since sums that a block leaves go to y and
 /// back: with 16 rows 512x512_k3x3 took 1.07 times as long as with 8, with 8 rows
 /// 512x512_k11x11 1.05 times as long as with 16; in caches 128x128_k3x3 took 1.05 times as long
 /// with 16 as with 32.
@@ -289,6 +282,7 @@ class RollingConvolution {
   }
 
   void compute(Range wanted) const {
+    if (wanted.empty()) return;
     const Range image = intersection({wanted.begin - k_.rows + 1, wanted.end}, {0, x_.rows});
     const index_t at_once = rolling_block_rows(far_, k_.rows);
     Range opened{wanted.begin, add_ ? wanted.end : wanted.begin};
@@ -320,6 +314,7 @@ class RollingConvolution {
                           .prefetches = far_};
     const auto width = static_cast<std::size_t>(vectors - 1);
     const auto height = static_cast<std::size_t>(k_.rows - 1);
+    // Then y has all of its columns, too: it has more than the image.
     if (reach.from_image.size() == vectors) return kRolls<T, WholeRows>[height][width](strip);
     HWY_ALIGN T staged[kStagedElements];
     const index_t edge = reach.edge();
@@ -354,7 +349,8 @@ class RollingConvolution {
       stage_rows([d](const T* row) HWY_ATTR { return hn::LoadU(d, row); });
     } else {
       const Mask<T> inside = lanes_of<T>(-column, x_.columns - column);
-      stage_rows([d, inside](const T* row) HWY_ATTR { return hn::MaskedLoad(inside, d, row); });
+      stage_rows([&](const T* row)
+                     HWY_ATTR { return load_lanes<T>(row, -column, x_.columns - column, inside); });
     }
   }
 
@@ -383,18 +379,18 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   constexpr double kStaged = 0.32;  // a vector
   constexpr double kRun = 7.9;      // of rows, and each sum that it leaves and the next one takes
   constexpr double kSum = 0.51;
-  constexpr double kWait = 0.023;  // for an FMA that is missing to hide others' latency
+  constexpr double kWait = 0.0115;  // for an FMA that is missing to hide others' latency
   constexpr FarByte kNear{0.0045, 0x1p15, 4}, kFar{0.0198, 0x1p20, 16};
 
   const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
-  double fmas = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
+  double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
   const auto count = [&](index_t s) {
     const index_t width = strips.vectors(s);
     const Reach<T> reach(strips.begin(s), width, W, w);
     const auto met = static_cast<double>(reach.taps.size());
     const auto edge = static_cast<double>(reach.edge() / kLanes<T>);
     vectors += static_cast<double>(width);
-    fmas += met * static_cast<double>(width);
+    loads += met * static_cast<double>(width);
     taps += met;
     waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
     const auto& [left, right] = reach.from_image;
@@ -402,12 +398,14 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
     if (right < width) staged += static_cast<double>(width - right) + edge;
   };
   // Those far from both ends are alike.
-  const index_t ends = std::min<index_t>(strips.count / 2, 16);
-  for (index_t s = 0; s < ends; ++s) count(s);
-  for (index_t s = strips.count - ends; s < strips.count; ++s) count(s);
+  constexpr index_t kEnd = 16;
+  const index_t left = std::min(strips.count, kEnd);
+  const index_t right = std::max(left, strips.count - kEnd);
+  for (index_t s = 0; s < left; ++s) count(s);
+  for (index_t s = right; s < strips.count; ++s) count(s);
   const double others = static_cast<double>(ceil_divide(W + w - 1, kLanes<T>)) - vectors;
-  fmas += others * static_cast<double>(w);
-  taps += static_cast<double>((strips.count - 2 * ends) * w);
+  loads += others * static_cast<double>(w);
+  taps += static_cast<double>((right - left) * w);
   vectors += others;
 
   const auto rows = static_cast<double>(H);
@@ -417,8 +415,8 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
                    static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1));
   const auto runs = static_cast<double>(ceil_divide(H, rolling_block_rows(is_far(bytes), h)));
   const auto all_strips = static_cast<double>(strips.count);
-  const double a_row = kernel_rows * (fmas * kFma + taps * kTap) + fmas * kLoad +
-                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait / 2;
+  const double a_row = kernel_rows * (loads * kFma + taps * kTap) + loads * kLoad +
+                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait;
   return kCall + rows * a_row + runs * (all_strips * kRun + (kernel_rows - 1) * vectors * kSum) +
          kNear.of(bytes) + kFar.of(bytes);
 }

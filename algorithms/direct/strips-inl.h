@@ -1,4 +1,4 @@
-// Strips of columns, some vectors wide, that direct forms cut a plane into.
+// What direct forms share: strips of columns, some vectors wide, that a plane is cut into.
 
 #if defined(FULLCONV_STRIPS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef FULLCONV_STRIPS_INL_H
@@ -8,7 +8,6 @@
 #endif
 
 #include <algorithm>
-#include <type_traits>
 
 #include "core/plane.h"
 #include "core/simd-inl.h"
@@ -17,6 +16,13 @@ HWY_BEFORE_NAMESPACE();
 namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
+
+/// Whether sums roll, for kernels of so few rows that two vectors of sums for each are in
+/// registers, beside two of the image and a tap: they are faster than tiles where vectors are as
+/// long as lines.
+constexpr bool kRollingPays = kVectorsAreLines;
+constexpr int kMostRollingRows = 14;
+static_assert(!kRollingPays || 2 * kMostRollingRows + 3 <= kRegisters);
 
 /// Wider kernels are cut, so that what is staged fits a fixed place.
 constexpr index_t kMostKernelColumns = 128;
@@ -53,32 +59,6 @@ HWY_INLINE Vector<T> load_inside(const T* row, index_t column, index_t columns, 
   return load_lanes<T>(row + column, -column, columns - column, inside);
 }
 
-/// Whole vectors of the columns [begin, end) of some rows, zero where there are none. By blocks of
-/// rows: a cache of 8 ways holds no more, where rows are a power of two apart.
-template <class T>
-void stage(const Plane<const T>& x, Range rows, Range columns, T* staged, index_t pitch) {
-  constexpr index_t kBlock = 8;
-  const Tag<T> d;
-  for (index_t first = rows.begin; first < rows.end; first += kBlock, staged += kBlock * pitch) {
-    const index_t end = std::min(first + kBlock, rows.end);
-    T* first_to = staged;
-    for (index_t column = columns.begin; column < columns.end; column += kLanes<T>) {
-      T* to = first_to;
-      first_to += kLanes<T>;
-      if (column >= 0 && column + kLanes<T> <= x.columns) {
-        for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::StoreU(hn::LoadU(d, x.row(r) + column), d, to);
-        }
-      } else {
-        const Mask<T> inside = lanes_of<T>(-column, x.columns - column);
-        for (index_t r = first; r < end; ++r, to += pitch) {
-          hn::StoreU(load_inside<T>(x.row(r), column, x.columns, inside), d, to);
-        }
-      }
-    }
-  }
-}
-
 /// Makes the compiler load a value once, and not in each of the instructions that use it.
 template <class V>
 HWY_INLINE void keep_in_register([[maybe_unused]] V& v) {
@@ -87,10 +67,17 @@ HWY_INLINE void keep_in_register([[maybe_unused]] V& v) {
 #endif
 }
 
-/// Asks for vectors of x to be read, or of y to be written to.
-template <class T, int... v>
-HWY_INLINE void prefetch_row(T* row, Indices<v...>) {
-  (__builtin_prefetch(row + v * kLanes<std::remove_const_t<T>>, std::is_const_v<T> ? 0 : 1), ...);
+/// What a strip has of one row.
+template <class T, int kVectors>
+using StripRow = Vector<T>[kVectors];
+
+/// sums += tap·image.
+template <class T, int kVectors, int... v>
+HWY_INLINE void multiply_add(T tap, const StripRow<T, kVectors>& image, Indices<v...>,
+                             StripRow<T, kVectors>& sums) {
+  Vector<T> taps = hn::Set(Tag<T>(), tap);
+  keep_in_register(taps);
+  ((sums[v] = hn::MulAdd(taps, image[v], sums[v])), ...);
 }
 
 }  // namespace

@@ -182,14 +182,17 @@ std::vector<Case> make_conformance_cases() {
            "10x150_k3x129",
            "170x5_k160x20",
            "180x7_k260x1_ints",
-           // the same for vectors of 64 bytes, whose tiles leave out up to 16 columns by masks, and
-           // go along whole rows and fetch ahead where operands are in no second-level cache
+           // the same for vectors of 64 bytes, where sums of up to 14 rows roll, in blocks of 8 or
+           // 16
+           // rows and fetched ahead where operands are in no second-level cache
            "40x41_k14x5",
            "41x40_k15x5",
            "70x61_k3x17",
            "300x8_k7x17",
            "70x61_k3x18",
-           "370x380_k3x2",
+           "600x610_k3x2",
+           "600x610_k11x3",
+           "n1_i2_o1_430x440_k10x2",
            // as long and narrow as to be transposed
            "n2_i3_o2_150x9_k20x4",
            "n1_i2_o3_120x20_k10x11",
