@@ -18,7 +18,6 @@ template <class T>
 double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
 
 /// Rows of y that a call should be for at least, where a plane is cut.
-template <class T>
 index_t least_block_rows(index_t kernel_rows);
 
 }  // namespace fullconv

@@ -80,7 +80,7 @@ class DirectSimdPlan final : public Plan<T> {
     const index_t planes = problem.N * problem.C;
     const index_t wanted = ceil_divide(kPartsOfAThread * threads, planes);
     const index_t needed = ceil_divide(threads, planes);
-    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, least_block_rows<T>(problem.h));
+    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, least_block_rows(problem.h));
     const index_t fitting = problem.output_rows() / (fewest_rows * needed) * needed;
     return std::min(wanted, std::max(needed, fitting));
   }

@@ -713,7 +713,7 @@ constexpr Costs kNarrowCosts[] = {{.call = 84,
                                    .near = {0.0049, 0x1p17, 8},
                                    .far = {0.086, 0x1p23, 8}}};
 
-/// The same with AVX-512, next to 2500 times, off by 4 %. There are no low kernels.
+/// The same with AVX-512, where there are no low kernels: off by 4 %.
 constexpr Costs kWideCosts{.call = 0,
                            .fma = 0.172,
                            .seam = 1.27,

@@ -1,0 +1,78 @@
+// Direct convolution of planes by vectors: direct/convolve_rows-inl.h, for each instruction set.
+
+#include "direct/convolve_rows.h"
+
+#include "core/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "direct/convolve_rows.cpp"
+#include <hwy/foreach_target.h>
+
+#include "direct/convolve_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+double seconds_f32(index_t H, index_t W, index_t h, index_t w) {
+  return plane_seconds<float>(H, W, h, w);
+}
+double seconds_f64(index_t H, index_t W, index_t h, index_t w) {
+  return plane_seconds<double>(H, W, h, w);
+}
+
+index_t least_rows(index_t kernel_rows) { return least_block_rows_of(kernel_rows); }
+
+void convolve_f32(const Plane<const float>& x, const Plane<const float>& k, const Plane<float>& y,
+                  Range wanted, bool add, int threads) {
+  convolve_plane(x, k, y, wanted, add, threads);
+}
+void convolve_f64(const Plane<const double>& x, const Plane<const double>& k,
+                  const Plane<double>& y, Range wanted, bool add, int threads) {
+  convolve_plane(x, k, y, wanted, add, threads);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fullconv {
+namespace {
+
+HWY_EXPORT(convolve_f32);
+HWY_EXPORT(convolve_f64);
+HWY_EXPORT(seconds_f32);
+HWY_EXPORT(seconds_f64);
+HWY_EXPORT(least_rows);
+
+}  // namespace
+
+template <>
+void convolve_rows<float>(const Plane<const float>& x, const Plane<const float>& k,
+                          const Plane<float>& y, Range wanted, bool add, int threads) {
+  HWY_DYNAMIC_DISPATCH(convolve_f32)(x, k, y, wanted, add, threads);
+}
+template <>
+void convolve_rows<double>(const Plane<const double>& x, const Plane<const double>& k,
+                           const Plane<double>& y, Range wanted, bool add, int threads) {
+  HWY_DYNAMIC_DISPATCH(convolve_f64)(x, k, y, wanted, add, threads);
+}
+
+template <>
+double convolve_seconds<float>(index_t H, index_t W, index_t h, index_t w) {
+  return HWY_DYNAMIC_DISPATCH(seconds_f32)(H, W, h, w);
+}
+template <>
+double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
+  return HWY_DYNAMIC_DISPATCH(seconds_f64)(H, W, h, w);
+}
+
+index_t least_block_rows(index_t kernel_rows) {
+  return HWY_DYNAMIC_DISPATCH(least_rows)(kernel_rows);
+}
+
+}  // namespace fullconv
+#endif
