@@ -58,50 +58,57 @@ TYPED_TEST_SUITE(TileTransformTest, Scalars);
 
 constexpr Packing kPackings[] = {Packing::two_tiles, Packing::right_angle};
 
-/// Of row i, by what its points are weighted.
-Wide weight(Packing packing, index_t i, index_t rows) {
-  if (packing == Packing::two_tiles) return 1;
-  return std::polar(1.0L, std::numbers::pi_v<long double> * static_cast<long double>(i) /
-                              static_cast<long double>(2 * rows));
+/// e^(2πi·turns).
+Wide turned(long double turns) {
+  return std::polar(1.0L, 2 * std::numbers::pi_v<long double> * turns);
 }
 
-/// Columns of `side` frequencies by 16 of the other axis, or the other way around.
+/// The roots at which a residue's polynomials are evaluated are e^(2πi·turns/rows), of all that
+/// have the same power; here the turns of the first of them, without the residues' order.
+long double turns(Packing packing, Residue residue) {
+  const long double of_power = packing == Packing::right_angle ? 0.25L : 0;
+  return (of_power + residue.index) / residue.count;
+}
+
+/// Of columns as polynomials, their values at those roots, and then DFTs along rows.
 template <class T>
-void expect_definition(index_t rows, index_t columns, Packing packing) {
-  const TileTransform<T> transform(rows, columns, packing);
-  const Samples<T> re(rows, columns, 1);
-  const Samples<T> im(rows, columns, 2);
+void expect_definition(index_t rows, index_t columns, Packing packing, Residue residue = {}) {
+  const TileTransform<T> transform(rows, columns, packing, residue);
+  const index_t tall = rows * residue.count;
+  const Samples<T> re(tall, columns, 1);
+  const Samples<T> im(tall, columns, 2);
   const Buffer<T> scratch(transform.scratch_size());
   const Buffer<T> spectrum(transform.spectrum_size());
   transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(), spectrum.data());
 
   const auto size = [](index_t n) { return static_cast<std::size_t>(n); };
-  const std::vector<Wide> row_roots = roots_of_unity(rows);
   const std::vector<Wide> column_roots = roots_of_unity(columns);
-  std::vector<Wide> half(size(rows * columns));  // transformed along its rows
-  for (index_t i = 0; i < rows; ++i) {
+  std::vector<Wide> half(size(tall * columns));  // transformed along its rows
+  for (index_t i = 0; i < tall; ++i) {
     for (index_t v = 0; v < columns; ++v) {
       for (index_t j = 0; j < columns; ++j) {
-        half[size(i * columns + v)] += weight(packing, i, rows) *
-                                       Wide(re.plane()(i, j), im.plane()(i, j)) *
-                                       column_roots[size(v * j % columns)];
+        half[size(i * columns + v)] +=
+            Wide(re.plane()(i, j), im.plane()(i, j)) * column_roots[size(v * j % columns)];
       }
     }
   }
   long double error = 0;
   long double norm = 0;
   for (index_t u = 0; u < rows; ++u) {
+    const long double root =
+        (turns(packing, residue) - static_cast<long double>(u)) / static_cast<long double>(rows);
+    std::vector<Wide> powers;
+    for (index_t i = 0; i < tall; ++i) powers.push_back(turned(root * static_cast<long double>(i)));
     for (index_t v = 0; v < columns; ++v) {
       Wide sum;
-      for (index_t i = 0; i < rows; ++i) {
-        sum += half[size(i * columns + v)] * row_roots[size(u * i % rows)];
-      }
+      for (index_t i = 0; i < tall; ++i) sum += half[size(i * columns + v)] * powers[size(i)];
       const index_t at = transform.position(u, v);
       error += std::norm(Wide(spectrum[at], spectrum[at + transform.lanes()]) - sum);
       norm += std::norm(sum);
     }
   }
-  EXPECT_LE(std::sqrt(error / norm), relative_bound<T>(rows * columns)) << rows << "x" << columns;
+  EXPECT_LE(std::sqrt(error / norm), relative_bound<T>(tall * columns))
+      << rows << "x" << columns << ", residue " << residue.index << " of " << residue.count;
 }
 
 constexpr index_t kSides[] = {16,  32,  48,  64,  80,  96,  128, 144, 160,  192,  240,
@@ -115,8 +122,13 @@ TYPED_TEST(TileTransformTest, IsTheDefinition) {
     expect_definition<TypeParam>(side, 16, Packing::two_tiles);
     if (side <= 256) expect_definition<TypeParam>(side, 16, Packing::right_angle);
   }
-  expect_definition<TypeParam>(48, 80, Packing::two_tiles);
-  expect_definition<TypeParam>(48, 80, Packing::right_angle);
+  for (const Packing packing : kPackings) {
+    for (const int count : {1, 2, 3, 8}) {
+      for (int index = 0; index < count; ++index) {
+        expect_definition<TypeParam>(48, 80, packing, {index, count});
+      }
+    }
+  }
 }
 
 TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
@@ -127,56 +139,70 @@ TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
 
 /// A tile convolved with an impulse at (down, right) is that tile, shifted around. At right angles,
 /// it is one of twice the rows, the impulse in its lower half, and what has been shifted around is
-/// negative.
+/// negative. Of residues, all together.
 template <class T>
 void expect_shifted(index_t rows, index_t columns, index_t count, Packing packing,
-                    int threads = 1) {
-  const TileTransform<T> transform(rows, columns, packing);
+                    int residues = 1) {
   const bool lower = packing == Packing::right_angle;
-  const index_t down = rows / 3;
+  const index_t tall = rows * residues;
+  const index_t down = tall / 3;
   const index_t right = columns / 5;
-  const Samples<T> re(rows, columns, 3);
-  const Samples<T> im(rows, columns, 4);
-  const T scale = T{1} / static_cast<T>(rows * columns * count);
+  const Samples<T> re(tall, columns, 3);
+  const Samples<T> im(tall, columns, 4);
+  const T scale = T{1} / static_cast<T>(tall * columns * count);
   const T one = 1;
   const Plane<const T> impulse{&one, 1, 1, 1};
-  const Buffer<T> scratch(threads * transform.scratch_size());
-  const Buffer<T> kernels(count * transform.spectrum_size());
-  const Buffer<T> tiles(count * transform.spectrum_size());
-  const Buffer<T> half(transform.spectrum_size());
-  for (index_t o = 0; o < count; ++o) {
-    const Window<const T> taps{impulse, -down, -right};
-    transform.forward(scale, lower ? Window<const T>{} : taps, lower ? taps : Window<const T>{},
-                      scratch.data(), kernels.data() + o * transform.spectrum_size(), threads);
-    transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
-                      tiles.data() + o * transform.spectrum_size(), threads);
+  std::vector<TileTransform<T>> transforms;
+  for (int s = 0; s < residues; ++s) {
+    transforms.emplace_back(rows, columns, packing, Residue{s, residues});
   }
-  if (count == 1) {
-    transform.convolve({re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
-                       half.data(), threads);
-  } else {
-    transform.sum_products(tiles.data(), kernels.data(), count, half.data(), threads);
+  const index_t size = transforms[0].spectrum_size();
+  const index_t apart = size + 64;
+  const Buffer<T> scratch(transforms[0].scratch_size());
+  const Buffer<T> kernels(count * size);
+  const Buffer<T> tiles(count * size);
+  const Buffer<T> halves(residues * apart);
+  Samples<T> re_out(tall, columns, 5);
+  Samples<T> im_out(tall, columns, 6);
+  const Window<T> re_window{re_out.plane(), 0, 0};
+  const Window<T> im_window{im_out.plane(), 0, 0};
+  for (int s = 0; s < residues; ++s) {
+    const TileTransform<T>& transform = transforms[static_cast<std::size_t>(s)];
+    T* half = halves.data() + s * apart;
+    for (index_t o = 0; o < count; ++o) {
+      const Window<const T> taps{impulse, -down, -right};
+      transform.forward(scale, lower ? Window<const T>{} : taps, lower ? taps : Window<const T>{},
+                        scratch.data(), kernels.data() + o * size);
+      transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
+                        tiles.data() + o * size);
+    }
+    if (count == 1) {
+      transform.convolve({re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
+                         half);
+    } else {
+      transform.sum_products(tiles.data(), kernels.data(), count, half);
+    }
+    transform.leave(re_window, im_window, scratch.data(), half);
   }
-  Samples<T> re_out(rows, columns, 5);
-  Samples<T> im_out(rows, columns, 6);
-  transform.finish(half.data(), {re_out.plane(), 0, 0}, {im_out.plane(), 0, 0}, scratch.data(),
-                   threads);
+  for (const TileTransform<T>& transform : transforms) {
+    transform.finish(halves.data(), apart, re_window, im_window, scratch.data());
+  }
   long double error = 0;
   long double norm = 0;
-  for (index_t i = 0; i < rows; ++i) {
+  for (index_t i = 0; i < tall; ++i) {
     for (index_t j = 0; j < columns; ++j) {
-      const index_t to_i = (i + down) % rows;
+      const index_t to_i = (i + down) % tall;
       const index_t to_j = (j + right) % columns;
       const Wide is(re_out(to_i, to_j), im_out(to_i, to_j));
       Wide was(re.plane()(i, j), im.plane()(i, j));
-      if (lower) was *= i + down >= rows ? Wide(-1) : Wide(0, 1);
+      if (lower) was *= i + down >= tall ? Wide(-1) : Wide(0, 1);
       error += std::norm(is - was);
       norm += std::norm(was);
     }
   }
   // Three transforms and a product.
-  EXPECT_LE(std::sqrt(error / norm), 3.5L * relative_bound<T>(rows * columns))
-      << rows << "x" << columns << ", " << count << " products";
+  EXPECT_LE(std::sqrt(error / norm), 3.5L * relative_bound<T>(tall * columns))
+      << rows << "x" << columns << ", " << count << " products, " << residues << " residues";
 }
 
 TYPED_TEST(TileTransformTest, ConvolvesWithAnImpulse) {
@@ -186,27 +212,38 @@ TYPED_TEST(TileTransformTest, ConvolvesWithAnImpulse) {
         expect_shifted<TypeParam>(side, 16, count, packing);
         expect_shifted<TypeParam>(16, side, count, packing);
         if (side <= 256) expect_shifted<TypeParam>(side, side, count, packing);
-        if (side <= 64) expect_shifted<TypeParam>(side, 48, count, packing, 2);
+        if (side > 64) continue;
+        for (const int residues : {2, 3, 8}) {
+          expect_shifted<TypeParam>(side, 48, count, packing, residues);
+          expect_shifted<TypeParam>(side, 16, count, packing, residues);
+        }
       }
     }
   }
 }
 
 /// finish() writes what both the tile and the plane have, and nothing else.
-TYPED_TEST(TileTransformTest, FinishesWhatThereIs) {
-  using T = TypeParam;
+template <class T>
+void expect_finished(int residues) {
   constexpr index_t kRows = 32;
   constexpr index_t kColumns = 48;
-  const TileTransform<T> transform(kRows, kColumns, Packing::two_tiles);
-  const Buffer<T> scratch(transform.scratch_size());
-  const Buffer<T> half(transform.spectrum_size());  // of zeros
-  for (const index_t top : {-33, -8, -5, 0, 9, 41}) {
+  std::vector<TileTransform<T>> transforms;
+  for (int s = 0; s < residues; ++s) {
+    transforms.emplace_back(kRows / residues, kColumns, Packing::two_tiles, Residue{s, residues});
+  }
+  const index_t apart = transforms[0].spectrum_size();
+  const Buffer<T> scratch(transforms[0].scratch_size());
+  const Buffer<T> halves(residues * apart);  // of zeros
+  for (const index_t top : {-33, -17, -8, -5, 0, 9, 41}) {
     for (const index_t left : {-50, -47, -21, -16, -3, 0, 7}) {
       Samples<T> re(40, 37, 7);
       Samples<T> im(40, 37, 7);
       for (T& value : re.values) value = 1;
       for (T& value : im.values) value = 1;
-      transform.finish(half.data(), {re.plane(), top, left}, {im.plane(), 0, 0}, scratch.data());
+      for (const TileTransform<T>& transform : transforms) {
+        transform.finish(halves.data(), apart, {re.plane(), top, left}, {im.plane(), 0, 0},
+                         scratch.data());
+      }
       for (index_t i = 0; i < re.rows; ++i) {
         for (index_t j = 0; j < re.columns; ++j) {
           const bool written =
@@ -218,6 +255,10 @@ TYPED_TEST(TileTransformTest, FinishesWhatThereIs) {
       }
     }
   }
+}
+
+TYPED_TEST(TileTransformTest, FinishesWhatThereIs) {
+  for (const int residues : {1, 2}) expect_finished<TypeParam>(residues);
 }
 
 }  // namespace

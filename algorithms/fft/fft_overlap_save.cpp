@@ -5,9 +5,11 @@
 // and come apart by themselves; or the halves of one tile do, and the kernel's, at right angles.
 // About 2.2·P·Q·log₂(PQ) flops each way for a tile of a channel; a workspace of
 // P·Q·(K·C + (K + 1)·threads) scalars at right angles, and twice that for two tiles, where a tile's
-// stay in a cache and whole images do not. Tiles that are not finite, or so large or small that
-// their spectra would overflow or lose digits, have their planes convolved as the definition has
-// it. Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
+// stay in a cache and whole images do not. Threads take pieces of their own; where there are few,
+// each takes one of every piece's residues, and they meet only to join those. Tiles that are not
+// finite, or so large or small that their spectra would overflow or lose digits, have their planes
+// convolved as the definition has it. Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd
+// ed., 8.7.3.
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +19,7 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "core/buffer.h"
 #include "core/forecast.h"
@@ -105,16 +108,23 @@ struct Cut {
         tiles(ceil_divide(axis, outputs)) {}
 };
 
+/// Parts of a tile's rows, so many of which make one of a transform's.
+int row_parts(Packing packing, int residues) {
+  return packing == Packing::right_angle ? 2 * residues : residues;
+}
+
 /// How an output is cut.
 struct Tiling {
   Packing packing;
-  index_t transform_rows;  // half of a tile's, at right angles
+  int residues;
+  index_t transform_rows;  // of each residue
   Cut rows, columns;
 
-  Tiling(const Problem& problem, Packing how, index_t P, index_t Q)
+  Tiling(const Problem& problem, Packing how, int count, index_t P, index_t Q)
       : packing(how),
+        residues(count),
         transform_rows(P),
-        rows(how == Packing::right_angle ? 2 * P : P, problem.output_rows(), problem.h),
+        rows(row_parts(how, count) * P, problem.output_rows(), problem.h),
         columns(Q, problem.output_columns(), problem.w) {}
 
   index_t points() const { return transform_rows * columns.length; }
@@ -124,30 +134,28 @@ struct Tiling {
   index_t pieces() const {
     return packing == Packing::right_angle ? tiles() : ceil_divide(tiles(), 2);
   }
-  /// Of a transform, in either axis at least.
-  index_t least_strips() const {
-    constexpr index_t kMostLanes = 16;
-    return std::min(transform_rows, columns.length) / kMostLanes;
-  }
-  /// Of a spectrum.
+  /// Of a residue's spectrum, and of all.
   double bytes(std::size_t scalar_size) const {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
   }
-  /// Of a thread, a cache line of columns at once.
-  index_t scratch_bytes() const { return share_of_thread(2 * 64 * transform_rows, 1); }
+  double piece_bytes(std::size_t scalar_size) const { return residues * bytes(scalar_size); }
+  /// Of a thread, a cache line of columns at once, and another one for other residues.
+  index_t scratch_bytes() const {
+    return share_of_thread((residues > 1 ? 2 : 1) * 2 * 64 * transform_rows, 1);
+  }
 
   /// Output channels whose kernels' spectra are kept at once, while all of x passes by. With fewer
   /// than C of them, x passes by, and is transformed, more than once.
   index_t kept_channels(const Problem& problem, std::size_t scalar_size) const {
     constexpr double kKeptBytes = 64 << 20;
-    const double fitting = kKeptBytes / (bytes(scalar_size) * static_cast<double>(problem.K));
+    const double fitting = kKeptBytes / (piece_bytes(scalar_size) * static_cast<double>(problem.K));
     return fitting >= static_cast<double>(problem.C)
                ? problem.C
                : std::max<index_t>(1, static_cast<index_t>(fitting));
   }
 };
 
-/// Seconds of what there is to do to one piece.
+/// Seconds of what there is to do to one piece, or to a residue of one.
 struct TileTimes {
   double forward, kernel, backward;
 };
@@ -157,7 +165,10 @@ struct TileTimes {
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
-  constexpr double kWeight = 0.4e-9;  // of a row of a strip
+  // Of a row of a strip.
+  constexpr double kWeight = 0.4e-9;
+  constexpr double kFold = 4e-9;  // another part to a residue
+  constexpr double kJoin = 6e-9;  // residues to a result
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =
       scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
@@ -177,12 +188,15 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const double wanted = strips_of(first, alone ? tiling.columns.outputs : columns.length);
   const double taps = strips_of(0, w);
   const bool right_angle = tiling.packing == Packing::right_angle;
-  const auto stored = static_cast<double>(tiling.rows.outputs) / (right_angle ? 2 : 1);
+  const int residues = tiling.residues;
+  const double stored =
+      static_cast<double>(tiling.rows.outputs) / row_parts(tiling.packing, residues);
 
   const double operands =
       static_cast<double>(scalar_size) *
       static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
-  const double a_row = 1e-9 * (wide ? rows.wide : rows.narrow).down + (right_angle ? kWeight : 0);
+  const double a_row =
+      1e-9 * (wide ? rows.wide : rows.narrow).down + (right_angle || residues > 1 ? kWeight : 0);
   const double store = costs.store + costs.far_store * distance(operands, 0x1p17, 16);
   const double across = 1e-9 * strips * P * (wide ? columns.wide : columns.narrow).across;
   const double bytes = tiling.bytes(scalar_size);
@@ -192,25 +206,22 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const auto tiles = right_angle ? 1.0 : 2.0;  // of a piece
   const double gathered = tiles * static_cast<double>(std::min(H, tiling.rows.length)) * tile_row;
   const double scattered = tiles * static_cast<double>(tiling.rows.outputs) * tile_row;
-  const auto forward = [&](double full) {
-    return full * P * a_row + (strips - full) * P * costs.clear + across + memory;
+  const auto forward = [&](double full, index_t plane_rows) {
+    const index_t others = std::min<index_t>(ceil_divide(plane_rows, rows.length), residues) - 1;
+    const double row = a_row + static_cast<double>(others) * kFold;
+    return full * P * row + (strips - full) * P * costs.clear + across + memory;
   };
-  return {.forward = forward(filled) + gathered + kTile,
-          .kernel = forward(taps),
-          .backward = across + wanted * (P * a_row + stored * store) + memory + scattered + kTile};
+  const double join = residues > 1 ? kJoin : 0;
+  return {.forward = forward(filled, H) + gathered + kTile,
+          .kernel = forward(taps, h),
+          .backward =
+              across + wanted * (P * (a_row + join) + stored * store) + memory + scattered + kTile};
 }
-
-/// How threads share the work: a team transforms a piece together.
-struct Sharing {
-  int teams, team_size;
-
-  int threads() const { return teams * team_size; }
-};
 
 /// With one input and one output channel a tile becomes its own result. Otherwise there are tiles
 /// of all input channels, and a sum.
 bool in_place(const Problem& problem) { return problem.K == 1 && problem.C == 1; }
-index_t tiles_of_a_team(const Problem& problem) { return in_place(problem) ? 1 : problem.K + 1; }
+index_t tiles_of_a_thread(const Problem& problem) { return in_place(problem) ? 1 : problem.K + 1; }
 
 /// Seconds of what there is to do.
 struct Times {
@@ -218,18 +229,18 @@ struct Times {
   double sum() const { return tiles + kernels + memory + forking; }
 };
 
-Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, Sharing sharing,
+Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile, int threads,
             std::size_t scalar_size) {
   // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
   // memory adds to that, and to write it there.
   constexpr double kProductByte = 0.04e-9;
   constexpr double kFarProductByte = 0.06e-9;
   constexpr double kFarKernelByte = 0.25e-9;
-  // Fitted to 2000 times of two threads. A team that has just joined still waits for the next fork.
-  constexpr double kForkingAgainSeconds = 2e-6;
-  // Of a spectrum, from one core's cache to another's: a kernel's to all teams, and in teams what
-  // others have transformed along the other axis.
+  constexpr double kPhase = 0.6e-6;
+  // From one core's cache to another's: a kernel's spectrum to all threads; and what a residue
+  // leaves to others, which it also has to win back.
   constexpr double kHandedByte = 0.07e-9;
+  constexpr double kLeftByte = 0.16e-9;
   constexpr double kCall = 60e-9;
   const OtherCosts& costs = other_costs();
   const auto& [N, K, C, H, W, h, w] = problem;
@@ -243,26 +254,24 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double writing =
       kFarKernelByte * tiling.bytes(scalar_size) *
       distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
-  const auto team = static_cast<double>(sharing.team_size);
-  const double piece =
-      (tile.forward * images * passages + products + tile.backward * outputs) / team;
-  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing.teams));
-  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, sharing.teams));
+  const double piece = tile.forward * images * passages + products + tile.backward * outputs;
+  const int sharing = tiling.residues > 1 ? 1 : threads;  // the pieces
+  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing));
+  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, sharing));
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
   double forking = 0;
-  if (sharing.teams > 1) {
+  if (sharing > 1) {
     const double forks = K * kept == 1 ? 1 : 2 * passages;
     forking = forks * kForkingSeconds + spectra * kHandedByte;
-  }
-  if (sharing.team_size > 1) {
-    const double transforms = images * outputs + shared_pieces * (images * passages + outputs);
-    const double handed = tiling.bytes(scalar_size) * (team - 1) / team;
-    forking = transforms * (2 * kForkingAgainSeconds + handed * kHandedByte);
+  } else if (threads > 1) {
+    const double left = tiling.bytes(scalar_size) * (threads - 1) / threads;
+    forking =
+        passages * kForkingSeconds + shared_pieces * outputs * (2 * kPhase + left * kLeftByte);
   }
   return {.tiles = shared_pieces * piece + kCall,
-          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)) / team,
+          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
           .memory = operands * costs.far_byte * 2 * distance(operands, 0x1p21, 64),
           .forking = forking};
 }
@@ -270,7 +279,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
 /// How a problem is dealt with.
 struct Choice {
   Tiling tiling;
-  Sharing sharing;
+  int threads;  // which take pieces of their own, or each a residue of all of them
   Times seconds;
 };
 
@@ -285,28 +294,36 @@ std::span<const Side> sides_for(index_t axis, index_t taps) {
   return {first, last == std::end(kSides) ? last : last + 1};
 }
 
+/// Each reads all of x and k, and adds up its share of what others have left.
+constexpr int kMostResidues = 8;
+
 /// What takes the least time with spectra of at most so many bytes, if there is anything.
 std::optional<Choice> best_choice_within(double most_bytes, const Problem& problem,
                                          const PlanOptions& options, std::size_t scalar_size) {
   std::optional<Choice> best;
-  const auto consider = [&](const Tiling& tiling, const TileTimes& tile, Sharing sharing) {
-    const Times seconds = times(problem, tiling, tile, sharing, scalar_size);
-    if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, sharing, seconds};
+  const auto consider = [&](const Tiling& tiling, const TileTimes& tile, int threads) {
+    const Times seconds = times(problem, tiling, tile, threads, scalar_size);
+    if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
   };
-  for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
-    const index_t parts = packing == Packing::right_angle ? 2 : 1;
+  const auto consider_tiles = [&](Packing packing, int residues) {
+    const index_t parts = row_parts(packing, residues);
     for (const Side& rows :
          sides_for(ceil_divide(problem.output_rows(), parts), ceil_divide(problem.h, parts))) {
       for (const Side& columns : sides_for(problem.output_columns(), problem.w)) {
-        const Tiling tiling(problem, packing, rows.length, columns.length);
-        if (tiling.bytes(scalar_size) > most_bytes) continue;
+        const Tiling tiling(problem, packing, residues, rows.length, columns.length);
+        if (tiling.piece_bytes(scalar_size) > most_bytes) continue;
         const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
-        consider(tiling, tile, {1, 1});
-        const int teams = useful_threads(problem, options, problem.N * tiling.pieces());
-        if (teams > 1) consider(tiling, tile, {teams, 1});
-        const int team = useful_threads(problem, options, tiling.least_strips());
-        if (team > 1) consider(tiling, tile, {1, team});
+        consider(tiling, tile, residues);
+        if (residues > 1) continue;
+        const int threads = useful_threads(problem, options, problem.N * tiling.pieces());
+        if (threads > 1) consider(tiling, tile, threads);
       }
+    }
+  };
+  const int most_residues = useful_threads(problem, options, kMostResidues);
+  for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
+    for (int residues = 1; residues <= most_residues; residues *= 2) {
+      consider_tiles(packing, residues);
     }
   }
   return best;
@@ -325,7 +342,7 @@ std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& opt
 /// has small kernels, which tiles are not for.
 bool spectra_fit(const Problem& problem, const Tiling& tiling, std::size_t scalar_size) {
   constexpr double kMostSpectraBytes = 256 << 20;
-  return static_cast<double>(problem.K) * tiling.bytes(scalar_size) <= kMostSpectraBytes;
+  return static_cast<double>(problem.K) * tiling.piece_bytes(scalar_size) <= kMostSpectraBytes;
 }
 
 template <class T>
@@ -334,69 +351,117 @@ class OverlapSavePlan final : public Plan<T> {
   OverlapSavePlan(const Problem& problem, const Choice& choice)
       : Plan<T>(problem),
         tiling_(choice.tiling),
-        transform_(tiling_.transform_rows, tiling_.columns.length, tiling_.packing),
-        sharing_(choice.sharing),
+        threads_(choice.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         wild_kernels_(problem.K * problem.C),
-        wild_images_(sharing_.teams * problem.N),
-        kernels_(problem.K * kept_channels_ * transform_.spectrum_size()),
-        tiles_(sharing_.teams * share_of_team()),
-        scratch_(sharing_.threads() * transform_.scratch_size()) {}
+        wild_images_(threads_ * problem.N) {
+    for (int residue = 0; residue < tiling_.residues; ++residue) {
+      transforms_.emplace_back(tiling_.transform_rows, tiling_.columns.length, tiling_.packing,
+                               Residue{residue, tiling_.residues});
+    }
+    kernels_ = Buffer<T>(tiling_.residues * share_of_kernels());
+    tiles_ = Buffer<T>(threads_ * share_of_tiles());
+    scratch_ = Buffer<T>(threads_ * transform(0).scratch_size());
+  }
 
   std::size_t workspace_bytes() const override {
     return wild_kernels_.bytes() + wild_images_.bytes() + kernels_.bytes() + tiles_.bytes() +
            scratch_.bytes();
   }
-  int threads() const override { return sharing_.threads(); }
+  int threads() const override { return threads_; }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const index_t C = this->problem().C;
     std::ranges::fill(wild_images_.elements(), 0);
     for (index_t first = 0; first < C; first += kept_channels_) {
-      const index_t end = std::min(first + kept_channels_, C);
-      const index_t kernels = K * (end - first);
-      const int teams = static_cast<int>(std::min<index_t>(sharing_.teams, kernels));
-      parallel_for(teams, kernels, [&, K = K](index_t part, int team) {
-        const Plane<const T> taps = plane(k, part % K, first + part / K);
-        wild_kernels_[first * K + part] = !is_tame(transform_kernel(taps, kernel(part), team));
-      });
-      parallel_for(sharing_.teams, N * tiling_.pieces(),
-                   [&](index_t piece, int team) { compute_piece(piece, first, end, team, x, y); });
+      const Range channels{first, std::min(first + kept_channels_, C)};
+      if (tiling_.residues == 1) {
+        share_pieces(channels, x, k, y);
+      } else {
+        share_residues(channels, x, k, y);
+      }
     }
     mend(x, k, y);
   }
 
  private:
-  index_t share_of_team() const {
-    return share_of_thread(tiles_of_a_team(this->problem()) * transform_.spectrum_size(),
-                           sizeof(T));
+  void share_pieces(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
+                    const TensorView<T>& y) {
+    const index_t kernels = this->problem().K * channels.size();
+    parallel_for(static_cast<int>(std::min<index_t>(threads_, kernels)), kernels,
+                 [&](index_t i, int thread) { transform_kernel(k, channels.begin, i, thread); });
+    parallel_for(threads_, pieces(), [&](index_t piece, int thread) {
+      for (index_t c = channels.begin; c < channels.end; ++c) {
+        convolve(x, piece, c, channels.begin, thread);
+        finish(piece, c, thread, y);
+      }
+    });
   }
-  T* kernel(index_t i) const { return kernels_.data() + i * transform_.spectrum_size(); }
-  T* tile(int team, index_t i) const {
-    return tiles_.data() + team * share_of_team() + i * transform_.spectrum_size();
+
+  void share_residues(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
+                      const TensorView<T>& y) {
+    const index_t kernels = this->problem().K * channels.size();
+    parallel_phases(threads_, 2 * pieces() * channels.size(), [&](index_t phase, int thread) {
+      const index_t piece = phase / 2 / channels.size();
+      const index_t c = channels.begin + phase / 2 % channels.size();
+      if (phase == 0) {
+        for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, thread);
+      }
+      if (phase % 2 == 0) {
+        convolve(x, piece, c, channels.begin, thread);
+        leave(piece, c, thread, y);
+      } else {
+        finish(piece, c, thread, y);
+      }
+    });
   }
-  T* scratch(int team) const {
-    return scratch_.data() + team * sharing_.team_size * transform_.scratch_size();
+
+  index_t pieces() const { return this->problem().N * tiling_.pieces(); }
+
+  int residue(int thread) const { return tiling_.residues == 1 ? 0 : thread; }
+  const TileTransform<T>& transform(int thread) const {
+    return transforms_[static_cast<std::size_t>(residue(thread))];
   }
+
+  index_t spectrum_size() const { return transform(0).spectrum_size(); }
+  index_t share_of_kernels() const {
+    return share_of_thread(this->problem().K * kept_channels_ * spectrum_size(), sizeof(T));
+  }
+  index_t share_of_tiles() const {
+    return share_of_thread(tiles_of_a_thread(this->problem()) * spectrum_size(), sizeof(T));
+  }
+  T* kernel(int thread, index_t i) const {
+    return kernels_.data() + residue(thread) * share_of_kernels() + i * spectrum_size();
+  }
+  T* tile(int thread, index_t i) const {
+    return tiles_.data() + thread * share_of_tiles() + i * spectrum_size();
+  }
+  /// Where a thread has what finish() needs.
+  T* half(int thread) const { return tile(thread, tiles_of_a_thread(this->problem()) - 1); }
+  T* scratch(int thread) const { return scratch_.data() + thread * transform(0).scratch_size(); }
 
   bool right_angle() const { return tiling_.packing == Packing::right_angle; }
 
   template <class U>
   Window<U> lower_half(Window<U> window) const {
-    window.top += tiling_.transform_rows;
+    window.top += tiling_.residues * tiling_.transform_rows;
     return window;
   }
 
-  /// With the inverse's factor, one over the number of points. Returns the sum of the taps'
-  /// magnitudes.
-  T transform_kernel(const Plane<const T>& k, T* spectrum, int team) const {
+  /// The i-th of those that are kept, with the inverse's factor, one over the number of points.
+  void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
     const PhaseTimer timing(Phase::transforms);
-    const T scale = T{1} / static_cast<T>(tiling_.points());
-    const Window<const T> taps{k, 0, 0};
+    const index_t K = this->problem().K;
+    const T scale = T{1} / static_cast<T>(tiling_.residues * tiling_.points());
+    const Window<const T> taps{plane(k, i % K, first + i / K), 0, 0};
     const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
-    return transform_.forward(scale, taps, im, scratch(team), spectrum, sharing_.team_size);
+    const T magnitudes =
+        transform(thread).forward(scale, taps, im, scratch(thread), kernel(thread, i));
+    if (thread == 0 || tiling_.residues == 1) {
+      wild_kernels_[first * K + i] = !is_tame(magnitudes);
+    }
   }
 
   /// What a tile covers of a plane of x.
@@ -431,46 +496,51 @@ class OverlapSavePlan final : public Plan<T> {
     return std::pair{window_of(2 * piece), second < tiling_.tiles() ? window_of(second) : Part{}};
   }
 
-  /// Outputs of the channels [first, end).
-  void compute_piece(index_t index, index_t first, index_t end, int team,
-                     const TensorView<const T>& x, const TensorView<T>& y) const {
+  /// What a thread has of a piece's output channel c, but for what finish() does; for the first one
+  /// of those that are kept it transforms the images.
+  void convolve(const TensorView<const T>& x, index_t index, index_t c, index_t first, int thread) {
     const Problem& problem = this->problem();
     const index_t n = index / tiling_.pieces();
     const index_t piece = index % tiling_.pieces();
-    const auto note = [&, N = problem.N](T magnitudes) {
-      if (!is_tame(magnitudes)) wild_images_[team * N + n] = 1;
-    };
-    const auto finish = [&](const T* half, index_t c) {
-      const Plane<T> outputs = plane(y, n, c);
-      const auto [re, im] = parts(piece, [&](index_t tile) { return computed(outputs, tile); });
-      transform_.finish(half, re, im, scratch(team), sharing_.team_size);
-    };
-
     const auto image_parts = [&](index_t o) {
       const Plane<const T> image = plane(x, n, o);
       return parts(piece, [&](index_t tile) { return covered(image, tile); });
     };
-
+    const auto note = [&](T magnitudes) {
+      if (!is_tame(magnitudes)) wild_images_[thread * problem.N + n] = 1;
+    };
     PhaseTimer timing(Phase::transforms);
     if (in_place(problem)) {
       const auto [re, im] = image_parts(0);
-      note(
-          transform_.convolve(re, im, kernel(0), scratch(team), tile(team, 0), sharing_.team_size));
-      finish(tile(team, 0), 0);
+      note(transform(thread).convolve(re, im, kernel(thread, 0), scratch(thread), half(thread)));
       return;
     }
-    for (index_t o = 0; o < problem.K; ++o) {
+    for (index_t o = 0; c == first && o < problem.K; ++o) {
       const auto [re, im] = image_parts(o);
-      note(transform_.forward(1, re, im, scratch(team), tile(team, o), sharing_.team_size));
+      note(transform(thread).forward(1, re, im, scratch(thread), tile(thread, o)));
     }
-    for (index_t c = first; c < end; ++c) {
-      timing.enter(Phase::products);
-      T* sum = tile(team, problem.K);
-      transform_.sum_products(tile(team, 0), kernel((c - first) * problem.K), problem.K, sum,
-                              sharing_.team_size);
-      timing.enter(Phase::transforms);
-      finish(sum, c);
-    }
+    timing.enter(Phase::products);
+    transform(thread).sum_products(tile(thread, 0), kernel(thread, (c - first) * problem.K),
+                                   problem.K, half(thread));
+  }
+
+  /// For other threads to finish theirs.
+  void leave(index_t index, index_t c, int thread, const TensorView<T>& y) const {
+    const PhaseTimer timing(Phase::transforms);
+    const auto [re, im] = output_parts(index, c, y);
+    transform(thread).leave(re, im, scratch(thread), half(thread));
+  }
+
+  void finish(index_t index, index_t c, int thread, const TensorView<T>& y) const {
+    const PhaseTimer timing(Phase::transforms);
+    const auto [re, im] = output_parts(index, c, y);
+    transform(thread).finish(half(thread - residue(thread)), share_of_tiles(), re, im,
+                             scratch(thread));
+  }
+
+  auto output_parts(index_t index, index_t c, const TensorView<T>& y) const {
+    const Plane<T> outputs = plane(y, index / tiling_.pieces(), c);
+    return parts(index % tiling_.pieces(), [&](index_t tile) { return computed(outputs, tile); });
   }
 
   /// Output planes of images or kernels that no transform is to be trusted with.
@@ -482,13 +552,13 @@ class OverlapSavePlan final : public Plan<T> {
       }
       return false;
     };
-    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, sharing_.teams * N, 1)) return;
+    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, threads_ * N, 1)) return;
     constexpr index_t kRows = 64;
     const index_t blocks = ceil_divide(this->problem().output_rows(), kRows);
-    parallel_for(sharing_.threads(), N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
+    parallel_for(threads_, N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
-      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, sharing_.teams, N)) return;
+      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, threads_, N)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
       const index_t first = part % blocks * kRows;
@@ -500,11 +570,11 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   Tiling tiling_;
-  TileTransform<T> transform_;
-  Sharing sharing_;
+  int threads_;
+  std::vector<TileTransform<T>> transforms_;  // of the residues
   index_t kept_channels_;
   Buffer<char> wild_kernels_;  // k[o, c] at c·K + o
-  Buffer<char> wild_images_;   // x[n], as a team has seen it, at team·N + n
+  Buffer<char> wild_images_;   // x[n], as a thread has seen it, at thread·N + n
   Buffer<T> kernels_, tiles_, scratch_;
 };
 
@@ -527,17 +597,17 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
                                               std::size_t scalar_size) {
   const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
   if (!choice || !spectra_fit(problem, choice->tiling, scalar_size)) return std::nullopt;
-  const auto& [tiling, sharing, seconds] = *choice;
+  const auto& [tiling, threads, seconds] = *choice;
   const index_t spectrum = 2 * tiling.points() * static_cast<index_t>(scalar_size);
-  const index_t kernels = problem.K * tiling.kept_channels(problem, scalar_size) * spectrum;
-  const index_t tiles = share_of_thread(tiles_of_a_team(problem) * spectrum, 1);
-  const index_t bytes =
-      kernels + sharing.teams * tiles + sharing.threads() * tiling.scratch_bytes();
+  const index_t kernels =
+      share_of_thread(problem.K * tiling.kept_channels(problem, scalar_size) * spectrum, 1);
+  const index_t tiles = share_of_thread(tiles_of_a_thread(problem) * spectrum, 1);
+  const index_t bytes = tiling.residues * kernels + threads * (tiles + tiling.scratch_bytes());
   Forecast forecast{.shares = {{"tiles", seconds.tiles},
                                {"kernels", seconds.kernels},
                                {"memory", seconds.memory}},
                     .workspace_bytes = static_cast<std::size_t>(bytes)};
-  if (sharing.threads() > 1) forecast.shares.push_back({"forking", seconds.forking});
+  if (threads > 1) forecast.shares.push_back({"forking", seconds.forking});
   return forecast;
 }
 

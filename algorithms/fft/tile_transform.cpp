@@ -8,15 +8,12 @@
 #include "fft/tile_transform.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
 #include <utility>
 
 #include "core/buffer.h"
-#include "core/parallel.h"
-#include "core/phases.h"
 #include "core/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -39,16 +36,19 @@ struct TileKernels {
 
   index_t lanes;
   index_t strips;  // that scratch has room for
-  // Of groups of so many columns as strips at once have, or of strips of rows.
   T(*transform_down)
-  (const Axis& rows, const Axis& columns, T scale, const Window<const T>& re,
-   const Window<const T>& im, Range groups, T* scratch, T* spectrum);
-  void (*transform_across)(const Axis& columns, Range strips, T* spectrum);
-  void (*convolve_across)(const Axis& columns, Range strips, const T* kernel, T* spectrum);
-  void (*sum_products)(const Axis& rows, const Axis& columns, Range strips, const T* tiles,
+  (const Axis& rows, const Axis& columns, const Residues<T>& residues, T scale,
+   const Window<const T>& re, const Window<const T>& im, T* scratch, T* spectrum);
+  void (*transform_across)(const Axis& columns, index_t strips, T* spectrum);
+  void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
+  void (*sum_products)(const Axis& rows, const Axis& columns, index_t strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
-  void (*finish_down)(const Axis& rows, const Axis& columns, const T* half, const Window<T>& re,
-                      const Window<T>& im, Range groups, T* scratch);
+  // Of whole strips of columns.
+  void (*leave_down)(const Axis& rows, const Axis& columns, const Window<T>& re,
+                     const Window<T>& im, Range share, T* scratch, T* half);
+  void (*finish_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
+                      const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
+                      Range share, T* scratch);
 };
 
 }  // namespace internal
@@ -560,6 +560,46 @@ void scatter(const T* part, index_t length, index_t column, const Window<T>& win
   }
 }
 
+/// sums += a·b, of so many rows of strips.
+template <class T>
+void add_multiple(const Complex<T>& a, const T* b, index_t rows, T* sums) {
+  constexpr Direction kForward = Direction::forward;
+  for (index_t at = 0; at < rows * kRow<T>; at += kRow<T>) {
+    store<kForward>(multiply_add(load<kForward>(sums + at), a, load<kForward>(b + at)), sums + at);
+  }
+}
+
+/// The m-th part of a window whose rows are parts of so many rows.
+template <class T>
+Window<T> part_of(const Window<T>& window, index_t length, int m) {
+  return {window.plane, window.top + m * length, window.left};
+}
+
+template <class T>
+bool has_rows(const Window<T>& window, index_t length) {
+  return !overlap({0, length}, window.top, window.plane.rows).empty();
+}
+
+/// Points as strips: their residue, Σ ωᵐ·(re + i·im)[m] over the parts of so many rows. Returns the
+/// sum of the magnitudes of re and im.
+template <class T>
+T gather_points(const Residues<T>& residues, const Window<const T>& re, const Window<const T>& im,
+                index_t length, index_t column, T* strips) {
+  const index_t rows = kStripsAtOnce<T> * length;
+  T magnitudes =
+      gather(re, length, column, strips) + gather(im, length, column, strips + kLanes<T>);
+  T* part = strips + rows * kRow<T>;
+  for (int m = 1; m < residues.own.count; ++m) {
+    const Window<const T> re_part = part_of(re, length, m);
+    const Window<const T> im_part = part_of(im, length, m);
+    if (!has_rows(re_part, length) && !has_rows(im_part, length)) continue;
+    magnitudes += gather(re_part, length, column, part);
+    magnitudes += gather(im_part, length, column, part + kLanes<T>);
+    add_multiple(broadcast(residues.power(residues.own.index, m)), part, rows, strips);
+  }
+  return magnitudes;
+}
+
 /// Whether the window has anything in these columns of a tile.
 template <class T>
 bool is_empty(const Window<T>& window, Range columns) {
@@ -577,20 +617,18 @@ void multiply(T scale, index_t length, T* strip) {
 
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
-T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, T scale,
-                 const Window<const T>& re, const Window<const T>& im, Range groups, T* strips,
-                 T* spectrum) {
+T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
+                 const Residues<T>& residues, T scale, const Window<const T>& re,
+                 const Window<const T>& im, T* strips, T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
   T magnitudes = 0;
   const auto empty = [&](index_t begin, index_t end) {
     return is_empty(re, {begin, end}) && is_empty(im, {begin, end});
   };
-  for (index_t first = groups.begin * kWidth<T>; first < groups.end * kWidth<T>;
-       first += kWidth<T>) {
+  for (index_t first = 0; first < columns.length; first += kWidth<T>) {
     if (!empty(first, first + kWidth<T>)) {
-      magnitudes += gather(re, rows.length, first, strips);
-      magnitudes += gather(im, rows.length, first, strips + kLanes<T>);
+      magnitudes += gather_points(residues, re, im, rows.length, first, strips);
     }
     T* strip = strips;
     for (index_t column = first; column < first + kWidth<T>; column += kLanes<T>) {
@@ -608,9 +646,9 @@ T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, 
 }
 
 template <class T>
-void transform_across(const TransformAxis<T>& columns, Range strips, T* spectrum) {
+void transform_across(const TransformAxis<T>& columns, index_t strips, T* spectrum) {
   const index_t size = columns.length * kRow<T>;
-  for (index_t s = strips.begin; s < strips.end; ++s) {
+  for (index_t s = 0; s < strips; ++s) {
     for (const Pass<T>& pass : columns.passes) {
       run_pass<Direction::forward>(columns, pass, spectrum + s * size);
     }
@@ -618,9 +656,10 @@ void transform_across(const TransformAxis<T>& columns, Range strips, T* spectrum
 }
 
 template <class T>
-void convolve_across(const TransformAxis<T>& columns, Range strips, const T* kernel, T* spectrum) {
+void convolve_across(const TransformAxis<T>& columns, index_t strips, const T* kernel,
+                     T* spectrum) {
   const index_t size = columns.length * kRow<T>;
-  for (index_t s = strips.begin; s < strips.end; ++s) {
+  for (index_t s = 0; s < strips; ++s) {
     convolve(columns, kernel + s * size, spectrum + s * size);
   }
 }
@@ -642,11 +681,11 @@ HWY_INLINE void sum_rows(const T* tiles, const T* kernels, index_t count, index_
 }
 
 template <class T>
-void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns, Range strips,
+void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns, index_t strips,
                   const T* tiles, const T* kernels, index_t count, T* sum) {
   const index_t spectrum = 2 * rows.length * columns.length;
   const index_t strip = columns.length * kRow<T>;
-  for (index_t begin = strips.begin * strip; begin < strips.end * strip; begin += strip) {
+  for (index_t begin = 0; begin < strips * strip; begin += strip) {
     for (index_t at = begin; at < begin + strip; at += kSums * kRow<T>) {
       sum_rows(tiles + at, kernels + at, count, spectrum, IndicesTo<kSums>{}, sum + at);
     }
@@ -656,23 +695,73 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 }
 
 template <class T>
-void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const T* half,
-                 const Window<T>& re, const Window<T>& im, Range groups, T* strip) {
+void leave_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const Window<T>& re,
+                const Window<T>& im, Range share, T* strip, T* half) {
   const index_t across = columns.length * kRow<T>;
-  for (index_t column = groups.begin * kWidth<T>; column < groups.end * kWidth<T>;
-       column += kLanes<T>) {
+  for (index_t column = share.begin; column < share.end; column += kLanes<T>) {
+    const Range lanes{column, column + kLanes<T>};
+    if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
+    T* squares = half + column * kRow<T>;
+    transform_back_transposed(rows, across, squares, strip);
+    for (index_t at = 0; at < rows.length * kRow<T>; at += kSquare<T>, squares += across) {
+      std::copy_n(strip + at, kSquare<T>, squares);
+    }
+  }
+}
+
+/// part = Σ ω⁻ᵐ·residue over all residues: of the own one a strip, of others what they have left in
+/// squares.
+template <class T>
+void join_residues(const Residues<T>& residues, int m, const T* own, const T* squares,
+                   index_t apart, index_t length, index_t across, T* part) {
+  constexpr Direction kForward = Direction::forward;
+  const auto share = [&](int residue, const T* row) HWY_ATTR {
+    const Complex<T> power = broadcast(residues.power(residue, m));
+    return load<kForward>(row) * Complex<T>{power.re, hn::Neg(power.im)};
+  };
+  for (index_t at = 0; at < length * kRow<T>; at += kSquare<T>, squares += across) {
+    for (index_t row = 0; row < kSquare<T>; row += kRow<T>) {
+      Complex<T> sum = share(residues.own.index, own + at + row);
+      for (int other = 0; other < residues.own.count; ++other) {
+        if (other == residues.own.index) continue;
+        sum = sum + share(other, squares + other * apart + row);
+      }
+      store<kForward>(sum, part + at + row);
+    }
+  }
+}
+
+template <class T>
+void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
+                 const Residues<T>& residues, const T* halves, index_t apart, const Window<T>& re,
+                 const Window<T>& im, Range share, T* strip) {
+  const index_t across = columns.length * kRow<T>;
+  const auto [index, count] = residues.own;
+  const T* half = halves + index * apart;
+  for (index_t column = share.begin; column < share.end; column += kLanes<T>) {
     const Range lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
-    scatter(strip, rows.length, column, re);
-    scatter(strip + kLanes<T>, rows.length, column, im);
+    for (int m = 0; m < count; ++m) {
+      const Window<T> re_part = part_of(re, rows.length, m);
+      const Window<T> im_part = part_of(im, rows.length, m);
+      T* part = strip;
+      if (count > 1) {
+        if (!has_rows(re_part, rows.length) && !has_rows(im_part, rows.length)) continue;
+        part = strip + rows.length * kRow<T>;
+        join_residues(residues, m, strip, halves + column * kRow<T>, apart, rows.length, across,
+                      part);
+      }
+      scatter(part, rows.length, column, re_part);
+      scatter(part + kLanes<T>, rows.length, column, im_part);
+    }
   }
 }
 
 template <class T>
 constexpr internal::TileKernels<T> kKernels{
     kLanes<T>,          kStripsAtOnce<T>, transform_down<T>, transform_across<T>,
-    convolve_across<T>, sum_products<T>,  finish_down<T>};
+    convolve_across<T>, sum_products<T>,  leave_down<T>,     finish_down<T>};
 
 const internal::TileKernels<float>* kernels_f32() { return &kKernels<float>; }
 const internal::TileKernels<double>* kernels_f64() { return &kKernels<double>; }
@@ -711,29 +800,39 @@ int first_radix(index_t length) {
   return rest == 1 ? 8 : 4;
 }
 
+/// Of the ω of a residue: of all that have its power as their `count`-th, the index-th.
+long double angle(Residue residue, Packing packing) {
+  constexpr long double kPi = std::numbers::pi_v<long double>;
+  const long double of_power = packing == Packing::right_angle ? kPi / 2 : 0;
+  return (of_power + 2 * kPi * static_cast<long double>(residue.index)) /
+         static_cast<long double>(residue.count);
+}
+
+template <class T>
+void append_unit(long double angle, std::vector<T>& numbers) {
+  numbers.push_back(static_cast<T>(std::cos(angle)));
+  numbers.push_back(static_cast<T>(std::sin(angle)));
+}
+
 }  // namespace
 
 template <class T>
-TransformAxis<T>::TransformAxis(index_t points, Packing packing) : length(points) {
+TransformAxis<T>::TransformAxis(index_t points, long double angle) : length(points) {
   for (index_t block = length; block > 1;) {
     const int radix = first_radix(block);
     passes.push_back({radix, block, static_cast<index_t>(twiddles.size())});
     for (index_t j = 1; j < block / radix; ++j) {
       for (int f = 1; f < radix; ++f) {
-        const long double angle = -2 * std::numbers::pi_v<long double> *
-                                  static_cast<long double>(j * f) / static_cast<long double>(block);
-        twiddles.push_back(static_cast<T>(std::cos(angle)));
-        twiddles.push_back(static_cast<T>(std::sin(angle)));
+        append_unit(-2 * std::numbers::pi_v<long double> * static_cast<long double>(j * f) /
+                        static_cast<long double>(block),
+                    twiddles);
       }
     }
     block /= radix;
   }
-  if (packing == Packing::two_tiles) return;
+  if (angle == 0) return;
   for (index_t j = 0; j < length; ++j) {
-    const long double angle = std::numbers::pi_v<long double> * static_cast<long double>(j) /
-                              static_cast<long double>(2 * length);
-    weights.push_back(static_cast<T>(std::cos(angle)));
-    weights.push_back(static_cast<T>(std::sin(angle)));
+    append_unit(angle * static_cast<long double>(j) / static_cast<long double>(length), weights);
   }
 }
 
@@ -748,6 +847,13 @@ index_t TransformAxis<T>::position(index_t frequency) const {
 }
 
 template <class T>
+Residues<T>::Residues(Residue residue, Packing packing) : own(residue) {
+  for (int index = 0; index < own.count; ++index) {
+    for (int m = 0; m < own.count; ++m) append_unit(m * angle({index, own.count}, packing), powers);
+  }
+}
+
+template <class T>
 bool TileTransform<T>::takes(index_t side) {
   if (side <= 0 || side % 16 != 0) return false;
   index_t odd = side / even_part(side);
@@ -758,8 +864,11 @@ bool TileTransform<T>::takes(index_t side) {
 }
 
 template <class T>
-TileTransform<T>::TileTransform(index_t rows, index_t columns, Packing packing)
-    : rows_(rows, packing), columns_(columns, Packing::two_tiles), kernels_(tile_kernels<T>()) {}
+TileTransform<T>::TileTransform(index_t rows, index_t columns, Packing packing, Residue residue)
+    : rows_(rows, angle(residue, packing)),
+      columns_(columns, 0),
+      residues_(residue, packing),
+      kernels_(tile_kernels<T>()) {}
 
 template <class T>
 index_t TileTransform<T>::lanes() {
@@ -768,12 +877,31 @@ index_t TileTransform<T>::lanes() {
 
 template <class T>
 index_t TileTransform<T>::scratch_size() const {
-  return share_of_thread(kernels_.strips * 2 * lanes() * rows_.length, sizeof(T));
+  const index_t strips = kernels_.strips * (residues_.own.count > 1 ? 2 : 1);
+  return share_of_thread(strips * 2 * lanes() * rows_.length, sizeof(T));
 }
 
 template <class T>
-index_t TileTransform<T>::groups() const {
-  return columns_.length / (kernels_.strips * lanes());
+Range TileTransform<T>::filled_columns(const Window<T>& re, const Window<T>& im) const {
+  Range all{columns_.length, 0};
+  for (const Window<T>& window : {re, im}) {
+    const Range columns = overlap({0, columns_.length}, window.left, window.plane.columns);
+    if (columns.empty()) continue;
+    all = {std::min(all.begin, columns.begin), std::max(all.end, columns.end)};
+  }
+  return all.empty() ? Range{0, 0} : all;
+}
+
+template <class T>
+Range TileTransform<T>::share(Range columns) const {
+  const auto [index, count] = residues_.own;
+  const auto bound = [&, count = count](index_t part) {
+    // Whole lines of a cache; what the first and the last have at their outer sides is theirs.
+    const index_t width = kernels_.strips * lanes();
+    const index_t at = columns.begin + part * columns.size() / count;
+    return at / width * width;
+  };
+  return {index == 0 ? 0 : bound(index), index == count - 1 ? columns_.length : bound(index + 1)};
 }
 
 template <class T>
@@ -783,70 +911,50 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
   return 2 * lanes() * (row / lanes() * columns_.length + column) + row % lanes();
 }
 
-namespace {
-
-/// Calls body(range, thread) for ranges that together are [0, count). The caller times its own
-/// share of the phase.
-template <class Body>
-void share(int threads, index_t count, Phase phase, const Body& body) {
-  if (threads == 1) return body({0, count}, 0);
-  parallel_for(threads, count, [&](index_t i, int thread) {
-    if (thread == 0) return body({i, i + 1}, 0);
-    const PhaseTimer timing(phase);
-    body({i, i + 1}, static_cast<index_t>(thread));
-  });
-}
-
-}  // namespace
-
-template <class T>
-T TileTransform<T>::transform_down(T scale, const Window<const T>& re, const Window<const T>& im,
-                                   T* scratch, T* spectrum, int threads) const {
-  std::atomic<T> magnitudes = 0;
-  share(threads, groups(), Phase::transforms, [&](Range range, index_t thread) {
-    magnitudes.fetch_add(kernels_.transform_down(rows_, columns_, scale, re, im, range,
-                                                 scratch + thread * scratch_size(), spectrum),
-                         std::memory_order_relaxed);
-  });
-  return magnitudes;
-}
-
 template <class T>
 T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
-                            T* scratch, T* spectrum, int threads) const {
-  const T magnitudes = transform_down(scale, re, im, scratch, spectrum, threads);
-  share(threads, strips(), Phase::transforms,
-        [&](Range range, index_t) { kernels_.transform_across(columns_, range, spectrum); });
+                            T* scratch, T* spectrum) const {
+  const T magnitudes =
+      kernels_.transform_down(rows_, columns_, residues_, scale, re, im, scratch, spectrum);
+  kernels_.transform_across(columns_, strips(), spectrum);
   return magnitudes;
 }
 
 template <class T>
 T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
-                             T* scratch, T* half, int threads) const {
-  const T magnitudes = transform_down(1, re, im, scratch, half, threads);
-  share(threads, strips(), Phase::transforms,
-        [&](Range range, index_t) { kernels_.convolve_across(columns_, range, kernel, half); });
+                             T* scratch, T* half) const {
+  const T magnitudes =
+      kernels_.transform_down(rows_, columns_, residues_, 1, re, im, scratch, half);
+  kernels_.convolve_across(columns_, strips(), kernel, half);
   return magnitudes;
 }
 
 template <class T>
-void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t count, T* half,
-                                    int threads) const {
-  share(threads, strips(), Phase::products, [&](Range range, index_t) {
-    kernels_.sum_products(rows_, columns_, range, tiles, kernels, count, half);
-  });
+void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t count,
+                                    T* half) const {
+  kernels_.sum_products(rows_, columns_, strips(), tiles, kernels, count, half);
 }
 
 template <class T>
-void TileTransform<T>::finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch,
-                              int threads) const {
-  share(threads, groups(), Phase::transforms, [&](Range range, index_t thread) {
-    kernels_.finish_down(rows_, columns_, half, re, im, range, scratch + thread * scratch_size());
-  });
+void TileTransform<T>::leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const {
+  const Range own = share(filled_columns(re, im));
+  for (const Range others : {Range{0, own.begin}, Range{own.end, columns_.length}}) {
+    kernels_.leave_down(rows_, columns_, re, im, others, scratch, half);
+  }
+}
+
+template <class T>
+void TileTransform<T>::finish(const T* halves, index_t apart, const Window<T>& re,
+                              const Window<T>& im, T* scratch) const {
+  const Range all{0, columns_.length};
+  const Range own = residues_.own.count == 1 ? all : share(filled_columns(re, im));
+  kernels_.finish_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);
 }
 
 template struct TransformAxis<float>;
 template struct TransformAxis<double>;
+template struct Residues<float>;
+template struct Residues<double>;
 template class TileTransform<float>;
 template class TileTransform<double>;
 

@@ -12,6 +12,11 @@ enum class Packing {
   right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
 };
 
+/// Which of `count` tiles that together stand for one of so many times the rows.
+struct Residue {
+  int index = 0, count = 1;
+};
+
 /// One axis of a tile: how a transform of `length` points is factored into passes.
 ///
 /// Forward, the passes decimate in frequency and leave their results where they are, so frequency
@@ -32,10 +37,23 @@ struct TransformAxis {
   std::vector<T> twiddles;
   std::vector<T> weights;  ///< of the points, as re and im; none for plain transforms
 
-  /// At right angles, point j is weighted by e^(πi·j/2n), whose n-th power is the imaginary unit.
-  TransformAxis(index_t points, Packing packing);
+  /// Point j is weighted by e^(i·angle·j/points).
+  TransformAxis(index_t points, long double angle);
 
   index_t position(index_t frequency) const;
+};
+
+/// The factors x^rows − ω of all residues.
+template <class T>
+struct Residues {
+  Residue own;
+  std::vector<T> powers;  ///< ω^m for m in [0, count), of one residue after another, as re and im
+
+  Residues(Residue residue, Packing packing);
+
+  const T* power(int index, int m) const {
+    return powers.data() + 2 * (static_cast<index_t>(index) * own.count + m);
+  }
 };
 
 /// What a tile covers of a plane: the tile's value (i, j) is plane(top + i, left + j), and zero
@@ -58,6 +76,10 @@ struct TileKernels;
 /// around from one end of those to the other changes its sign. Crandall and Fagin, Discrete
 /// weighted transforms and large-integer arithmetic, Math. Comp. 62 (1994).
 ///
+/// A column of n points is a polynomial modulo xⁿ − 1, or xⁿ − i at right angles. Of n =
+/// count·rows, its residues modulo the factors x^rows − ω of that, ω^count = 1 or i, say as much,
+/// and each has a convolution of its own, in which the others have no part: so threads share one.
+///
 /// A spectrum is cut into strips of as many row frequencies as a SIMD vector has lanes, and is
 /// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch are to be aligned to 64
 /// bytes. Objects are constant once made: threads may share them.
@@ -68,7 +90,7 @@ class TileTransform {
   static bool takes(index_t side);
 
   /// Each side must be one that it takes.
-  TileTransform(index_t rows, index_t columns, Packing packing);
+  TileTransform(index_t rows, index_t columns, Packing packing, Residue residue = {});
 
   index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
   index_t scratch_size() const;  ///< to set aside for each thread, in scalars
@@ -78,38 +100,42 @@ class TileTransform {
   /// Where in a spectrum the real part of a frequency is; its imaginary part is lanes() behind.
   index_t position(index_t row_frequency, index_t column_frequency) const;
 
-  // Each is done by so many threads together, which end with it.
-
   /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
-  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch, T* spectrum,
-            int threads = 1) const;
+  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
+            T* spectrum) const;
 
   /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: finish() does the other half.
   /// Returns Σ|re| + Σ|im|.
   T convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel, T* scratch,
-             T* half, int threads = 1) const;
+             T* half) const;
 
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
-  void sum_products(const T* tiles, const T* kernels, index_t count, T* half,
-                    int threads = 1) const;
+  void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
-  /// What the tile has to re and im, where those have any. Leaves `half` as it is.
-  void finish(const T* half, const Window<T>& re, const Window<T>& im, T* scratch,
-              int threads = 1) const;
+  /// To be done with a residue before the others' finish(): columns that are theirs to finish.
+  void leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const;
+
+  /// What the tile has to re and im, where those have any; one residue's share of the columns. The
+  /// residues' halves lie `apart`. Leaves them as they are.
+  void finish(const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
+              T* scratch) const;
 
  private:
-  T transform_down(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
-                   T* spectrum, int threads) const;
-  /// Groups of columns that are gathered at once, and strips of rows.
-  index_t groups() const;
   index_t strips() const { return rows_.length / lanes(); }
+  /// Columns that any window has any of.
+  Range filled_columns(const Window<T>& re, const Window<T>& im) const;
+  /// Of those, what a residue finishes.
+  Range share(Range columns) const;
 
   TransformAxis<T> rows_, columns_;
+  Residues<T> residues_;
   const internal::TileKernels<T>& kernels_;
 };
 
 extern template struct TransformAxis<float>;
 extern template struct TransformAxis<double>;
+extern template struct Residues<float>;
+extern template struct Residues<double>;
 extern template class TileTransform<float>;
 extern template class TileTransform<double>;
 
