@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "fullconv/algorithm.h"
 
@@ -25,9 +26,10 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
 ///
 /// Each of several threads begins with a share in one piece, the same one every time, of which its
 /// cache may still hold something; whoever is done with it helps the others, since cores are not
-/// equally fast while others use the machine.
-template <class Body>
-void parallel_for([[maybe_unused]] int threads, index_t parts, const Body& body) {
+/// equally fast while others use the machine. A thread calls prepare(thread) before its first part.
+template <class Prepare, class Body>
+void parallel_for([[maybe_unused]] int threads, index_t parts, const Prepare& prepare,
+                  const Body& body) {
 #ifdef _OPENMP
   if (threads > 1) {
     struct alignas(64) Share {
@@ -44,10 +46,12 @@ void parallel_for([[maybe_unused]] int threads, index_t parts, const Body& body)
 #pragma omp parallel num_threads(threads)
     {
       const int thread = omp_get_thread_num();
+      bool prepared = false;
       for (int helped = 0; helped < count; ++helped) {
         Share& share = shares[(thread + helped) % count];
         index_t part;
         while ((part = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end) {
+          if (!std::exchange(prepared, true)) prepare(thread);
           body(part, thread);
         }
       }
@@ -55,7 +59,14 @@ void parallel_for([[maybe_unused]] int threads, index_t parts, const Body& body)
     return;
   }
 #endif
+  if (parts > 0) prepare(0);
   for (index_t part = 0; part < parts; ++part) body(part, 0);
+}
+
+template <class Body>
+void parallel_for(int threads, index_t parts, const Body& body) {
+  parallel_for(
+      threads, parts, [](int) {}, body);
 }
 
 /// Calls body(phase, member) for each phase in [0, phases), one after another, and each member in

@@ -223,6 +223,15 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
 bool in_place(const Problem& problem) { return problem.K == 1 && problem.C == 1; }
 index_t tiles_of_a_thread(const Problem& problem) { return in_place(problem) ? 1 : problem.K + 1; }
 
+/// Threads have spectra of kernels of their own where there are fewer kernels than threads: to
+/// transform one takes less than to wait for it and to fetch it from another core's cache. And each
+/// has those of its residue.
+int kernel_copies(const Problem& problem, const Tiling& tiling, int threads,
+                  std::size_t scalar_size) {
+  const index_t kernels = problem.K * tiling.kept_channels(problem, scalar_size);
+  return tiling.residues > 1 || kernels < threads ? threads : 1;
+}
+
 /// Seconds of what there is to do.
 struct Times {
   double tiles, kernels, memory, forking;
@@ -257,14 +266,16 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   const double piece = tile.forward * images * passages + products + tile.backward * outputs;
   const int sharing = tiling.residues > 1 ? 1 : threads;  // the pieces
   const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing));
-  const auto shared_kernels = passages * static_cast<double>(ceil_divide(K * kept, sharing));
+  const bool copied = kernel_copies(problem, tiling, threads, scalar_size) > 1;
+  const auto shared_kernels =
+      passages * static_cast<double>(ceil_divide(K * kept, copied ? 1 : sharing));
   const double operands =
       static_cast<double>(scalar_size) * static_cast<double>(N) *
       static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
   double forking = 0;
   if (sharing > 1) {
-    const double forks = K * kept == 1 ? 1 : 2 * passages;
-    forking = forks * kForkingSeconds + spectra * kHandedByte;
+    forking = copied ? passages * kForkingSeconds
+                     : 2 * passages * kForkingSeconds + spectra * kHandedByte;
   } else if (threads > 1) {
     const double left = tiling.bytes(scalar_size) * (threads - 1) / threads;
     forking =
@@ -353,13 +364,14 @@ class OverlapSavePlan final : public Plan<T> {
         tiling_(choice.tiling),
         threads_(choice.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
-        wild_kernels_(problem.K * problem.C),
+        kernel_copies_(kernel_copies(problem, tiling_, threads_, sizeof(T))),
+        wild_kernels_(kernel_copies_ * problem.K * problem.C),
         wild_images_(threads_ * problem.N) {
     for (int residue = 0; residue < tiling_.residues; ++residue) {
       transforms_.emplace_back(tiling_.transform_rows, tiling_.columns.length, tiling_.packing,
                                Residue{residue, tiling_.residues});
     }
-    kernels_ = Buffer<T>(tiling_.residues * share_of_kernels());
+    kernels_ = Buffer<T>(kernel_copies_ * share_of_kernels());
     tiles_ = Buffer<T>(threads_ * share_of_tiles());
     scratch_ = Buffer<T>(threads_ * transform(0).scratch_size());
   }
@@ -374,6 +386,7 @@ class OverlapSavePlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     const index_t C = this->problem().C;
+    std::ranges::fill(wild_kernels_.elements(), 0);
     std::ranges::fill(wild_images_.elements(), 0);
     for (index_t first = 0; first < C; first += kept_channels_) {
       const Range channels{first, std::min(first + kept_channels_, C)};
@@ -389,10 +402,15 @@ class OverlapSavePlan final : public Plan<T> {
  private:
   void share_pieces(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
                     const TensorView<T>& y) {
-    const index_t kernels = this->problem().K * channels.size();
-    parallel_for(static_cast<int>(std::min<index_t>(threads_, kernels)), kernels,
-                 [&](index_t i, int thread) { transform_kernel(k, channels.begin, i, thread); });
-    parallel_for(threads_, pieces(), [&](index_t piece, int thread) {
+    const auto prepare = [&](int thread) {
+      if (kernel_copies_ > 1) transform_kernels(k, channels, thread);
+    };
+    if (kernel_copies_ == 1) {
+      const index_t kernels = this->problem().K * channels.size();
+      parallel_for(threads_, kernels,
+                   [&](index_t i, int thread) { transform_kernel(k, channels.begin, i, thread); });
+    }
+    parallel_for(threads_, pieces(), prepare, [&](index_t piece, int thread) {
       for (index_t c = channels.begin; c < channels.end; ++c) {
         convolve(x, piece, c, channels.begin, thread);
         finish(piece, c, thread, y);
@@ -402,13 +420,10 @@ class OverlapSavePlan final : public Plan<T> {
 
   void share_residues(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
                       const TensorView<T>& y) {
-    const index_t kernels = this->problem().K * channels.size();
     parallel_phases(threads_, 2 * pieces() * channels.size(), [&](index_t phase, int thread) {
       const index_t piece = phase / 2 / channels.size();
       const index_t c = channels.begin + phase / 2 % channels.size();
-      if (phase == 0) {
-        for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, thread);
-      }
+      if (phase == 0) transform_kernels(k, channels, thread);
       if (phase % 2 == 0) {
         convolve(x, piece, c, channels.begin, thread);
         leave(piece, c, thread, y);
@@ -421,6 +436,7 @@ class OverlapSavePlan final : public Plan<T> {
   index_t pieces() const { return this->problem().N * tiling_.pieces(); }
 
   int residue(int thread) const { return tiling_.residues == 1 ? 0 : thread; }
+  int kernel_copy(int thread) const { return kernel_copies_ == 1 ? 0 : thread; }
   const TileTransform<T>& transform(int thread) const {
     return transforms_[static_cast<std::size_t>(residue(thread))];
   }
@@ -433,7 +449,7 @@ class OverlapSavePlan final : public Plan<T> {
     return share_of_thread(tiles_of_a_thread(this->problem()) * spectrum_size(), sizeof(T));
   }
   T* kernel(int thread, index_t i) const {
-    return kernels_.data() + residue(thread) * share_of_kernels() + i * spectrum_size();
+    return kernels_.data() + kernel_copy(thread) * share_of_kernels() + i * spectrum_size();
   }
   T* tile(int thread, index_t i) const {
     return tiles_.data() + thread * share_of_tiles() + i * spectrum_size();
@@ -450,6 +466,12 @@ class OverlapSavePlan final : public Plan<T> {
     return window;
   }
 
+  /// Of the output channels that are kept.
+  void transform_kernels(const TensorView<const T>& k, Range channels, int thread) {
+    const index_t kernels = this->problem().K * channels.size();
+    for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, thread);
+  }
+
   /// The i-th of those that are kept, with the inverse's factor, one over the number of points.
   void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
     const PhaseTimer timing(Phase::transforms);
@@ -459,9 +481,8 @@ class OverlapSavePlan final : public Plan<T> {
     const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
     const T magnitudes =
         transform(thread).forward(scale, taps, im, scratch(thread), kernel(thread, i));
-    if (thread == 0 || tiling_.residues == 1) {
-      wild_kernels_[first * K + i] = !is_tame(magnitudes);
-    }
+    const index_t kernels = K * this->problem().C;
+    wild_kernels_[kernel_copy(thread) * kernels + first * K + i] = !is_tame(magnitudes);
   }
 
   /// What a tile covers of a plane of x.
@@ -552,13 +573,20 @@ class OverlapSavePlan final : public Plan<T> {
       }
       return false;
     };
-    if (!any(wild_kernels_, 0, C * K, 1) && !any(wild_images_, 0, threads_ * N, 1)) return;
+    const auto is_wild = [&, K = K, C = C, N = N](index_t n, index_t c) {
+      for (int copy = 0; copy < kernel_copies_; ++copy) {
+        if (any(wild_kernels_, (copy * C + c) * K, K, 1)) return true;
+      }
+      return any(wild_images_, n, threads_, N);
+    };
+    if (!any(wild_kernels_, 0, kernel_copies_ * C * K, 1) && !any(wild_images_, 0, threads_ * N, 1))
+      return;
     constexpr index_t kRows = 64;
     const index_t blocks = ceil_divide(this->problem().output_rows(), kRows);
     parallel_for(threads_, N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
-      if (!any(wild_kernels_, c * K, K, 1) && !any(wild_images_, n, threads_, N)) return;
+      if (!is_wild(n, c)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
       const index_t first = part % blocks * kRows;
@@ -573,7 +601,8 @@ class OverlapSavePlan final : public Plan<T> {
   int threads_;
   std::vector<TileTransform<T>> transforms_;  // of the residues
   index_t kept_channels_;
-  Buffer<char> wild_kernels_;  // k[o, c] at c·K + o
+  int kernel_copies_;
+  Buffer<char> wild_kernels_;  // k[o, c] of a copy, at (copy·C + c)·K + o
   Buffer<char> wild_images_;   // x[n], as a thread has seen it, at thread·N + n
   Buffer<T> kernels_, tiles_, scratch_;
 };
@@ -602,7 +631,8 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   const index_t kernels =
       share_of_thread(problem.K * tiling.kept_channels(problem, scalar_size) * spectrum, 1);
   const index_t tiles = share_of_thread(tiles_of_a_thread(problem) * spectrum, 1);
-  const index_t bytes = tiling.residues * kernels + threads * (tiles + tiling.scratch_bytes());
+  const index_t bytes = kernel_copies(problem, tiling, threads, scalar_size) * kernels +
+                        threads * (tiles + tiling.scratch_bytes());
   Forecast forecast{.shares = {{"tiles", seconds.tiles},
                                {"kernels", seconds.kernels},
                                {"memory", seconds.memory}},
