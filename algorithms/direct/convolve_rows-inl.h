@@ -127,11 +127,6 @@ double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
   return 1e-9 * static_cast<double>(pieces.count()) * piece;
 }
 
-/// Rolling sums take h − 1 rows of the image more: at most a sixteenth.
-inline index_t least_block_rows_of(index_t kernel_rows) {
-  return rolls(kernel_rows) ? 16 * (kernel_rows - 1) : kernel_rows;
-}
-
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace fullconv

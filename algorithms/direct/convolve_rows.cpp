@@ -22,7 +22,7 @@ double seconds_f64(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<double>(H, W, h, w);
 }
 
-index_t least_rows(index_t kernel_rows) { return least_block_rows_of(kernel_rows); }
+index_t repeated(index_t kernel_rows) { return rolls(kernel_rows) ? kernel_rows - 1 : 0; }
 
 void convolve_f32(const Plane<const float>& x, const Plane<const float>& k, const Plane<float>& y,
                   Range wanted, bool add, int threads) {
@@ -46,7 +46,7 @@ HWY_EXPORT(convolve_f32);
 HWY_EXPORT(convolve_f64);
 HWY_EXPORT(seconds_f32);
 HWY_EXPORT(seconds_f64);
-HWY_EXPORT(least_rows);
+HWY_EXPORT(repeated);
 
 }  // namespace
 
@@ -70,9 +70,7 @@ double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
   return HWY_DYNAMIC_DISPATCH(seconds_f64)(H, W, h, w);
 }
 
-index_t least_block_rows(index_t kernel_rows) {
-  return HWY_DYNAMIC_DISPATCH(least_rows)(kernel_rows);
-}
+index_t repeated_rows(index_t kernel_rows) { return HWY_DYNAMIC_DISPATCH(repeated)(kernel_rows); }
 
 }  // namespace fullconv
 #endif

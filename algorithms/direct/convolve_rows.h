@@ -17,7 +17,7 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 template <class T>
 double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
 
-/// Rows of y that a call should be for at least, where a plane is cut.
-index_t least_block_rows(index_t kernel_rows);
+/// Of the image's rows that a call takes, those that one for the rows above it has taken, too.
+index_t repeated_rows(index_t kernel_rows);
 
 }  // namespace fullconv

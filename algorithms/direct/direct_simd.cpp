@@ -33,6 +33,7 @@ class DirectSimdPlan final : public Plan<T> {
   DirectSimdPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
         threads_(threads_for<T>(problem, options)),
+        repeated_rows_(repeated_rows(problem.h)),
         blocks_(blocks_of_a_plane(problem, threads_)),
         threads_of_a_plane_(static_cast<int>(std::min<index_t>(threads_, blocks_))) {}
 
@@ -56,11 +57,6 @@ class DirectSimdPlan final : public Plan<T> {
       }
       return;
     }
-    const index_t rows = y.extents[2];
-    const index_t step = rows < blocks_ * kRowsOfTiles ? 1 : kRowsOfTiles;
-    const auto first_row = [&](index_t block) {
-      return block == blocks_ ? rows : block * rows / blocks_ / step * step;
-    };
     parallel_for(threads_, N * C * blocks_, [&, C = C](index_t part, int) {
       const index_t block = part % blocks_;
       const index_t plane = part / blocks_;
@@ -72,20 +68,34 @@ class DirectSimdPlan final : public Plan<T> {
   /// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
   static constexpr index_t kRowsOfTiles = 8;
 
-  /// So many that threads can help each other, and none so low that rows of the image that
-  /// neighbours share would count, as long as there are blocks for all.
+  /// All blocks take as many rows of the image: the outermost ones, of which one repeats none and
+  /// the other has the last h − 1 rows of y without any, have more of their own.
+  index_t first_row(index_t block) const {
+    const index_t rows = this->problem().output_rows();
+    if (block == 0 || block == blocks_) return block == 0 ? 0 : rows;
+    const index_t taken = rows + (blocks_ - 2) * repeated_rows_;
+    const index_t row = block * taken / blocks_ - (block - 1) * repeated_rows_;
+    if (rows < blocks_ * kRowsOfTiles) return row;
+    return (row + kRowsOfTiles / 2) / kRowsOfTiles * kRowsOfTiles;
+  }
+
+  /// So many that threads can help each other, and none so low that repeated rows would count, as
+  /// long as there are blocks for all.
   static index_t blocks_of_a_plane(const Problem& problem, int threads) {
     constexpr index_t kPartsOfAThread = 8;
     if (threads == 1) return 1;
     const index_t planes = problem.N * problem.C;
     const index_t wanted = ceil_divide(kPartsOfAThread * threads, planes);
     const index_t needed = ceil_divide(threads, planes);
-    const index_t fewest_rows = std::max<index_t>(4 * kRowsOfTiles, least_block_rows(problem.h));
+    const index_t repeated = repeated_rows(problem.h);
+    const index_t fewest_rows =
+        std::max(4 * kRowsOfTiles, repeated > 0 ? 16 * repeated : problem.h);
     const index_t fitting = problem.output_rows() / (fewest_rows * needed) * needed;
     return std::min(wanted, std::max(needed, fitting));
   }
 
   int threads_;
+  index_t repeated_rows_;
   index_t blocks_;  // of rows
   int threads_of_a_plane_;
 };
