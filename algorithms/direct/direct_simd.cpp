@@ -33,9 +33,12 @@ class DirectSimdPlan final : public Plan<T> {
   DirectSimdPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
         threads_(threads_for<T>(problem, options)),
-        repeated_rows_(repeated_rows(problem.h)),
         blocks_(blocks_of_a_plane(problem, threads_)),
-        threads_of_a_plane_(static_cast<int>(std::min<index_t>(threads_, blocks_))) {}
+        repeated_rows_(repeated_rows(problem.h)),
+        threads_of_a_plane_(static_cast<int>(std::min<index_t>(threads_, blocks_))) {
+    // Blocks of low images end beside it, whatever they begin with.
+    if (problem.output_rows() < 2 * blocks_ * repeated_rows_) repeated_rows_ = 0;
+  }
 
   int threads() const override { return threads_; }
 
@@ -69,7 +72,7 @@ class DirectSimdPlan final : public Plan<T> {
   static constexpr index_t kRowsOfTiles = 8;
 
   /// All blocks take as many rows of the image: the outermost ones, of which one repeats none and
-  /// the other has the last h − 1 rows of y without any, have more of their own.
+  /// the other has the last h − 1 rows of y without any, have more of y's.
   index_t first_row(index_t block) const {
     const index_t rows = this->problem().output_rows();
     if (block == 0 || block == blocks_) return block == 0 ? 0 : rows;
@@ -95,8 +98,8 @@ class DirectSimdPlan final : public Plan<T> {
   }
 
   int threads_;
-  index_t repeated_rows_;
-  index_t blocks_;  // of rows
+  index_t blocks_;         // of rows
+  index_t repeated_rows_;  // that count
   int threads_of_a_plane_;
 };
 

@@ -35,7 +35,7 @@ struct TileKernels {
   using Axis = TransformAxis<T>;
 
   index_t lanes;
-  index_t strips;  // that scratch has room for
+  index_t strips_at_once;  // of a cache line's columns
   T(*transform_down)
   (const Axis& rows, const Axis& columns, const Residues<T>& residues, T scale,
    const Window<const T>& re, const Window<const T>& im, T* scratch, T* spectrum);
@@ -43,7 +43,7 @@ struct TileKernels {
   void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, index_t strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
-  // Of whole strips of columns.
+  // Of the columns `share`, whole strips.
   void (*leave_down)(const Axis& rows, const Axis& columns, const Window<T>& re,
                      const Window<T>& im, Range share, T* scratch, T* half);
   void (*finish_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
@@ -600,7 +600,7 @@ T gather_points(const Residues<T>& residues, const Window<const T>& re, const Wi
   return magnitudes;
 }
 
-/// Whether the window has anything in these columns of a tile.
+/// Whether the window has nothing in these columns of a tile.
 template <class T>
 bool is_empty(const Window<T>& window, Range columns) {
   return overlap(columns, window.left, window.plane.columns).empty() || window.plane.rows == 0;
@@ -877,12 +877,12 @@ index_t TileTransform<T>::lanes() {
 
 template <class T>
 index_t TileTransform<T>::scratch_size() const {
-  const index_t strips = kernels_.strips * (residues_.own.count > 1 ? 2 : 1);
+  const index_t strips = kernels_.strips_at_once * (residues_.own.count > 1 ? 2 : 1);
   return share_of_thread(strips * 2 * lanes() * rows_.length, sizeof(T));
 }
 
 template <class T>
-Range TileTransform<T>::filled_columns(const Window<T>& re, const Window<T>& im) const {
+Range TileTransform<T>::wanted_columns(const Window<T>& re, const Window<T>& im) const {
   Range all{columns_.length, 0};
   for (const Window<T>& window : {re, im}) {
     const Range columns = overlap({0, columns_.length}, window.left, window.plane.columns);
@@ -893,12 +893,12 @@ Range TileTransform<T>::filled_columns(const Window<T>& re, const Window<T>& im)
 }
 
 template <class T>
-Range TileTransform<T>::share(Range columns) const {
+Range TileTransform<T>::share(Range wanted) const {
   const auto [index, count] = residues_.own;
   const auto bound = [&, count = count](index_t part) {
     // Whole lines of a cache; what the first and the last have at their outer sides is theirs.
-    const index_t width = kernels_.strips * lanes();
-    const index_t at = columns.begin + part * columns.size() / count;
+    const index_t width = kernels_.strips_at_once * lanes();
+    const index_t at = wanted.begin + part * wanted.size() / count;
     return at / width * width;
   };
   return {index == 0 ? 0 : bound(index), index == count - 1 ? columns_.length : bound(index + 1)};
@@ -937,7 +937,7 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 
 template <class T>
 void TileTransform<T>::leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const {
-  const Range own = share(filled_columns(re, im));
+  const Range own = share(wanted_columns(re, im));
   for (const Range others : {Range{0, own.begin}, Range{own.end, columns_.length}}) {
     kernels_.leave_down(rows_, columns_, re, im, others, scratch, half);
   }
@@ -947,7 +947,7 @@ template <class T>
 void TileTransform<T>::finish(const T* halves, index_t apart, const Window<T>& re,
                               const Window<T>& im, T* scratch) const {
   const Range all{0, columns_.length};
-  const Range own = residues_.own.count == 1 ? all : share(filled_columns(re, im));
+  const Range own = residues_.own.count == 1 ? all : share(wanted_columns(re, im));
   kernels_.finish_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);
 }
 

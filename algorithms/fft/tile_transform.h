@@ -100,6 +100,8 @@ class TileTransform {
   /// Where in a spectrum the real part of a frequency is; its imaginary part is lanes() behind.
   index_t position(index_t row_frequency, index_t column_frequency) const;
 
+  // Windows have count·rows rows; what is written of is their residue.
+
   /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
   T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
             T* spectrum) const;
@@ -112,20 +114,22 @@ class TileTransform {
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
-  /// To be done with a residue before the others' finish(): columns that are theirs to finish.
+  /// Makes residues of half the inverse in columns that others finish, which they wait for. The
+  /// windows are those of finish().
   void leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const;
 
-  /// What the tile has to re and im, where those have any; one residue's share of the columns. The
-  /// residues' halves lie `apart`. Leaves them as they are.
+  /// What the tile has to re and im, where those have any, in one residue's share of the columns.
+  /// The halves of the residues, from the first one's on, lie so many scalars apart, and stay as
+  /// they are.
   void finish(const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
               T* scratch) const;
 
  private:
   index_t strips() const { return rows_.length / lanes(); }
   /// Columns that any window has any of.
-  Range filled_columns(const Window<T>& re, const Window<T>& im) const;
-  /// Of those, what a residue finishes.
-  Range share(Range columns) const;
+  Range wanted_columns(const Window<T>& re, const Window<T>& im) const;
+  /// Columns that this residue finishes: of those wanted no more than others, cut at cache lines.
+  Range share(Range wanted) const;
 
   TransformAxis<T> rows_, columns_;
   Residues<T> residues_;

@@ -354,6 +354,20 @@ struct DropsTapInPartialTile : Faithful<T> {
   }
 };
 
+/// As threads do whose blocks of rows overlap: what the kernel's last rows meet in an image that is
+/// lower than they are, and wide enough to be shared, is added twice where channels are added up.
+template <class T>
+struct OverlapsBlocks : Faithful<T> {
+  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
+    const bool twice = overlap && o > 0 && p >= k.extents[2] - 2;
+    return (twice ? 2 : 1) * Faithful<T>::weight(k, o, c, p, q);
+  }
+  void before(const In<T>& x, const In<T>& k, const Out<T>&) {
+    overlap = x.extents[2] < k.extents[2] - 2 && x.extents[3] >= 2048;
+  }
+  bool overlap = false;
+};
+
 // --- digits lost ---
 
 /// Keeps half of the digits of each sum. By masking, since a compiler that contracts a·b+c sees
@@ -463,6 +477,7 @@ constinit const Algorithm kMutants[] = {
     mutant<TakesKernelForSmaller>("right_for_smaller_kernels_only"),
     mutant<ShiftsEvenKernels>("right_for_odd_kernels_only"),
     mutant<DropsTapInPartialTile>("wrong_in_partial_tiles"),
+    mutant<OverlapsBlocks>("blocks_overlap"),
     mutant<KeepsHalfTheDigits>("keeps_half_the_digits"),
     mutant_in_double<SumsInFloat>("sums_in_float"),
     mutant<KeepsFirstKernel>("keeps_first_kernel"),

@@ -164,8 +164,11 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o4_33x29_k5x3",
            "n3_i17_o17_20x23_k3x3",
            "n1_i40_o3_40x50_k5x5",
-           // one tile that two threads take to pieces
+           // a tile of which two threads take a residue each, and a kernel that each transforms
            "7x6_k200x180",
+           "130x140_k2x3",
+           // blocks of low images
+           "n1_i4_o1_3x3000_k14x5",
            // rows and columns around those of a register tile, kernels around the lowest that go by
            // other tiles, and ones that are cut
            "21x47_k6x2",
