@@ -477,15 +477,14 @@ class OverlapSavePlan final : public Plan<T> {
     for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, thread);
   }
 
-  /// The i-th of those that are kept, with the inverse's factor, one over the number of points.
+  /// The i-th of those that are kept, with the inverse's factor.
   void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
     const PhaseTimer timing(Phase::transforms);
     const index_t K = this->problem().K;
-    const T scale = T{1} / static_cast<T>(tiling_.residues * tiling_.points());
     const Window<const T> taps{plane(k, i % K, first + i / K), 0, 0};
     const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
-    const T magnitudes =
-        transform(thread).forward(scale, taps, im, scratch(thread), kernel(thread, i));
+    const T magnitudes = transform(thread).forward(transform(thread).scale(), taps, im,
+                                                   scratch(thread), kernel(thread, i));
     const index_t kernels = K * this->problem().C;
     wild_kernels_[kernel_copy(thread) * kernels + first * K + i] = !is_tame(magnitudes);
   }

@@ -8,6 +8,7 @@
 #include "fft/tile_transform.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -800,18 +801,53 @@ int first_radix(index_t length) {
   return rest == 1 ? 8 : 4;
 }
 
-/// Of the ω of a residue: of all that have its power as their `count`-th, the index-th.
-long double angle(Residue residue, Packing packing) {
-  constexpr long double kPi = std::numbers::pi_v<long double>;
-  const long double of_power = packing == Packing::right_angle ? kPi / 2 : 0;
-  return (of_power + 2 * kPi * static_cast<long double>(residue.index)) /
-         static_cast<long double>(residue.count);
+/// The angle of so many turns.
+long double turns(index_t count, index_t parts) {
+  return 2 * std::numbers::pi_v<long double> * static_cast<long double>(count) /
+         static_cast<long double>(parts);
 }
 
+/// Of the ω of a residue: of all that have its power as their `count`-th, the index-th.
+long double angle(Residue residue, Packing packing) {
+  const index_t quarters = packing == Packing::right_angle ? 1 : 0;
+  return turns(quarters + 4 * residue.index, 4 * residue.count);
+}
+
+/// Numbers e^(i·angle), and by what factor they grow on average, in their own direction, by being
+/// rounded. That is not far below the unit roundoff, since some, as the square roots of 1/2, are
+/// much more frequent than others, and would be an error that all outputs have in common.
 template <class T>
-void append_unit(long double angle, std::vector<T>& numbers) {
-  numbers.push_back(static_cast<T>(std::cos(angle)));
-  numbers.push_back(static_cast<T>(std::sin(angle)));
+class UnitNumbers {
+ public:
+  /// Returns the real and the imaginary part.
+  std::array<T, 2> rounded(long double angle) {
+    const long double re = std::cos(angle);
+    const long double im = std::sin(angle);
+    const std::array<T, 2> number{static_cast<T>(re), static_cast<T>(im)};
+    sum_ += re * number[0] + im * number[1];
+    ++count_;
+    return number;
+  }
+  long double growth() const { return count_ == 0 ? 1 : sum_ / static_cast<long double>(count_); }
+
+ private:
+  long double sum_ = 0;
+  index_t count_ = 0;
+};
+
+template <class T>
+void append(const std::array<T, 2>& number, std::vector<T>& numbers) {
+  numbers.insert(numbers.end(), number.begin(), number.end());
+}
+
+/// Of a butterfly's sums.
+template <class T>
+long double growth_of_dft(int radix) {
+  UnitNumbers<T> roots;
+  for (int j = 0; j < radix; ++j) {
+    for (int f = 0; f < radix; ++f) roots.rounded(turns(j * f, radix));
+  }
+  return roots.growth();
 }
 
 }  // namespace
@@ -821,19 +857,23 @@ TransformAxis<T>::TransformAxis(index_t points, long double angle) : length(poin
   for (index_t block = length; block > 1;) {
     const int radix = first_radix(block);
     passes.push_back({radix, block, static_cast<index_t>(twiddles.size())});
-    for (index_t j = 1; j < block / radix; ++j) {
-      for (int f = 1; f < radix; ++f) {
-        append_unit(-2 * std::numbers::pi_v<long double> * static_cast<long double>(j * f) /
-                        static_cast<long double>(block),
-                    twiddles);
+    UnitNumbers<T> factors;
+    for (index_t j = 0; j < block / radix; ++j) {
+      for (int f = 0; f < radix; ++f) {
+        const auto factor = factors.rounded(-turns(j * f, block));
+        if (j > 0 && f > 0) append(factor, twiddles);
       }
     }
+    growth *= factors.growth() * growth_of_dft<T>(radix);
     block /= radix;
   }
   if (angle == 0) return;
+  UnitNumbers<T> factors;
   for (index_t j = 0; j < length; ++j) {
-    append_unit(angle * static_cast<long double>(j) / static_cast<long double>(length), weights);
+    append(factors.rounded(angle * static_cast<long double>(j) / static_cast<long double>(length)),
+           weights);
   }
+  growth *= factors.growth();
 }
 
 template <class T>
@@ -848,9 +888,13 @@ index_t TransformAxis<T>::position(index_t frequency) const {
 
 template <class T>
 Residues<T>::Residues(Residue residue, Packing packing) : own(residue) {
+  UnitNumbers<T> factors;
   for (int index = 0; index < own.count; ++index) {
-    for (int m = 0; m < own.count; ++m) append_unit(m * angle({index, own.count}, packing), powers);
+    for (int m = 0; m < own.count; ++m) {
+      append(factors.rounded(m * angle({index, own.count}, packing)), powers);
+    }
   }
+  growth = factors.growth();
 }
 
 template <class T>
@@ -869,6 +913,13 @@ TileTransform<T>::TileTransform(index_t rows, index_t columns, Packing packing, 
       columns_(columns, 0),
       residues_(residue, packing),
       kernels_(tile_kernels<T>()) {}
+
+template <class T>
+T TileTransform<T>::scale() const {
+  const index_t points = rows_.length * columns_.length * residues_.own.count;
+  const long double growth = rows_.growth * columns_.growth * residues_.growth;
+  return static_cast<T>(1 / (static_cast<long double>(points) * growth * growth * growth));
+}
 
 template <class T>
 index_t TileTransform<T>::lanes() {

@@ -36,6 +36,7 @@ struct TransformAxis {
   std::vector<Pass> passes;
   std::vector<T> twiddles;
   std::vector<T> weights;  ///< of the points, as re and im; none for plain transforms
+  long double growth = 1;  ///< of values, on average, by the rounding of all these and of roots
 
   /// Point j is weighted by e^(i·angle·j/points).
   TransformAxis(index_t points, long double angle);
@@ -48,6 +49,7 @@ template <class T>
 struct Residues {
   Residue own;
   std::vector<T> powers;  ///< ω^m for m in [0, count), of one residue after another, as re and im
+  long double growth = 1;
 
   Residues(Residue residue, Packing packing);
 
@@ -91,6 +93,10 @@ class TileTransform {
 
   /// Each side must be one that it takes.
   TileTransform(index_t rows, index_t columns, Packing packing, Residue residue = {});
+
+  /// What kernels are to be scaled by: by one over the number of points of all residues, and over
+  /// what two transforms forth and one back make values larger.
+  T scale() const;
 
   index_t spectrum_size() const { return 2 * rows_.length * columns_.length; }  ///< in scalars
   index_t scratch_size() const;  ///< to set aside for each thread, in scalars
