@@ -27,6 +27,29 @@ int threads_for(const Problem& problem, const PlanOptions& options) {
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 
+/// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
+constexpr index_t kRowsOfTiles = 8;
+
+/// So many that threads can help each other, and none so low that repeated rows would count, as
+/// long as there are blocks for all.
+index_t blocks_of_a_plane(const Problem& problem, int threads) {
+  constexpr index_t kPartsOfAThread = 8;
+  if (threads == 1) return 1;
+  const index_t planes = problem.N * problem.C;
+  const index_t wanted = ceil_divide(kPartsOfAThread * threads, planes);
+  const index_t needed = ceil_divide(threads, planes);
+  const index_t repeated = repeated_rows(problem.h);
+  const index_t fewest_rows = std::max(4 * kRowsOfTiles, repeated > 0 ? 16 * repeated : problem.h);
+  const index_t fitting = problem.output_rows() / (fewest_rows * needed) * needed;
+  return std::min(wanted, std::max(needed, fitting));
+}
+
+/// How many times as many rows of the image as there are its blocks take together.
+double repetition(const Problem& problem, index_t blocks) {
+  const index_t repeated = std::min(repeated_rows(problem.h), problem.H);
+  return 1 + static_cast<double>((blocks - 1) * repeated) / static_cast<double>(problem.H);
+}
+
 template <class T>
 class DirectSimdPlan final : public Plan<T> {
  public:
@@ -68,9 +91,6 @@ class DirectSimdPlan final : public Plan<T> {
   }
 
  private:
-  /// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
-  static constexpr index_t kRowsOfTiles = 8;
-
   /// All blocks take as many rows of the image: the outermost ones, of which one repeats none and
   /// the other has the last h − 1 rows of y without any, have more of y's.
   index_t first_row(index_t block) const {
@@ -82,21 +102,6 @@ class DirectSimdPlan final : public Plan<T> {
     return (row + kRowsOfTiles / 2) / kRowsOfTiles * kRowsOfTiles;
   }
 
-  /// So many that threads can help each other, and none so low that repeated rows would count, as
-  /// long as there are blocks for all.
-  static index_t blocks_of_a_plane(const Problem& problem, int threads) {
-    constexpr index_t kPartsOfAThread = 8;
-    if (threads == 1) return 1;
-    const index_t planes = problem.N * problem.C;
-    const index_t wanted = ceil_divide(kPartsOfAThread * threads, planes);
-    const index_t needed = ceil_divide(threads, planes);
-    const index_t repeated = repeated_rows(problem.h);
-    const index_t fewest_rows =
-        std::max(4 * kRowsOfTiles, repeated > 0 ? 16 * repeated : problem.h);
-    const index_t fitting = problem.output_rows() / (fewest_rows * needed) * needed;
-    return std::min(wanted, std::max(needed, fitting));
-  }
-
   int threads_;
   index_t blocks_;         // of rows
   index_t repeated_rows_;  // that count
@@ -105,7 +110,10 @@ class DirectSimdPlan final : public Plan<T> {
 
 template <class T>
 Forecast forecast(const Problem& problem, const PlanOptions& options) {
-  return {shared_out({{"planes", serial_seconds<T>(problem)}}, threads_for<T>(problem, options))};
+  const int threads = threads_for<T>(problem, options);
+  const index_t blocks = blocks_of_a_plane(problem, threads);
+  return {
+      shared_out({{"planes", serial_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
 }
 
 std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanOptions& options,
