@@ -169,6 +169,8 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   constexpr double kWeight = 0.4e-9;
   constexpr double kFold = 4e-9;  // another part to a residue
   constexpr double kJoin = 3e-9;  // a residue to a result
+  // Of a row of y: the line of a cache that has columns of two threads.
+  constexpr double kSharedLine = 15e-9;
   const auto& [N, K, C, H, W, h, w] = problem;
   const index_t lanes =
       scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
@@ -205,7 +207,8 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const double tile_row = costs.near_row + costs.far_row * distance(operands, 0x1p20, 64);
   const auto tiles = right_angle ? 1.0 : 2.0;  // of a piece
   const double gathered = tiles * static_cast<double>(std::min(H, tiling.rows.length)) * tile_row;
-  const double scattered = tiles * static_cast<double>(tiling.rows.outputs) * tile_row;
+  const double scattered = tiles * static_cast<double>(tiling.rows.outputs) *
+                           (tile_row + (residues > 1 ? kSharedLine : 0));
   const auto forward = [&](double full, index_t plane_rows) {
     const index_t others = std::min<index_t>(ceil_divide(plane_rows, rows.length), residues) - 1;
     const double row = a_row + static_cast<double>(others) * kFold;
