@@ -138,6 +138,15 @@ TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
   }
 }
 
+template <class T>
+std::vector<TileTransform<T>> all_residues(index_t rows, index_t columns, Packing packing,
+                                           int count) {
+  std::vector<TileTransform<T>> transforms;
+  for (int s = 0; s < count; ++s)
+    transforms.emplace_back(rows, columns, packing, Residue{s, count});
+  return transforms;
+}
+
 /// A tile convolved with an impulse at (down, right) is that tile, shifted around. At right angles,
 /// it is one of twice the rows, the impulse in its lower half, and what has been shifted around is
 /// negative. Of residues, all together.
@@ -153,10 +162,7 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
   const T scale = T{1} / static_cast<T>(tall * columns * count);
   const T one = 1;
   const Plane<const T> impulse{&one, 1, 1, 1};
-  std::vector<TileTransform<T>> transforms;
-  for (int s = 0; s < residues; ++s) {
-    transforms.emplace_back(rows, columns, packing, Residue{s, residues});
-  }
+  const auto transforms = all_residues<T>(rows, columns, packing, residues);
   const index_t size = transforms[0].spectrum_size();
   const index_t apart = size + 64;
   const Buffer<T> scratch(transforms[0].scratch_size());
@@ -239,10 +245,7 @@ void expect_no_growth(index_t rows, index_t columns, Packing packing, int residu
     window.top += tall / 2;
     return lower ? window : Window<U>{};
   };
-  std::vector<TileTransform<T>> transforms;
-  for (int s = 0; s < residues; ++s) {
-    transforms.emplace_back(rows, columns, packing, Residue{s, residues});
-  }
+  const auto transforms = all_residues<T>(rows, columns, packing, residues);
   const index_t size = transforms[0].spectrum_size();
   const Buffer<T> scratch(transforms[0].scratch_size());
   const Buffer<T> kernel(size);
@@ -294,10 +297,7 @@ template <class T>
 void expect_finished(int residues) {
   constexpr index_t kRows = 32;
   constexpr index_t kColumns = 48;
-  std::vector<TileTransform<T>> transforms;
-  for (int s = 0; s < residues; ++s) {
-    transforms.emplace_back(kRows / residues, kColumns, Packing::two_tiles, Residue{s, residues});
-  }
+  const auto transforms = all_residues<T>(kRows / residues, kColumns, Packing::two_tiles, residues);
   const index_t apart = transforms[0].spectrum_size();
   const Buffer<T> scratch(transforms[0].scratch_size());
   const Buffer<T> halves(residues * apart);  // of zeros
