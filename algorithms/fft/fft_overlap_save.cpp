@@ -338,7 +338,7 @@ std::optional<Choice> best_choice_within(double most_bytes, const Problem& probl
     }
   };
   const index_t lines =
-      ceil_divide(problem.output_columns() * static_cast<index_t>(scalar_size), 64);
+      std::max<index_t>(1, problem.output_columns() / static_cast<index_t>(64 / scalar_size));
   const int most_residues = useful_threads(problem, options, std::min(kMostResidues, lines));
   for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
     for (int residues = 1; residues <= most_residues; residues *= 2) {
