@@ -410,10 +410,11 @@ class OverlapSavePlan final : public Plan<T> {
  private:
   void share_pieces(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
                     const TensorView<T>& y) {
+    const bool shared = kernel_copies_ == 1;
     const auto prepare = [&](int thread) {
-      if (kernel_copies_ > 1) transform_kernels(k, channels, thread);
+      if (!shared) transform_kernels(k, channels, thread);
     };
-    if (kernel_copies_ == 1) {
+    if (shared) {
       const index_t kernels = this->problem().K * channels.size();
       parallel_for(threads_, kernels,
                    [&](index_t i, int thread) { transform_kernel(k, channels.begin, i, thread); });
@@ -543,9 +544,11 @@ class OverlapSavePlan final : public Plan<T> {
       note(transform(thread).convolve(re, im, kernel(thread, 0), scratch(thread), half(thread)));
       return;
     }
-    for (index_t o = 0; c == first && o < problem.K; ++o) {
-      const auto [re, im] = image_parts(o);
-      note(transform(thread).forward(1, re, im, scratch(thread), tile(thread, o)));
+    if (c == first) {
+      for (index_t o = 0; o < problem.K; ++o) {
+        const auto [re, im] = image_parts(o);
+        note(transform(thread).forward(1, re, im, scratch(thread), tile(thread, o)));
+      }
     }
     timing.enter(Phase::products);
     transform(thread).sum_products(tile(thread, 0), kernel(thread, (c - first) * problem.K),
