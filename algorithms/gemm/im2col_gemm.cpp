@@ -138,9 +138,9 @@ class Im2colGemmPlan final : public Plan<T> {
     const Problem& problem = this->problem();
     const index_t rows = std::min(panel_.rows, problem.output_rows() - row);
     T* lowered = lowered_.data() + thread * lowered_share_;
-    // Where outputs lie as in the panel the products go straight to them.
+    // Where outputs lie as in the panel, with nothing beside it, the products go straight to them.
     const bool in_place =
-        y.strides[2] == panel_.pitch && panel_.pitch == problem.output_columns() &&
+        panels_across_ == 1 && panel_.pitch == panel_.columns && y.strides[2] == panel_.pitch &&
         y.strides[1] >= panel_.rows * panel_.pitch && blas::takes_size(y.strides[1]);
     T* products = in_place ? &y(n, 0, row, 0) : products_.data() + thread * products_share_;
     const index_t products_stride = in_place ? y.strides[1] : panel_.rows * panel_.pitch;

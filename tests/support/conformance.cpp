@@ -212,6 +212,10 @@ std::vector<Case> make_conformance_cases() {
            "30x33_k17x17",
            "30x31_k16x18",
            "30x31_k24x24_ints",
+           // panels narrower than y whose rows, rounded up to whole cache lines, are as long as y's
+           "4x8_k56x73",
+           "5x148_k28x5",
+           "n1_i3_o6_4x8_k56x73",
        }) {
     cases.push_back(parse_case(text));
   }
