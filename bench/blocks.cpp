@@ -10,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "google_benchmark.h"
 #include "interval.h"
 
 namespace fullconv::bench {
@@ -122,8 +123,8 @@ class Race {
       runner.cell->renew();
       auto run = run_once(*runner.cell, runner.calls);
       runner.spent += std::chrono::duration<double>(Clock::now() - start).count();
-      runner.stopped = run.error_occurred;
-      if (!run.error_occurred) {
+      runner.stopped = was_skipped(run);
+      if (!was_skipped(run)) {
         const double seconds = run.real_accumulated_time / static_cast<double>(run.iterations);
         runner.log_seconds[block_] = std::log(seconds);
       }

@@ -23,6 +23,7 @@
 #include "cell.h"
 #include "contender.h"
 #include "fullconv/fullconv.h"
+#include "google_benchmark.h"
 #include "harness.h"
 #include "selection.h"
 #include "support/case.h"
@@ -176,7 +177,7 @@ class Medians : public benchmark::BenchmarkReporter {
       const auto median = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
       std::ranges::nth_element(runs, median, {}, &Run::GetAdjustedRealTime);
       Run shown = *median;
-      if (!shown.error_occurred) shown.report_label = fmt::format("{} blocks", runs.size());
+      if (!was_skipped(shown)) shown.report_label = fmt::format("{} blocks", runs.size());
       shown.counters.erase("block");
       shown.counters.erase("position");
       shown_.ReportRuns({shown});

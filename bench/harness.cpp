@@ -9,10 +9,12 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 
 #include "commit.h"
+#include "google_benchmark.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -31,17 +33,30 @@ std::string proc_value(const char* path, std::string_view key) {
   return {};
 }
 
-/// Google Benchmark's table, except that a skipped benchmark is not an error by itself, and that a
-/// rate, whose name has its unit, does not get a second one.
+/// Google Benchmark's table, except that a skipped benchmark is not an error by itself, that a
+/// rate, whose name has its unit, does not get a second one, and that it does not warn of Google
+/// Benchmark's own build: Debian's says of itself that it is one for debugging, whatever ours is.
 class Table : public benchmark::ConsoleReporter {
  public:
   explicit Table(const ConsoleReporter& configured) : ConsoleReporter(configured) {}
 
+  bool ReportContext(const Context& context) override {
+    std::ostream& shown = GetErrorStream();
+    std::stringstream said;
+    SetErrorStream(&said);
+    const bool goes_on = ConsoleReporter::ReportContext(context);
+    SetErrorStream(&shown);
+    for (std::string line; std::getline(said, line);) {
+      if (!line.starts_with("***WARNING*** Library was built as DEBUG")) shown << line << '\n';
+    }
+    return goes_on;
+  }
+
  protected:
   void PrintRunData(const Run& run) override {
-    if (run.error_occurred) {
+    if (was_skipped(run)) {
       GetOutputStream() << fmt::format("{:<{}} {}\n", run.benchmark_name(), name_field_width_,
-                                       run.error_message);
+                                       skip_message(run));
       return;
     }
     Run plain = run;

@@ -9,13 +9,13 @@
 
 #include <algorithm>
 #include <memory>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "peers/dense_plan.h"
+#include "peers/onednn_api.h"
 #include "peers/registry.h"
 
 namespace fullconv::bench {
@@ -27,8 +27,6 @@ using Backward = dnnl::convolution_backward_data;
 
 constexpr auto kAnyLayout = memory::format_tag::any;
 constexpr auto kDense = memory::format_tag::abcd;
-// Winograd would be another algorithm, with another error.
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 memory::desc tensor(const Extents& extents, memory::format_tag layout) {
   return {{extents.begin(), extents.end()}, memory::data_type::f32, layout};
@@ -133,13 +131,12 @@ class BackwardPlan final : public OneDnnPlan {
     const memory::desc x = tensor(problem.x_extents(), kAnyLayout);
     const memory::desc k = tensor(problem.k_extents(), kAnyLayout);
     const memory::desc y = tensor(problem.y_extents(), kAnyLayout);
-    const memory::dims strides{1, 1};
-    const memory::dims padding{0, 0};
-    const Forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, kDirect, y, k, x, strides, padding, padding}, engine_);
-    add_convolution<Backward>(
-        {{kDirect, y, k, x, strides, padding, padding}, attributes_, engine_, forward},
-        DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC);
+    const ConvolutionAxes axes{
+        .strides = {1, 1}, .padding_before = {0, 0}, .padding_after = {0, 0}};
+    const auto forward =
+        describe_forward(engine_, dnnl::prop_kind::forward_training, y, k, x, axes, {});
+    add_convolution<Backward>(describe_backward(engine_, y, k, x, axes, forward, attributes_),
+                              DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC);
   }
 
  private:
@@ -152,14 +149,13 @@ class ForwardPlan final : public OneDnnPlan {
     const auto& [N, K, C, H, W, h, w] = problem;
     const Extents weights{C, K, h, w};
     k_ = allocate(tensor(weights, kDense));
-    const memory::dims strides{1, 1};
     const memory::dims padding{h - 1, w - 1};
-    add_convolution<Forward>({{dnnl::prop_kind::forward_inference, kDirect,
-                               tensor(problem.x_extents(), kAnyLayout), tensor(weights, kAnyLayout),
-                               tensor(problem.y_extents(), kAnyLayout), strides, padding, padding},
-                              attributes_,
-                              engine_},
-                             DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
+    add_convolution<Forward>(
+        describe_forward(
+            engine_, dnnl::prop_kind::forward_inference, tensor(problem.x_extents(), kAnyLayout),
+            tensor(weights, kAnyLayout), tensor(problem.y_extents(), kAnyLayout),
+            {.strides = {1, 1}, .padding_before = padding, .padding_after = padding}, attributes_),
+        DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
   }
 
  private:
