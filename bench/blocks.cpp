@@ -167,7 +167,7 @@ class Race {
       return std::ranges::find(ahead, runner, &Leader::runner) != ahead.end();
     };
     const bool all_lead = std::ranges::all_of(active_, leads);
-    const double share = time_left_ / static_cast<double>(active_.size());
+    const double budget = time_left_ / static_cast<double>(active_.size());
     const auto is_known = [&](const Runner* runner) {
       return std::ranges::all_of(ahead, [&](const Leader& leader) {
         if (runner == leader.runner || runner->threads() > leader.threads) return true;
@@ -180,12 +180,12 @@ class Race {
       if (runner->stopped) return true;
       if (runner->log_seconds.size() < kFewestBlocks) return false;
       if (leads(runner) && !all_lead) return false;  // the others are measured against it
-      return runner->spent > share || is_known(runner);
+      return runner->spent > budget || is_known(runner);
     };
     const auto gone = std::ranges::stable_partition(active_, std::not_fn(is_done));
-    // What they did not need is for the others; what a slow one took beyond its share is not
+    // What they did not need is for the others; what a slow one took beyond its budget is not
     // theirs.
-    for (const Runner* runner : gone) time_left_ -= std::min(runner->spent, share);
+    for (const Runner* runner : gone) time_left_ -= std::min(runner->spent, budget);
     const bool someone_left = !gone.empty();
     active_.erase(gone.begin(), gone.end());
     return someone_left;

@@ -76,10 +76,10 @@ constexpr Algorithm kEmptyCall =
 constexpr Algorithm kCopyOperands =
     floor_row<CopyOperands>("copy_operands", "x and k read and y written once, by memcpy");
 
-constexpr Ledger kNothing{.plan = Share::none,
-                          .allocation = Share::none,
-                          .kernel_transform = Share::none,
-                          .layout_change = Share::none,
+constexpr Ledger kNothing{.plan = Inclusion::none,
+                          .allocation = Inclusion::none,
+                          .kernel_transform = Inclusion::none,
+                          .layout_change = Inclusion::none,
                           .note = "no convolution"};
 constexpr Contender kFloors[] = {
     {.algorithm = &kEmptyCall, .kind = Kind::floor, .ledger = kNothing},
@@ -90,8 +90,8 @@ constexpr Contender kFloors[] = {
 std::span<const Contender> ours() {
   static const std::vector<Contender> contenders = [] {
     std::vector<Contender> list;
-    constexpr Ledger kEverything{.kernel_transform = Share::inside,
-                                 .layout_change = Share::inside,
+    constexpr Ledger kEverything{.kernel_transform = Inclusion::inside,
+                                 .layout_change = Inclusion::inside,
                                  .note = "whatever it does with x and k is inside"};
     for (const Algorithm* algorithm : algorithms()) {
       list.push_back({.algorithm = algorithm, .ledger = kEverything});

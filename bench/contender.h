@@ -16,7 +16,7 @@ enum class Kind {
 };
 
 /// Whether a part of the work is inside the time of `execute`.
-enum class Share {
+enum class Inclusion {
   none,     ///< there is no such work
   outside,  ///< done before, once
   inside,
@@ -24,11 +24,11 @@ enum class Share {
 
 /// What the time of one `execute` includes: one line of the fairness ledger.
 struct Ledger {
-  Share plan = Share::outside;             ///< choosing, generating code, making handles
-  Share allocation = Share::outside;       ///< of output and scratch
-  Share kernel_transform = Share::inside;  ///< flipping, packing or transforming k
-  Share layout_change = Share::none;       ///< reordering or padding x, cropping or reordering y
-  Share language_call = Share::none;       ///< an interpreter between the clock and the library
+  Inclusion plan = Inclusion::outside;             ///< choosing, generating code, making handles
+  Inclusion allocation = Inclusion::outside;       ///< of output and scratch
+  Inclusion kernel_transform = Inclusion::inside;  ///< flipping, packing or transforming k
+  Inclusion layout_change = Inclusion::none;  ///< reordering or padding x, cropping or reordering y
+  Inclusion language_call = Inclusion::none;  ///< an interpreter between the clock and the library
   std::string_view precision = "as the operands";  ///< what it computes in
   std::string_view note = {};                      ///< what else a reader should know; one line
 };

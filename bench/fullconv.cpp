@@ -92,13 +92,13 @@ std::string name(bench::Kind kind) {
   return {};
 }
 
-std::string name(bench::Share share) {
-  switch (share) {
-    case bench::Share::none:
+std::string name(bench::Inclusion inclusion) {
+  switch (inclusion) {
+    case bench::Inclusion::none:
       return "none";
-    case bench::Share::outside:
+    case bench::Inclusion::outside:
       return "outside";
-    case bench::Share::inside:
+    case bench::Inclusion::inside:
       return "inside";
   }
   return {};

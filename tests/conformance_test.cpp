@@ -44,8 +44,8 @@ TEST_P(Conformance, HoldsWithLittleWorkspace) {
       const Case c = parse_case(text);
       const auto usual = contender.plan(c.problem);
       if (!usual) continue;
-      for (const double share : {0.8, 0.6}) {
-        const auto limit = static_cast<double>(usual->workspace_bytes()) * share;
+      for (const double fraction : {0.8, 0.6}) {
+        const auto limit = static_cast<double>(usual->workspace_bytes()) * fraction;
         const Verdict verdict = judge<T>(
             contender.algorithm, c,
             {.threads = contender.threads, .workspace_limit = static_cast<std::size_t>(limit)});

@@ -18,7 +18,7 @@ std::span<const Algorithm* const> algorithms() {
   static const std::vector<const Algorithm*> linked = [] {
     std::vector<const Algorithm*> found;
     for (const bench::Contender& peer : bench::peers()) {
-      if (peer.ledger.language_call == bench::Share::none) found.push_back(peer.algorithm);
+      if (peer.ledger.language_call == bench::Inclusion::none) found.push_back(peer.algorithm);
     }
     return found;
   }();
@@ -79,7 +79,7 @@ void PrintTo(const Remote& remote, std::ostream* out) { *out << remote.peer.algo
 std::vector<Remote> remotes() {
   std::vector<Remote> found;
   for (const bench::Contender& peer : bench::peers()) {
-    if (peer.ledger.language_call == bench::Share::none) continue;
+    if (peer.ledger.language_call == bench::Inclusion::none) continue;
     for (const int threads : {1, 2}) {
       if (threads == 1 || peer.algorithm->threaded) found.push_back({peer, threads});
     }

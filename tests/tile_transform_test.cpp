@@ -189,10 +189,10 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
     } else {
       transform.sum_products(tiles.data(), kernels.data(), count, half);
     }
-    transform.leave(re_window, im_window, scratch.data(), half);
+    transform.publish(re_window, im_window, scratch.data(), half);
   }
   for (const TileTransform<T>& transform : transforms) {
-    transform.finish(halves.data(), apart, re_window, im_window, scratch.data());
+    transform.combine(halves.data(), apart, re_window, im_window, scratch.data());
   }
   long double error = 0;
   long double norm = 0;
@@ -256,10 +256,10 @@ void expect_no_growth(index_t rows, index_t columns, Packing packing, int residu
     transform.forward(transform.scale(), taps, other(taps), scratch.data(), kernel.data());
     transform.convolve(image, other(image), kernel.data(), scratch.data(),
                        halves.data() + s * size);
-    transform.leave(output, other(output), scratch.data(), halves.data() + s * size);
+    transform.publish(output, other(output), scratch.data(), halves.data() + s * size);
   }
   for (const TileTransform<T>& transform : transforms) {
-    transform.finish(halves.data(), size, output, other(output), scratch.data());
+    transform.combine(halves.data(), size, output, other(output), scratch.data());
   }
   long double product = 0;
   long double norm = 0;
@@ -292,7 +292,7 @@ TYPED_TEST(TileTransformTest, MakesNothingGrow) {
   }
 }
 
-/// finish() writes what both the tile and the plane have, and nothing else.
+/// combine() writes what both the tile and the plane have, and nothing else.
 template <class T>
 void expect_finished(int residues) {
   constexpr index_t kRows = 32;
@@ -308,8 +308,8 @@ void expect_finished(int residues) {
       for (T& value : re.values) value = 1;
       for (T& value : im.values) value = 1;
       for (const TileTransform<T>& transform : transforms) {
-        transform.finish(halves.data(), apart, {re.plane(), top, left}, {im.plane(), 0, 0},
-                         scratch.data());
+        transform.combine(halves.data(), apart, {re.plane(), top, left}, {im.plane(), 0, 0},
+                          scratch.data());
       }
       for (index_t i = 0; i < re.rows; ++i) {
         for (index_t j = 0; j < re.columns; ++j) {

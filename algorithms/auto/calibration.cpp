@@ -1,4 +1,4 @@
-// Calibration: on a few problems each algorithm's time is measured, and the shares of its forecasts
+// Calibration: on a few problems each algorithm's time is measured, and the terms of its forecasts
 // are multiplied by the factors that fit best: least squares of logarithms, with a penalty on
 // leaving the built-in rates, which share what few measurements cannot tell apart.
 
@@ -51,7 +51,7 @@ constexpr double kLongest = 25e-3;
 
 /// One algorithm on one problem.
 struct Observation {
-  std::vector<Forecast::Share> shares;
+  std::vector<Forecast::Term> terms;
   /// Of one execution, the shortest seen. What others do on the machine only adds to it, and not to
   /// all algorithms alike: medians put rates out of proportion by up to a third.
   double seconds = std::numeric_limits<double>::infinity();
@@ -118,7 +118,7 @@ std::vector<Subject<T>> make_subjects(std::span<const Problem> problems, int thr
       if (auto* plan = std::get_if<0>(&planned)) {
         const int repetitions = 1 + static_cast<int>(kLongEnough / forecast->seconds());
         subjects.push_back(
-            {algorithm, std::move(*plan), repetitions, {std::move(forecast->shares)}});
+            {algorithm, std::move(*plan), repetitions, {std::move(forecast->terms)}});
       }
     }
   }
@@ -139,14 +139,14 @@ void measure(std::vector<Subject<T>>& subjects, const Operands<T>& operands) {
 
 // Fitting.
 
-/// The factor of each of the names that makes the sums of shares fit the times best.
+/// The factor of each of the names that makes the sums of terms fit the times best.
 std::map<std::string_view, double> fit(const std::vector<Observation>& observations) {
-  // As if each rate had been seen once to be as built in: small shares follow the noise otherwise.
+  // As if each rate had been seen once to be as built in: small terms follow the noise otherwise.
   constexpr double kPenalty = 1;
   constexpr int kSweeps = 100;
   std::map<std::string_view, double> factors;
   for (const Observation& observation : observations) {
-    for (const auto& share : observation.shares) factors[share.name] = 1;
+    for (const auto& term : observation.terms) factors[term.name] = 1;
   }
   // Gauss–Newton, one logarithm of a factor after the other.
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
@@ -155,10 +155,10 @@ std::map<std::string_view, double> fit(const std::vector<Observation>& observati
       double curvature = kPenalty;
       for (const Observation& observation : observations) {
         double sum = 0, own = 0;
-        for (const auto& share : observation.shares) {
-          const double seconds = factors[share.name] * share.seconds;
+        for (const auto& term : observation.terms) {
+          const double seconds = factors[term.name] * term.seconds;
           sum += seconds;
-          if (share.name == name) own += seconds;
+          if (term.name == name) own += seconds;
         }
         const double weight = own / sum;  // ∂ log sum / ∂ log factor
         gradient += weight * std::log(observation.seconds / sum);
@@ -177,8 +177,8 @@ void fit_rates(std::vector<Subject<T>>& subjects, Rates& rates) {
     observations[subject.algorithm->name].push_back(std::move(subject.observation));
   }
   for (const auto& [algorithm, of_algorithm] : observations) {
-    for (const auto& [share, factor] : fit(of_algorithm)) {
-      rates.set(sizeof(T), algorithm, share, factor);
+    for (const auto& [term, factor] : fit(of_algorithm)) {
+      rates.set(sizeof(T), algorithm, term, factor);
     }
   }
 }

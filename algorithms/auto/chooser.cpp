@@ -14,11 +14,11 @@
 
 #include "auto/rates.h"
 #include "core/buffer.h"
+#include "core/in_range.h"
 #include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
-#include "core/tame.h"
 #include "fullconv/choose.h"
 
 namespace fullconv {
@@ -94,7 +94,7 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
   } else {
     candidate.forecast = *forecast;
     if (algorithm.non_finite != NonFinite::as_defined) {
-      candidate.forecast.shares.push_back({"look", look_seconds<T>(problem)});
+      candidate.forecast.terms.push_back({"look", look_seconds<T>(problem)});
     }
     const double limit = workspace_limit<T>(problem, options);
     if (const auto bytes = static_cast<double>(forecast->workspace_bytes); bytes > limit) {
@@ -140,17 +140,19 @@ bool is_finite_at_once(const TensorView<const T>& operand) {
 /// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted:
 /// with operands that are not finite, and where these spread, not tame.
 template <class T>
-class MendedPlan final : public Plan<T> {
+class RecomputingPlan final : public Plan<T> {
  public:
-  MendedPlan(const Problem& problem, bool spreads, PlanPointer<T> chosen, PlanPointer<T> definition)
+  RecomputingPlan(const Problem& problem, bool spreads, PlanPointer<T> chosen,
+                  PlanPointer<T> definition)
       : Plan<T>(problem),
         spreads_(spreads),
         chosen_(std::move(chosen)),
         definition_(std::move(definition)),
-        wild_kernels_(problem.C) {}
+        kernels_out_of_range_(problem.C) {}
 
   std::size_t workspace_bytes() const override {
-    return chosen_->workspace_bytes() + definition_->workspace_bytes() + wild_kernels_.bytes();
+    return chosen_->workspace_bytes() + definition_->workspace_bytes() +
+           kernels_out_of_range_.bytes();
   }
   int threads() const override { return chosen_->threads(); }
 
@@ -158,26 +160,27 @@ class MendedPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     chosen_->execute(x, k, y);
-    mend(x, k, y);
+    recompute_directly(x, k, y);
   }
 
  private:
-  void mend(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y) {
+  void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
+                          const TensorView<T>& y) {
     const auto& [N, K, C, H, W, h, w] = this->problem();
     if (!spreads_ && is_finite_at_once(x) && is_finite_at_once(k)) return;
-    const auto is_wild = [this](const Plane<const T>& operand) {
+    const auto is_out_of_range = [this](const Plane<const T>& operand) {
       const T sum = sum_of_magnitudes(operand);
-      return spreads_ ? !is_tame(sum) : !std::isfinite(sum);
+      return spreads_ ? !is_in_range(sum) : !std::isfinite(sum);
     };
     for (index_t c = 0; c < C; ++c) {
-      wild_kernels_[c] = 0;
-      for (index_t o = 0; o < K; ++o) wild_kernels_[c] |= is_wild(plane(k, o, c));
+      kernels_out_of_range_[c] = 0;
+      for (index_t o = 0; o < K; ++o) kernels_out_of_range_[c] |= is_out_of_range(plane(k, o, c));
     }
     for (index_t n = 0; n < N; ++n) {
-      bool wild_image = false;
-      for (index_t o = 0; o < K; ++o) wild_image |= is_wild(plane(x, n, o));
+      bool image_out_of_range = false;
+      for (index_t o = 0; o < K; ++o) image_out_of_range |= is_out_of_range(plane(x, n, o));
       for (index_t c = 0; c < C; ++c) {
-        if (!wild_image && !wild_kernels_[c]) continue;
+        if (!image_out_of_range && !kernels_out_of_range_[c]) continue;
         definition_->execute({&x(n, 0, 0, 0), {1, K, H, W}, x.strides},
                              {&k(0, c, 0, 0), {K, 1, h, w}, k.strides},
                              {&y(n, c, 0, 0), {1, 1, H + h - 1, W + w - 1}, y.strides});
@@ -187,7 +190,7 @@ class MendedPlan final : public Plan<T> {
 
   bool spreads_;
   PlanPointer<T> chosen_, definition_;
-  Buffer<char> wild_kernels_;
+  Buffer<char> kernels_out_of_range_;
 };
 
 /// The plan of a candidate, or null where it declines after all or memory is short.
@@ -367,13 +370,13 @@ PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
 
 /// What was chosen, made to give the definition's answer on any operands. Null where it can't be.
 template <class T>
-PlanPointer<T> mended(Choice<T> choice, const Problem& problem, const PlanOptions& options) {
+PlanPointer<T> recomputing(Choice<T> choice, const Problem& problem, const PlanOptions& options) {
   if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
   PlanPointer<T> definition = plan_definition<T>(problem, options);
   if (!definition) return nullptr;
   const bool spreads = choice.algorithm->non_finite == NonFinite::spreads;
-  return std::make_unique<MendedPlan<T>>(problem, spreads, std::move(choice.plan),
-                                         std::move(definition));
+  return std::make_unique<RecomputingPlan<T>>(problem, spreads, std::move(choice.plan),
+                                              std::move(definition));
 }
 
 /// A plan that takes so many seconds, and before it what is faster for some kernels.
@@ -406,7 +409,7 @@ Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
   if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
   const double seconds = choice.seconds;
-  PlanPointer<T> plan = mended<T>(std::move(choice), problem, options);
+  PlanPointer<T> plan = recomputing<T>(std::move(choice), problem, options);
   if (!plan) return Declined{"nothing is there for operands that are not finite"};
   return with_shortcuts<T>(std::move(plan), seconds, options);
 }

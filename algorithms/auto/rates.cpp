@@ -34,9 +34,9 @@ fs::path cache_directory() {
 
 namespace {
 
-std::string key(std::size_t scalar_size, std::string_view algorithm, std::string_view share) {
+std::string key(std::size_t scalar_size, std::string_view algorithm, std::string_view term) {
   std::string text = scalar_size == sizeof(float) ? "f32 " : "f64 ";
-  return text.append(algorithm).append(" ").append(share);
+  return text.append(algorithm).append(" ").append(term);
 }
 
 std::string processor() {
@@ -92,13 +92,13 @@ Rates read_rates(std::istream& in, int threads) {
   for (std::string line = next_line(); line != kLastLine; line = next_line()) {
     constexpr double kMost = 1000;
     std::istringstream fields(line);
-    std::string scalar, algorithm, share;
+    std::string scalar, algorithm, term;
     double factor = 0;
-    const bool known = static_cast<bool>(fields >> scalar >> algorithm >> share >> factor) &&
+    const bool known = static_cast<bool>(fields >> scalar >> algorithm >> term >> factor) &&
                        (scalar == "f32" || scalar == "f64") && (fields >> std::ws).eof() &&
                        factor > 1 / kMost && factor < kMost;
     if (!known) throw std::runtime_error(shown(line) + " is no rate");
-    rates.set(scalar == "f32" ? sizeof(float) : sizeof(double), algorithm, share, factor);
+    rates.set(scalar == "f32" ? sizeof(float) : sizeof(double), algorithm, term, factor);
   }
   return rates;
 }
@@ -171,22 +171,22 @@ InUse in_use_for(int threads) {
 }  // namespace
 
 double Rates::factor(std::size_t scalar_size, std::string_view algorithm,
-                     std::string_view share) const {
-  const auto found = factors_.find(key(scalar_size, algorithm, share));
+                     std::string_view term) const {
+  const auto found = factors_.find(key(scalar_size, algorithm, term));
   return found == factors_.end() ? 1 : found->second;
 }
 
-void Rates::set(std::size_t scalar_size, std::string_view algorithm, std::string_view share,
+void Rates::set(std::size_t scalar_size, std::string_view algorithm, std::string_view term,
                 double factor) {
-  factors_[key(scalar_size, algorithm, share)] = factor;
+  factors_[key(scalar_size, algorithm, term)] = factor;
 }
 
 std::optional<Forecast> Rates::forecast(const Algorithm& algorithm, const Problem& problem,
                                         const PlanOptions& options, std::size_t scalar_size) const {
   auto forecast = algorithm.forecast(problem, options, scalar_size);
   if (!forecast) return forecast;
-  for (auto& share : forecast->shares) {
-    share.seconds *= factor(scalar_size, algorithm.name, share.name);
+  for (auto& term : forecast->terms) {
+    term.seconds *= factor(scalar_size, algorithm.name, term.name);
   }
   return forecast;
 }

@@ -14,15 +14,15 @@ namespace fullconv {
 class Rates {
  public:
   /// 1 where nothing is known.
-  double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view share) const;
-  void set(std::size_t scalar_size, std::string_view algorithm, std::string_view share,
+  double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view term) const;
+  void set(std::size_t scalar_size, std::string_view algorithm, std::string_view term,
            double factor);
 
   /// The algorithm's forecast at these rates.
   std::optional<Forecast> forecast(const Algorithm& algorithm, const Problem& problem,
                                    const PlanOptions& options, std::size_t scalar_size) const;
 
-  /// By "<scalar> <algorithm> <share>".
+  /// By "<scalar> <algorithm> <term>".
   const std::map<std::string, double>& factors() const { return factors_; }
 
  private:

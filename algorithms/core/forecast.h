@@ -28,12 +28,13 @@ struct FarByte {
 /// took 1.1 times as long.
 constexpr double kForkingSeconds = 3e-6;
 
-/// Deals out shares of time to threads.
-inline std::vector<Forecast::Share> shared_out(std::vector<Forecast::Share> shares, int threads) {
-  if (threads == 1) return shares;
-  for (Forecast::Share& share : shares) share.seconds /= 0.95 * threads;
-  shares.push_back({"forking", kForkingSeconds});
-  return shares;
+/// The terms of work that so many threads divide.
+inline std::vector<Forecast::Term> divided_among_threads(std::vector<Forecast::Term> terms,
+                                                         int threads) {
+  if (threads == 1) return terms;
+  for (Forecast::Term& term : terms) term.seconds /= 0.95 * threads;
+  terms.push_back({"forking", kForkingSeconds});
+  return terms;
 }
 
 }  // namespace fullconv

@@ -24,7 +24,7 @@ inline int useful_threads(const Problem& problem, const PlanOptions& options, in
 /// Calls body(part, thread) for each part in [0, parts), on `threads` threads. The body must not
 /// throw. One thread takes the parts in order and never enters the OpenMP runtime.
 ///
-/// Each of several threads begins with a share in one piece, the same one every time, of which its
+/// Each of several threads begins with a range in one piece, the same one every time, of which its
 /// cache may still hold something; whoever is done with it helps the others, since cores are not
 /// equally fast while others use the machine. A thread calls prepare(thread) before its first part.
 template <class Prepare, class Body>
@@ -32,25 +32,25 @@ void parallel_for([[maybe_unused]] int threads, index_t parts, const Prepare& pr
                   const Body& body) {
 #ifdef _OPENMP
   if (threads > 1) {
-    struct alignas(64) Share {
+    struct alignas(64) Queue {
       std::atomic<index_t> next;
       index_t end;
     };
-    constexpr int kMostShares = 64;
-    Share shares[kMostShares];
-    const int count = std::min(threads, kMostShares);
+    constexpr int kMostQueues = 64;
+    Queue queues[kMostQueues];
+    const int count = std::min(threads, kMostQueues);
     for (int s = 0; s < count; ++s) {
-      shares[s].next = s * parts / count;
-      shares[s].end = (s + 1) * parts / count;
+      queues[s].next = s * parts / count;
+      queues[s].end = (s + 1) * parts / count;
     }
 #pragma omp parallel num_threads(threads)
     {
       const int thread = omp_get_thread_num();
       bool prepared = false;
       for (int helped = 0; helped < count; ++helped) {
-        Share& share = shares[(thread + helped) % count];
+        Queue& queue = queues[(thread + helped) % count];
         index_t part;
-        while ((part = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end) {
+        while ((part = queue.next.fetch_add(1, std::memory_order_relaxed)) < queue.end) {
           if (!std::exchange(prepared, true)) prepare(thread);
           body(part, thread);
         }
@@ -69,19 +69,19 @@ void parallel_for(int threads, index_t parts, const Body& body) {
       threads, parts, [](int) {}, body);
 }
 
-/// Calls body(phase, member) for each phase in [0, phases) and each member in [0, members), those
-/// of a phase on as many threads as there are, and none before all of the phase before have ended.
-/// The body must not throw, nor wait for others. A phase takes 0.3 µs where a fork takes 1 µs.
+/// Calls body(round, member) for each round in [0, rounds) and each member in [0, members), those
+/// of a round on as many threads as there are, and none before all of the round before have ended.
+/// The body must not throw, nor wait for others. A round takes 0.3 µs where a fork takes 1 µs.
 template <class Body>
-void parallel_phases(int members, index_t phases, const Body& body) {
+void parallel_rounds(int members, index_t rounds, const Body& body) {
 #ifdef _OPENMP
 #pragma omp parallel num_threads(members)
 #endif
-  for (index_t phase = 0; phase < phases; ++phase) {
+  for (index_t round = 0; round < rounds; ++round) {
 #ifdef _OPENMP
 #pragma omp for schedule(static, 1)
 #endif
-    for (int member = 0; member < members; ++member) body(phase, member);
+    for (int member = 0; member < members; ++member) body(round, member);
   }
 }
 

@@ -112,8 +112,8 @@ template <class T>
 Forecast forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = threads_for<T>(problem, options);
   const index_t blocks = blocks_of_a_plane(problem, threads);
-  return {
-      shared_out({{"planes", serial_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
+  return {divided_among_threads(
+      {{"planes", serial_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
 }
 
 std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanOptions& options,

@@ -27,7 +27,7 @@ namespace {
 // What is left of a kernel.
 
 /// Elements that are looked at together, each in its lane, so that compilers make vectors of them.
-constexpr index_t kLanes = 8;
+constexpr index_t kSums = 8;
 
 /// The largest magnitude among some numbers, and the sum of their squares. Where one of them is not
 /// finite, neither is the sum.
@@ -39,19 +39,19 @@ struct Size {
 /// That of element(j) for j < count.
 template <class Element>
 Size size_of(index_t count, const Element& element) {
-  double largest[kLanes] = {}, squares[kLanes] = {};
+  double largest[kSums] = {}, squares[kSums] = {};
   const auto take = [&](index_t j, index_t lane) {
     const double value = element(j);
     largest[lane] = std::max(largest[lane], std::abs(value));
     squares[lane] += value * value;
   };
   index_t j = 0;
-  for (; j + kLanes <= count; j += kLanes) {
-    for (index_t lane = 0; lane < kLanes; ++lane) take(j + lane, lane);
+  for (; j + kSums <= count; j += kSums) {
+    for (index_t lane = 0; lane < kSums; ++lane) take(j + lane, lane);
   }
   for (; j < count; ++j) take(j, 0);
   Size size;
-  for (index_t lane = 0; lane < kLanes; ++lane) {
+  for (index_t lane = 0; lane < kSums; ++lane) {
     size.largest = std::max(size.largest, largest[lane]);
     size.squares += squares[lane];
   }
@@ -336,7 +336,7 @@ int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double 
   constexpr double kMargin = 1.1;  // as much as forecasts are off
   const auto& [N, K, C, H, W, h, w] = problem;
   const double passes = static_cast<double>(N * K * C) * passes_seconds<T>(H, W, h, w);
-  const Forecast term{shared_out({{"passes", passes}}, blocks.threads)};
+  const Forecast term{divided_among_threads({{"passes", passes}}, blocks.threads)};
   return static_cast<int>(std::clamp<double>(seconds / (kMargin * term.seconds()), 0, kMostRank));
 }
 

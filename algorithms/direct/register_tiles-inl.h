@@ -229,10 +229,10 @@ void convolve_tiles(const Tiles<T>& tiles) {
   for (; tile.count > 0; next(tile)) convolve_rows_of_tile<T, kVectors>(tile, IndicesTo<kRows>{});
 }
 
-// Tiles of the seam. Roll the image up, its last column beside its first one: then y's last w − 1
-// columns lie on its first ones. Of two that meet, the first takes those taps of the image that do
-// not reach beyond its left edge, the other takes the rest. So one lane has both sums, one after
-// the other, and W columns of the image cost W lanes, where W + w − 1 would multiply zeros.
+// Tiles of wrapped columns. Roll the image up, its last column beside its first one: then y's last
+// w − 1 columns lie on its first ones. Of two that meet, the first takes those taps of the image
+// that do not reach beyond its left edge, the other takes the rest. So one lane has both sums, one
+// after the other, and W columns of the image cost W lanes, where W + w − 1 would multiply zeros.
 
 /// Moves the sum in a lane to `ended` and begins another.
 template <class T, int kVectors, int... v>
@@ -247,8 +247,8 @@ HWY_INLINE void end_sum(index_t lane, Indices<v...>, T* ended, StripRow<T, kVect
 }
 
 template <class T, bool kWhole, int kVectors, int... s>
-HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun,
-                                      Indices<s...> rows) {
+HWY_INLINE void convolve_wrapped_of_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun,
+                                         Indices<s...> rows) {
   constexpr IndicesTo<kVectors> v;
   constexpr index_t kWidth = kVectors * kLanes<T>;
   StripRow<T, kVectors> sums[sizeof...(s)];
@@ -268,12 +268,12 @@ HWY_INLINE void convolve_seam_of_tile(const Tiles<T>& tile, index_t column, T* e
 /// The first tile, from y's column `column` on, or −column before the image's end: sums that do not
 /// reach beyond its left edge to `ended`, and the others to `begun`, in rows as wide as the tile.
 template <class T, int kRows, int kVectors>
-void convolve_seam_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun) {
+void convolve_wrapped_tile(const Tiles<T>& tile, index_t column, T* ended, T* begun) {
   constexpr IndicesTo<kRows> rows;
   if (tile.rows.begin <= 1 - tile.k.rows && kRows <= tile.rows.end) {
-    convolve_seam_of_tile<T, true, kVectors>(tile, column, ended, begun, rows);
+    convolve_wrapped_of_tile<T, true, kVectors>(tile, column, ended, begun, rows);
   } else {
-    convolve_seam_of_tile<T, false, kVectors>(tile, column, ended, begun, rows);
+    convolve_wrapped_of_tile<T, false, kVectors>(tile, column, ended, begun, rows);
   }
 }
 
@@ -346,8 +346,8 @@ constexpr Widths<T> kTiles = []<int... v>(Indices<v...>) {
 (IndicesTo<kMostVectors>{});
 
 template <class T, int kRows>
-constexpr auto kSeamTiles = []<int... v>(Indices<v...>) {
-  return std::array{convolve_seam_tile<T, kRows, v + 1>...};
+constexpr auto kWrappedTiles = []<int... v>(Indices<v...>) {
+  return std::array{convolve_wrapped_tile<T, kRows, v + 1>...};
 }
 (IndicesTo<kMostVectors>{});
 
@@ -416,37 +416,37 @@ void unstage(const T* staged, index_t pitch, index_t rows, index_t columns, bool
   }
 }
 
-/// y's columns: those of the seam, of which negative ones lie before the image's end, and others.
+/// y's columns: wrapped ones, of which negative ones lie before the image's end, and others.
 template <class T>
 struct Columns {
-  Range seam{0, 0};
+  Range wrapped{0, 0};
   Range others;
 
-  /// Without a seam for low kernels, which it does not pay for, nor where rows share places: there,
+  /// None are wrapped for low kernels, where it does not pay, nor where rows share places: there,
   /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
   Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride)
       : others{0, image_columns + kernel_columns - 1} {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
     if (low || image_columns < edge || rows_share_places<T>(image_stride)) return;
-    const auto beside = [&](index_t seam_vectors) {  // vectors, too
-      return vectors(image_columns - seam_vectors * kLanes<T>);
+    const auto beside = [&](index_t wrapped_vectors) {  // vectors, too
+      return vectors(image_columns - wrapped_vectors * kLanes<T>);
     };
-    const auto tiles = [&](index_t seam_vectors) {
-      return ceil_divide(seam_vectors, kMostVectors) +
-             ceil_divide(beside(seam_vectors), kMostVectors);
+    const auto tiles = [&](index_t wrapped_vectors) {
+      return ceil_divide(wrapped_vectors, kMostVectors) +
+             ceil_divide(beside(wrapped_vectors), kMostVectors);
     };
     const index_t whole = (image_columns - edge) / kLanes<T> * kLanes<T>;
     // At least two, for which no FMA waits for another.
-    index_t seam_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
-    if (tiles(seam_vectors + 1) < tiles(seam_vectors)) ++seam_vectors;
-    const index_t seam_columns = seam_vectors * kLanes<T>;
-    const index_t spared = vectors(others.end) - beside(seam_vectors) - seam_vectors;
-    // One vector spared makes not up for what the seam costs: 0.94 to 1.03 times as fast. With two
+    index_t wrapped_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
+    if (tiles(wrapped_vectors + 1) < tiles(wrapped_vectors)) ++wrapped_vectors;
+    const index_t wrapped_columns = wrapped_vectors * kLanes<T>;
+    const index_t spared = vectors(others.end) - beside(wrapped_vectors) - wrapped_vectors;
+    // One vector spared makes not up for what wrapping costs: 0.94 to 1.03 times as fast. With two
     // and more it is 0.98 to 1.25 times, up to 130 columns.
-    if (spared < 2 || seam_columns > image_columns) return;
-    others = {edge, edge + beside(seam_vectors) * kLanes<T>};
-    seam = {others.end - image_columns, others.end - image_columns + seam_columns};
+    if (spared < 2 || wrapped_columns > image_columns) return;
+    others = {edge, edge + beside(wrapped_vectors) * kLanes<T>};
+    wrapped = {others.end - image_columns, others.end - image_columns + wrapped_columns};
   }
 };
 
@@ -464,7 +464,7 @@ class TiledConvolution {
         strips_(widest_tile(low_, k.rows), columns_.others, false) {}
 
   void compute(Range wanted) const {
-    if (!columns_.seam.empty()) compute_seam(wanted);
+    if (!columns_.wrapped.empty()) compute_wrapped(wanted);
     // Strips that need no columns beside the image's. They are one run.
     Range inner{0, strips_.count};
     const auto fits = [&](index_t s) {
@@ -589,14 +589,14 @@ class TiledConvolution {
     });
   }
 
-  void compute_seam(Range wanted) const {
-    const Strips<T> strips(kMostVectors, columns_.seam, false);
+  void compute_wrapped(Range wanted) const {
+    const Strips<T> strips(kMostVectors, columns_.wrapped, false);
     for (index_t s = 0; s < strips.count; ++s) {
-      compute_seam_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
+      compute_wrapped_strip({strips.begin(s), strips.begin(s + 1)}, wanted);
     }
   }
 
-  void compute_seam_strip(Range strip, Range wanted) const {
+  void compute_wrapped_strip(Range strip, Range wanted) const {
     const index_t width = strip.end - strip.begin;
     const index_t vectors = width / kLanes<T>;
     const index_t edge = k_.columns - 1;
@@ -610,7 +610,8 @@ class TiledConvolution {
     };
     for_staged_tiles(
         k_, vectors, wanted, pitch, stage_rows, [&](const Rows& rows, Tiles<T>& tiles) {
-          const auto& functions = rows.of_a_tile == 1 ? kSeamTiles<T, 1> : kSeamTiles<T, kTileRows>;
+          const auto& functions =
+              rows.of_a_tile == 1 ? kWrappedTiles<T, 1> : kWrappedTiles<T, kTileRows>;
           const auto convolve = functions[static_cast<std::size_t>(vectors - 1)];
           tiles.image += edge;
           for (; tiles.count > 0; next(tiles)) {
@@ -680,7 +681,7 @@ class TiledConvolution {
 struct Costs {
   double call;
   double fma;
-  double seam = 0;       // times as long as that
+  double wrapped = 0;    // times as long as that
   double load = 0;       // of a low kernel's tap, or of the image for one
   double tile;           // its sums, in and out
   double staged;         // a vector
@@ -704,7 +705,7 @@ constexpr Costs kNarrowCosts[] = {{.call = 84,
                                    .far = {0.035, 0x1p23, 8}},
                                   {.call = 42,
                                    .fma = 0.166,
-                                   .seam = 1.25,
+                                   .wrapped = 1.25,
                                    .tile = 6.9,
                                    .staged = 1.06,
                                    .run = 12.2,
@@ -716,7 +717,7 @@ constexpr Costs kNarrowCosts[] = {{.call = 84,
 /// The same with AVX-512, where there are no low kernels: off by 4 %.
 constexpr Costs kWideCosts{.call = 0,
                            .fma = 0.172,
-                           .seam = 1.27,
+                           .wrapped = 1.27,
                            .tile = 5.35,
                            .staged = 1.83,
                            .row = 0.41,
@@ -736,19 +737,20 @@ double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   const auto output_rows = static_cast<double>(H + h - 1);
   const Columns<T> from(low, W, w, W);
   const Strips<T> cut(widest_tile(low, h), from.others, false);
-  const Strips<T> seam(kMostVectors, from.seam, false);
+  const Strips<T> wrapped(kMostVectors, from.wrapped, false);
   const auto strips = static_cast<double>(cut.count);
   const double width =  // in columns
       static_cast<double>(cut.begin(cut.count) - cut.first) / std::max(strips, 1.0);
   const double vectors = width / kLanes<T>;
-  const double seam_vectors = static_cast<double>(from.seam.end - from.seam.begin) / kLanes<T>;
-  const auto seam_strips = static_cast<double>(seam.count);
+  const double wrapped_vectors =
+      static_cast<double>(from.wrapped.end - from.wrapped.begin) / kLanes<T>;
+  const auto wrapped_strips = static_cast<double>(wrapped.count);
   const double tile_rows = std::ceil(output_rows / kTileRows);
   const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
 
   // Strips beside the image meet some of the taps only.
-  const double met_strips = from.seam.empty() ? std::min(strips, columns / width + 1) : strips;
-  const double met_vectors = met_strips * vectors + cost.seam * seam_vectors;
+  const double met_strips = from.wrapped.empty() ? std::min(strips, columns / width + 1) : strips;
+  const double met_vectors = met_strips * vectors + cost.wrapped * wrapped_vectors;
   const double fmas = rows * kernel_rows * taps * met_vectors;
   const double a_tile = tile_rows * met_strips;
   const double loads = low ? a_tile * taps * (kernel_rows + image_rows * vectors) : 0;
@@ -756,14 +758,15 @@ double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   const double waits = visits * taps * std::max(0.0, 2 - vectors);
   const double left = std::ceil((taps - 1) / width);
   const double right = std::ceil((strips * width - columns) / width);
-  const double staged = from.seam.empty() ? std::min(strips, left + right) : seam_strips;
-  const double staging = output_rows * (2 * seam_vectors + staged * (vectors + taps / kLanes<T>));
-  const double runs = staged + (staged < strips + seam_strips ? tile_rows : 0);
+  const double staged = from.wrapped.empty() ? std::min(strips, left + right) : wrapped_strips;
+  const double staging =
+      output_rows * (2 * wrapped_vectors + staged * (vectors + taps / kLanes<T>));
+  const double runs = staged + (staged < strips + wrapped_strips ? tile_rows : 0);
   const double bytes = sizeof(T) * (rows * columns + output_rows * static_cast<double>(W + w - 1));
   return cost.call + fmas * cost.fma + loads * cost.load +
-         tile_rows * (strips + seam_strips) * cost.tile + staging * cost.staged + runs * cost.run +
-         visits * cost.row + visits / (taps * taps) * cost.short_row + waits * cost.latency +
-         cost.near.of(bytes) + cost.far.of(bytes);
+         tile_rows * (strips + wrapped_strips) * cost.tile + staging * cost.staged +
+         runs * cost.run + visits * cost.row + visits / (taps * taps) * cost.short_row +
+         waits * cost.latency + cost.near.of(bytes) + cost.far.of(bytes);
 }
 
 }  // namespace

@@ -47,13 +47,13 @@ index_t fast_side(index_t least, std::span<const index_t> fast) {
 /// What is long and narrow lies along the rows, for FFTW plans few long columns badly: from 160
 /// rows on and up to 128 columns 1.0 to 2.4 times as fast, and as often slower as faster where
 /// either is not so. Transposed operands make y's transpose.
-Problem lying(const Problem& problem) {
-  Problem turned = problem;
+Problem oriented(const Problem& problem) {
+  Problem transposed = problem;
   if (problem.output_rows() > 128 && problem.output_columns() <= 128) {
-    std::swap(turned.H, turned.W);
-    std::swap(turned.h, turned.w);
+    std::swap(transposed.H, transposed.W);
+    std::swap(transposed.h, transposed.w);
   }
-  return turned;
+  return transposed;
 }
 
 /// A single product takes the place of one of its factors.
@@ -108,7 +108,7 @@ class FftPlan final : public Plan<T> {
  public:
   FftPlan(const Problem& problem, const Sizes& sizes, Effort effort)
       : Plan<T>(problem),
-        lying_(lying(problem)),
+        oriented_(oriented(problem)),
         sizes_(sizes),
         frequencies_(sizes.columns / 2 + 1),
         spectrum_size_(sizes.rows * frequencies_),
@@ -133,10 +133,10 @@ class FftPlan final : public Plan<T> {
     };
     const std::unique_lock lock(fftw_planner_mutex());
     image_rows_.reset(rows_forward(sizes.image_rows));
-    kernel_rows_.reset(rows_forward(lying_.h));
+    kernel_rows_.reset(rows_forward(oriented_.h));
     columns_forward_.reset(columns(FFTW_FORWARD));
     columns_back_.reset(columns(FFTW_BACKWARD));
-    const auto result_rows = static_cast<int>(sizes.image_rows + lying_.h - 1);
+    const auto result_rows = static_cast<int>(sizes.image_rows + oriented_.h - 1);
     rows_back_.reset(Fftw<T>::plan_c2r(1, along, result_rows, spectrum, nullptr, 1, frequencies,
                                        samples(spectrum_.data()), nullptr, 1, 2 * frequencies,
                                        rigor));
@@ -155,8 +155,8 @@ class FftPlan final : public Plan<T> {
   // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const auto& [N, K, C, H, W, h, w] = lying_;
-    if (keeps_images(lying_)) {
+    const auto& [N, K, C, H, W, h, w] = oriented_;
+    if (keeps_images(oriented_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
           transform(strided_plane(x, n, o), image_rows_, kept_spectrum(n, o));
@@ -210,8 +210,8 @@ class FftPlan final : public Plan<T> {
 
   template <class U>
   StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) const {
-    const bool turned = lying_ != this->problem();
-    const std::size_t rows = turned ? 3 : 2, columns = turned ? 2 : 3;
+    const bool transposed = oriented_ != this->problem();
+    const std::size_t rows = transposed ? 3 : 2, columns = transposed ? 2 : 3;
     return {&tensor(a, b, 0, 0), tensor.extents[rows], tensor.extents[columns],
             tensor.strides[rows], tensor.strides[columns]};
   }
@@ -279,7 +279,7 @@ class FftPlan final : public Plan<T> {
     }
   }
 
-  Problem lying_;
+  Problem oriented_;
   Sizes sizes_;
   index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
@@ -304,8 +304,8 @@ struct Transforms {
   }
 };
 
-double fft_operations(const Problem& standing) {
-  const Problem problem = lying(standing);
+double fft_operations(const Problem& given) {
+  const Problem problem = oriented(given);
   const Sizes sizes(problem, 1);
   const Transforms transforms(problem, sizes);
   const auto rows = static_cast<double>(sizes.rows);
@@ -320,9 +320,9 @@ double fft_operations(const Problem& standing) {
 /// on, and some 7 a call, a column 0.12 up to 128 points, 0.17 beyond, and more where it is long;
 /// all else is hidden, but for memory, once planes leave a cache of a megabyte. Next to 1800 times
 /// measured, of planes for which another is not twice as fast, it is off by 10 % (median).
-std::optional<Forecast> forecast_fft(const Problem& standing, const PlanOptions& options,
+std::optional<Forecast> forecast_fft(const Problem& given, const PlanOptions& options,
                                      std::size_t scalar_size) {
-  const Problem problem = lying(standing);
+  const Problem problem = oriented(given);
   if (!counts(problem)) return std::nullopt;
   const Sizes sizes = sizes_for(problem, options, scalar_size);
   const Transforms transforms(problem, sizes);
@@ -341,10 +341,10 @@ std::optional<Forecast> forecast_fft(const Problem& standing, const PlanOptions&
       0.1 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
   const double memory = 0.37 * bytes * distance(bytes, 0x1p20, 64);
   return Forecast{
-      .shares = {{"rows", 1e-9 * transforms.rows * a_row},
-                 {"columns", 1e-9 * transforms.planes * a_plane},
-                 {"products", 1e-9 * products},
-                 {"memory", 1e-9 * transforms.planes * memory}},
+      .terms = {{"rows", 1e-9 * transforms.rows * a_row},
+                {"columns", 1e-9 * transforms.planes * a_plane},
+                {"products", 1e-9 * products},
+                {"memory", 1e-9 * transforms.planes * memory}},
       .workspace_bytes = static_cast<std::size_t>(sizes.workspace_bytes(problem, scalar_size))};
 }
 
@@ -353,7 +353,7 @@ Planned<T> plan_fft(const Problem& problem, const PlanOptions& options) {
   if (!counts(problem)) {
     return Declined{"has a side with more points than FFTW can count"};
   }
-  return std::make_unique<FftPlan<T>>(problem, sizes_for(lying(problem), options, sizeof(T)),
+  return std::make_unique<FftPlan<T>>(problem, sizes_for(oriented(problem), options, sizeof(T)),
                                       options.effort);
 }
 

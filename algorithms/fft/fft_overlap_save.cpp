@@ -23,11 +23,11 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/in_range.h"
 #include "core/parallel.h"
 #include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
-#include "core/tame.h"
 #include "direct/convolve_rows.h"
 #include "fft/tile_transform.h"
 
@@ -245,7 +245,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   constexpr double kProductByte = 0.04e-9;
   constexpr double kFarProductByte = 0.06e-9;
   constexpr double kFarKernelByte = 0.25e-9;
-  constexpr double kPhase = 0.6e-6;
+  constexpr double kRound = 0.6e-6;
   // From one core's cache to another's: a kernel's spectrum to all threads; and what a residue
   // leaves to others, which it also has to win back.
   constexpr double kHandedByte = 0.07e-9;
@@ -279,7 +279,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   } else if (threads > 1) {
     const double left = tiling.bytes(scalar_size) * (threads - 1) / threads;
     forking =
-        passages * kForkingSeconds + shared_pieces * outputs * (2 * kPhase + left * kLeftByte);
+        passages * kForkingSeconds + shared_pieces * outputs * (2 * kRound + left * kLeftByte);
   }
   return {.tiles = shared_pieces * piece + kCall,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
@@ -287,8 +287,8 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
           .forking = forking};
 }
 
-/// How a problem is dealt with.
-struct Choice {
+/// How a problem is cut into tiles and dealt out to threads.
+struct Decomposition {
   Tiling tiling;
   int threads;  // which take pieces of their own, or each a residue of all of them
   Times seconds;
@@ -314,9 +314,10 @@ std::span<const Side> sides_for(index_t axis, index_t taps) {
 constexpr index_t kMostResidues = 8;
 
 /// What takes the least time with spectra of at most so many bytes, if there is anything.
-std::optional<Choice> best_choice_within(double most_bytes, const Problem& problem,
-                                         const PlanOptions& options, std::size_t scalar_size) {
-  std::optional<Choice> best;
+std::optional<Decomposition> best_decomposition_within(double most_bytes, const Problem& problem,
+                                                       const PlanOptions& options,
+                                                       std::size_t scalar_size) {
+  std::optional<Decomposition> best;
   const auto consider = [&](const Tiling& tiling, const TileTimes& tile, int threads) {
     const Times seconds = times(problem, tiling, tile, threads, scalar_size);
     if (!best || seconds.sum() < best->seconds.sum()) best = {tiling, threads, seconds};
@@ -349,12 +350,13 @@ std::optional<Choice> best_choice_within(double most_bytes, const Problem& probl
 }
 
 /// The same; a kernel may need more than is usual. Nothing where it is larger than any transform.
-std::optional<Choice> best_choice(const Problem& problem, const PlanOptions& options,
-                                  std::size_t scalar_size) {
+std::optional<Decomposition> best_decomposition(const Problem& problem, const PlanOptions& options,
+                                                std::size_t scalar_size) {
   constexpr double kUsualBytes = 128 << 20;
-  const auto usual = best_choice_within(kUsualBytes, problem, options, scalar_size);
+  const auto usual = best_decomposition_within(kUsualBytes, problem, options, scalar_size);
   if (usual) return usual;
-  return best_choice_within(std::numeric_limits<double>::infinity(), problem, options, scalar_size);
+  return best_decomposition_within(std::numeric_limits<double>::infinity(), problem, options,
+                                   scalar_size);
 }
 
 /// Whether spectra of all channels of x take no more than is reasonable at once. A layer with more
@@ -367,14 +369,14 @@ bool spectra_fit(const Problem& problem, const Tiling& tiling, std::size_t scala
 template <class T>
 class OverlapSavePlan final : public Plan<T> {
  public:
-  OverlapSavePlan(const Problem& problem, const Choice& choice)
+  OverlapSavePlan(const Problem& problem, const Decomposition& chosen)
       : Plan<T>(problem),
-        tiling_(choice.tiling),
-        threads_(choice.threads),
+        tiling_(chosen.tiling),
+        threads_(chosen.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         kernel_copies_(kernel_copies(problem, tiling_, threads_)),
-        wild_kernels_(kernel_copies_ * problem.K * problem.C),
-        wild_images_(threads_ * problem.N) {
+        kernels_out_of_range_(kernel_copies_ * problem.K * problem.C),
+        images_out_of_range_(threads_ * problem.N) {
     for (int residue = 0; residue < tiling_.residues; ++residue) {
       transforms_.emplace_back(tiling_.transform_rows, tiling_.columns.length, tiling_.packing,
                                Residue{residue, tiling_.residues});
@@ -385,8 +387,8 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   std::size_t workspace_bytes() const override {
-    return wild_kernels_.bytes() + wild_images_.bytes() + kernels_.bytes() + tiles_.bytes() +
-           scratch_.bytes();
+    return kernels_out_of_range_.bytes() + images_out_of_range_.bytes() + kernels_.bytes() +
+           tiles_.bytes() + scratch_.bytes();
   }
   int threads() const override { return threads_; }
 
@@ -394,8 +396,8 @@ class OverlapSavePlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     const index_t C = this->problem().C;
-    std::ranges::fill(wild_kernels_.elements(), 0);
-    std::ranges::fill(wild_images_.elements(), 0);
+    std::ranges::fill(kernels_out_of_range_.elements(), 0);
+    std::ranges::fill(images_out_of_range_.elements(), 0);
     for (index_t first = 0; first < C; first += kept_channels_) {
       const Range channels{first, std::min(first + kept_channels_, C)};
       if (tiling_.residues == 1) {
@@ -404,7 +406,7 @@ class OverlapSavePlan final : public Plan<T> {
         share_residues(channels, x, k, y);
       }
     }
-    mend(x, k, y);
+    recompute_directly(x, k, y);
   }
 
  private:
@@ -422,22 +424,22 @@ class OverlapSavePlan final : public Plan<T> {
     parallel_for(threads_, pieces(), prepare, [&](index_t piece, int thread) {
       for (index_t c = channels.begin; c < channels.end; ++c) {
         convolve(x, piece, c, channels.begin, thread);
-        finish(piece, c, thread, y);
+        combine(piece, c, thread, y);
       }
     });
   }
 
   void share_residues(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
                       const TensorView<T>& y) {
-    parallel_phases(threads_, 2 * pieces() * channels.size(), [&](index_t phase, int thread) {
-      const index_t piece = phase / 2 / channels.size();
-      const index_t c = channels.begin + phase / 2 % channels.size();
-      if (phase == 0) transform_kernels(k, channels, thread);
-      if (phase % 2 == 0) {
+    parallel_rounds(threads_, 2 * pieces() * channels.size(), [&](index_t round, int thread) {
+      const index_t piece = round / 2 / channels.size();
+      const index_t c = channels.begin + round / 2 % channels.size();
+      if (round == 0) transform_kernels(k, channels, thread);
+      if (round % 2 == 0) {
         convolve(x, piece, c, channels.begin, thread);
-        leave(piece, c, thread, y);
+        publish(piece, c, thread, y);
       } else {
-        finish(piece, c, thread, y);
+        combine(piece, c, thread, y);
       }
     });
   }
@@ -463,7 +465,7 @@ class OverlapSavePlan final : public Plan<T> {
   T* tile(int thread, index_t i) const {
     return tiles_.data() + thread * share_of_tiles() + i * spectrum_size();
   }
-  /// Where a thread has what finish() needs.
+  /// Where a thread has what combine() needs.
   T* half(int thread) const { return tile(thread, tiles_of_a_thread(this->problem()) - 1); }
   T* scratch(int thread) const { return scratch_.data() + thread * transform(0).scratch_size(); }
 
@@ -490,7 +492,7 @@ class OverlapSavePlan final : public Plan<T> {
     const T magnitudes = transform(thread).forward(transform(thread).scale(), taps, im,
                                                    scratch(thread), kernel(thread, i));
     const index_t kernels = K * this->problem().C;
-    wild_kernels_[kernel_copy(thread) * kernels + first * K + i] = !is_tame(magnitudes);
+    kernels_out_of_range_[kernel_copy(thread) * kernels + first * K + i] = !is_in_range(magnitudes);
   }
 
   /// What a tile covers of a plane of x.
@@ -525,8 +527,8 @@ class OverlapSavePlan final : public Plan<T> {
     return std::pair{window_of(2 * piece), second < tiling_.tiles() ? window_of(second) : Part{}};
   }
 
-  /// What a thread has of a piece's output channel c, but for what finish() does; for the first one
-  /// of those that are kept it transforms the images.
+  /// What a thread has of a piece's output channel c, but for what combine() does; for the first
+  /// one of those that are kept it transforms the images.
   void convolve(const TensorView<const T>& x, index_t index, index_t c, index_t first, int thread) {
     const Problem& problem = this->problem();
     const index_t n = index / tiling_.pieces();
@@ -536,7 +538,7 @@ class OverlapSavePlan final : public Plan<T> {
       return parts(piece, [&](index_t tile) { return covered(image, tile); });
     };
     const auto note = [&](T magnitudes) {
-      if (!is_tame(magnitudes)) wild_images_[thread * problem.N + n] = 1;
+      if (!is_in_range(magnitudes)) images_out_of_range_[thread * problem.N + n] = 1;
     };
     PhaseTimer timing(Phase::transforms);
     if (in_place(problem)) {
@@ -555,18 +557,18 @@ class OverlapSavePlan final : public Plan<T> {
                                    problem.K, half(thread));
   }
 
-  /// For other threads to finish theirs.
-  void leave(index_t index, index_t c, int thread, const TensorView<T>& y) const {
+  /// For other threads to combine.
+  void publish(index_t index, index_t c, int thread, const TensorView<T>& y) const {
     const PhaseTimer timing(Phase::transforms);
     const auto [re, im] = output_parts(index, c, y);
-    transform(thread).leave(re, im, scratch(thread), half(thread));
+    transform(thread).publish(re, im, scratch(thread), half(thread));
   }
 
-  void finish(index_t index, index_t c, int thread, const TensorView<T>& y) const {
+  void combine(index_t index, index_t c, int thread, const TensorView<T>& y) const {
     const PhaseTimer timing(Phase::transforms);
     const auto [re, im] = output_parts(index, c, y);
-    transform(thread).finish(half(thread - residue(thread)), share_of_tiles(), re, im,
-                             scratch(thread));
+    transform(thread).combine(half(thread - residue(thread)), share_of_tiles(), re, im,
+                              scratch(thread));
   }
 
   auto output_parts(index_t index, index_t c, const TensorView<T>& y) const {
@@ -575,7 +577,8 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   /// Output planes of images or kernels that no transform is to be trusted with.
-  void mend(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y) {
+  void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
+                          const TensorView<T>& y) {
     const auto& [N, K, C, H, W, h, w] = this->problem();
     const auto any = [](const Buffer<char>& wild, index_t first, index_t count, index_t step) {
       for (index_t i = 0; i < count; ++i) {
@@ -583,20 +586,21 @@ class OverlapSavePlan final : public Plan<T> {
       }
       return false;
     };
-    const auto is_wild = [&, K = K, C = C, N = N](index_t n, index_t c) {
+    const auto is_out_of_range = [&, K = K, C = C, N = N](index_t n, index_t c) {
       for (int copy = 0; copy < kernel_copies_; ++copy) {
-        if (any(wild_kernels_, (copy * C + c) * K, K, 1)) return true;
+        if (any(kernels_out_of_range_, (copy * C + c) * K, K, 1)) return true;
       }
-      return any(wild_images_, n, threads_, N);
+      return any(images_out_of_range_, n, threads_, N);
     };
-    if (!any(wild_kernels_, 0, kernel_copies_ * C * K, 1) && !any(wild_images_, 0, threads_ * N, 1))
+    if (!any(kernels_out_of_range_, 0, kernel_copies_ * C * K, 1) &&
+        !any(images_out_of_range_, 0, threads_ * N, 1))
       return;
     constexpr index_t kRows = 64;
     const index_t blocks = ceil_divide(this->problem().output_rows(), kRows);
     parallel_for(threads_, N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
-      if (!is_wild(n, c)) return;
+      if (!is_out_of_range(n, c)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
       const index_t first = part % blocks * kRows;
@@ -612,15 +616,15 @@ class OverlapSavePlan final : public Plan<T> {
   std::vector<TileTransform<T>> transforms_;  // of the residues
   index_t kept_channels_;
   int kernel_copies_;
-  Buffer<char> wild_kernels_;  // k[o, c] of a copy, at (copy·C + c)·K + o
-  Buffer<char> wild_images_;   // x[n], as a thread has seen it, at thread·N + n
+  Buffer<char> kernels_out_of_range_;  // k[o, c] of a copy, at (copy·C + c)·K + o
+  Buffer<char> images_out_of_range_;   // x[n], as a thread has seen it, at thread·N + n
   Buffer<T> kernels_, tiles_, scratch_;
 };
 
 double overlap_save_operations(const Problem& problem) {
-  const std::optional<Choice> choice = best_choice(problem, {}, sizeof(float));
-  if (!choice) return 0;
-  const Tiling& tiling = choice->tiling;
+  const std::optional<Decomposition> chosen = best_decomposition(problem, {}, sizeof(float));
+  if (!chosen) return 0;
+  const Tiling& tiling = chosen->tiling;
   const auto& [N, K, C, H, W, h, w] = problem;
   const auto passages =
       static_cast<double>(ceil_divide(C, tiling.kept_channels(problem, sizeof(float))));
@@ -634,31 +638,30 @@ double overlap_save_operations(const Problem& problem) {
 
 std::optional<Forecast> forecast_overlap_save(const Problem& problem, const PlanOptions& options,
                                               std::size_t scalar_size) {
-  const std::optional<Choice> choice = best_choice(problem, options, scalar_size);
-  if (!choice || !spectra_fit(problem, choice->tiling, scalar_size)) return std::nullopt;
-  const auto& [tiling, threads, seconds] = *choice;
+  const std::optional<Decomposition> chosen = best_decomposition(problem, options, scalar_size);
+  if (!chosen || !spectra_fit(problem, chosen->tiling, scalar_size)) return std::nullopt;
+  const auto& [tiling, threads, seconds] = *chosen;
   const index_t spectrum = 2 * tiling.points() * static_cast<index_t>(scalar_size);
   const index_t kernels =
       share_of_thread(problem.K * tiling.kept_channels(problem, scalar_size) * spectrum, 1);
   const index_t tiles = share_of_thread(tiles_of_a_thread(problem) * spectrum, 1);
   const index_t bytes = kernel_copies(problem, tiling, threads) * kernels +
                         threads * (tiles + tiling.scratch_bytes());
-  Forecast forecast{.shares = {{"tiles", seconds.tiles},
-                               {"kernels", seconds.kernels},
-                               {"memory", seconds.memory}},
-                    .workspace_bytes = static_cast<std::size_t>(bytes)};
-  if (threads > 1) forecast.shares.push_back({"forking", seconds.forking});
+  Forecast forecast{
+      .terms = {{"tiles", seconds.tiles}, {"kernels", seconds.kernels}, {"memory", seconds.memory}},
+      .workspace_bytes = static_cast<std::size_t>(bytes)};
+  if (threads > 1) forecast.terms.push_back({"forking", seconds.forking});
   return forecast;
 }
 
 template <class T>
 Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options) {
-  const std::optional<Choice> choice = best_choice(problem, options, sizeof(T));
-  if (!choice) return Declined{"kernel larger than the largest tile, of 16384×8192"};
-  if (!spectra_fit(problem, choice->tiling, sizeof(T))) {
+  const std::optional<Decomposition> chosen = best_decomposition(problem, options, sizeof(T));
+  if (!chosen) return Declined{"kernel larger than the largest tile, of 16384×8192"};
+  if (!spectra_fit(problem, chosen->tiling, sizeof(T))) {
     return Declined{"spectra of the kernels of one output channel take more than 256 MiB"};
   }
-  return std::make_unique<OverlapSavePlan<T>>(problem, *choice);
+  return std::make_unique<OverlapSavePlan<T>>(problem, *chosen);
 }
 
 }  // namespace

@@ -44,12 +44,12 @@ struct TileKernels {
   void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, index_t strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
-  // Of the columns `share`, whole strips.
-  void (*leave_down)(const Axis& rows, const Axis& columns, const Window<T>& re,
-                     const Window<T>& im, Range share, T* scratch, T* half);
-  void (*finish_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
-                      const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
-                      Range share, T* scratch);
+  // Of the columns `own`, whole strips.
+  void (*publish_down)(const Axis& rows, const Axis& columns, const Window<T>& re,
+                       const Window<T>& im, Range own, T* scratch, T* half);
+  void (*combine_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
+                       const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
+                       Range own, T* scratch);
 };
 
 }  // namespace internal
@@ -696,10 +696,10 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 }
 
 template <class T>
-void leave_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns, const Window<T>& re,
-                const Window<T>& im, Range share, T* strip, T* half) {
+void publish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
+                  const Window<T>& re, const Window<T>& im, Range own, T* strip, T* half) {
   const index_t across = columns.length * kRow<T>;
-  for (index_t column = share.begin; column < share.end; column += kLanes<T>) {
+  for (index_t column = own.begin; column < own.end; column += kLanes<T>) {
     const Range lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     T* squares = half + column * kRow<T>;
@@ -716,16 +716,16 @@ template <class T>
 void join_residues(const Residues<T>& residues, int m, const T* own, const T* squares,
                    index_t apart, index_t length, index_t across, T* part) {
   constexpr Direction kForward = Direction::forward;
-  const auto share = [&](int residue, const T* row) HWY_ATTR {
+  const auto term = [&](int residue, const T* row) HWY_ATTR {
     const Complex<T> power = broadcast(residues.power(residue, m));
     return load<kForward>(row) * Complex<T>{power.re, hn::Neg(power.im)};
   };
   for (index_t at = 0; at < length * kRow<T>; at += kSquare<T>, squares += across) {
     for (index_t row = 0; row < kSquare<T>; row += kRow<T>) {
-      Complex<T> sum = share(residues.own.index, own + at + row);
+      Complex<T> sum = term(residues.own.index, own + at + row);
       for (int other = 0; other < residues.own.count; ++other) {
         if (other == residues.own.index) continue;
-        sum = sum + share(other, squares + other * apart + row);
+        sum = sum + term(other, squares + other * apart + row);
       }
       store<kForward>(sum, part + at + row);
     }
@@ -733,13 +733,13 @@ void join_residues(const Residues<T>& residues, int m, const T* own, const T* sq
 }
 
 template <class T>
-void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                 const Residues<T>& residues, const T* halves, index_t apart, const Window<T>& re,
-                 const Window<T>& im, Range share, T* strip) {
+void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
+                  const Residues<T>& residues, const T* halves, index_t apart, const Window<T>& re,
+                  const Window<T>& im, Range own, T* strip) {
   const index_t across = columns.length * kRow<T>;
   const auto [index, count] = residues.own;
   const T* half = halves + index * apart;
-  for (index_t column = share.begin; column < share.end; column += kLanes<T>) {
+  for (index_t column = own.begin; column < own.end; column += kLanes<T>) {
     const Range lanes{column, column + kLanes<T>};
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
@@ -762,7 +762,7 @@ void finish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 template <class T>
 constexpr internal::TileKernels<T> kKernels{
     kLanes<T>,          kStripsAtOnce<T>, transform_down<T>, transform_across<T>,
-    convolve_across<T>, sum_products<T>,  leave_down<T>,     finish_down<T>};
+    convolve_across<T>, sum_products<T>,  publish_down<T>,   combine_down<T>};
 
 const internal::TileKernels<float>* kernels_f32() { return &kKernels<float>; }
 const internal::TileKernels<double>* kernels_f64() { return &kKernels<double>; }
@@ -944,7 +944,7 @@ Range TileTransform<T>::wanted_columns(const Window<T>& re, const Window<T>& im)
 }
 
 template <class T>
-Range TileTransform<T>::share(Range wanted) const {
+Range TileTransform<T>::own_columns(Range wanted) const {
   const auto [index, count] = residues_.own;
   const auto bound = [&, count = count](index_t part) {
     // Whole lines of a cache; what the first and the last have at their outer sides is theirs.
@@ -987,19 +987,20 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 }
 
 template <class T>
-void TileTransform<T>::leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const {
-  const Range own = share(wanted_columns(re, im));
+void TileTransform<T>::publish(const Window<T>& re, const Window<T>& im, T* scratch,
+                               T* half) const {
+  const Range own = own_columns(wanted_columns(re, im));
   for (const Range others : {Range{0, own.begin}, Range{own.end, columns_.length}}) {
-    kernels_.leave_down(rows_, columns_, re, im, others, scratch, half);
+    kernels_.publish_down(rows_, columns_, re, im, others, scratch, half);
   }
 }
 
 template <class T>
-void TileTransform<T>::finish(const T* halves, index_t apart, const Window<T>& re,
-                              const Window<T>& im, T* scratch) const {
+void TileTransform<T>::combine(const T* halves, index_t apart, const Window<T>& re,
+                               const Window<T>& im, T* scratch) const {
   const Range all{0, columns_.length};
-  const Range own = residues_.own.count == 1 ? all : share(wanted_columns(re, im));
-  kernels_.finish_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);
+  const Range own = residues_.own.count == 1 ? all : own_columns(wanted_columns(re, im));
+  kernels_.combine_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);
 }
 
 template struct TransformAxis<float>;

@@ -112,7 +112,7 @@ class TileTransform {
   T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
             T* spectrum) const;
 
-  /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: finish() does the other half.
+  /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: combine() does the other half.
   /// Returns Σ|re| + Σ|im|.
   T convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel, T* scratch,
              T* half) const;
@@ -120,22 +120,22 @@ class TileTransform {
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
-  /// Makes residues of half the inverse in columns that others finish, which they wait for. The
-  /// windows are those of finish().
-  void leave(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const;
+  /// Makes residues of half the inverse in columns that other threads combine, which they wait for.
+  /// The windows are those of combine().
+  void publish(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const;
 
-  /// What the tile has to re and im, where those have any, in one residue's share of the columns.
+  /// What the tile has to re and im, where those have any, in the columns of one residue.
   /// The halves of the residues, from the first one's on, lie so many scalars apart, and stay as
   /// they are.
-  void finish(const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
-              T* scratch) const;
+  void combine(const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
+               T* scratch) const;
 
  private:
   index_t strips() const { return rows_.length / lanes(); }
   /// Columns that any window has any of.
   Range wanted_columns(const Window<T>& re, const Window<T>& im) const;
-  /// Columns that this residue finishes: of those wanted no more than others, cut at cache lines.
-  Range share(Range wanted) const;
+  /// Columns that this residue combines: of those wanted no more than others, cut at cache lines.
+  Range own_columns(Range wanted) const;
 
   TransformAxis<T> rows_, columns_;
   Residues<T> residues_;

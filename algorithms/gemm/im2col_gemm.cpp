@@ -236,13 +236,13 @@ std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanO
       bytes * static_cast<double>(problem.N) *
       static_cast<double>(problem.K * problem.H * problem.W +
                           problem.C * problem.output_rows() * problem.output_columns());
-  return Forecast{
-      .shares = shared_out({{"gemm", unit * padded_operations(problem) * kOperation * rows},
-                            {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
-                                             operands * kFarByte * distance(operands, 0x1p20, 16)},
-                            {"packing", unit * weights * 3 + kCall}},
-                           threads),
-      .workspace_bytes = static_cast<std::size_t>(bytes * room)};
+  return Forecast{.terms = divided_among_threads(
+                      {{"gemm", unit * padded_operations(problem) * kOperation * rows},
+                       {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
+                                        operands * kFarByte * distance(operands, 0x1p20, 16)},
+                       {"packing", unit * weights * 3 + kCall}},
+                      threads),
+                  .workspace_bytes = static_cast<std::size_t>(bytes * room)};
 }
 
 template <class T>

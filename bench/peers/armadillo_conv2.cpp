@@ -90,10 +90,10 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::armadillo_conv2{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Share::none,
-               .allocation = Share::inside,
-               .kernel_transform = Share::inside,
-               .layout_change = Share::inside,
+    .ledger = {.plan = Inclusion::none,
+               .allocation = Inclusion::inside,
+               .kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
                .note = "the output is reused; conv2 makes a padded image and a flipped kernel of "
                        "its own in each call"},
     .version = version,

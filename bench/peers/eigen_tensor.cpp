@@ -107,8 +107,8 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::eigen_tensor{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.kernel_transform = Share::inside,
-               .layout_change = Share::inside,
+    .ledger = {.kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
                .note = "an unsupported module of Eigen; padded image and flipped kernel are "
                        "reused, the threads of a plan live as long as it does"},
     .version = version,

@@ -36,10 +36,10 @@ constinit const Algorithm kRow{
 constinit const Contender peer::octave_conv2{
     .algorithm = &kRow,
     .kind = Kind::peer,
-    .ledger = {.plan = Share::none,
-               .allocation = Share::inside,
-               .kernel_transform = Share::none,
-               .language_call = Share::inside,
+    .ledger = {.plan = Inclusion::none,
+               .allocation = Inclusion::inside,
+               .kernel_transform = Inclusion::none,
+               .language_call = Inclusion::inside,
                .note = "tic and toc count microseconds; layers are a loop over planes in Octave; a "
                        "tap of 0 is skipped, so that 0·Inf is 0"},
     .version = version<kOctave>,

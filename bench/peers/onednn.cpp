@@ -183,8 +183,8 @@ Planned<float> plan_onednn(const Problem& problem, const PlanOptions& options) {
 }
 
 index_t whole_vectors(index_t channels) {
-  constexpr index_t kLanes = 16;
-  return (channels + kLanes - 1) / kLanes * kLanes;
+  constexpr index_t kBlock = 16;
+  return (channels + kBlock - 1) / kBlock * kBlock;
 }
 
 /// Its kernels want whole vectors of channels, with zeros where there are none: forward those of y,
@@ -242,8 +242,8 @@ constinit const Algorithm kForward{
 constinit const Contender peer::onednn{
     .algorithm = &kBackward,
     .kind = Kind::peer,
-    .ledger = {.kernel_transform = Share::inside,
-               .layout_change = Share::inside,
+    .ledger = {.kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
                .note = "code is generated when planning; blocked layouts, with channels padded to "
                        "whole vectors, are reordered to and from in each call; no Winograd"},
     .version = version,
@@ -252,8 +252,8 @@ constinit const Contender peer::onednn{
 constinit const Contender peer::onednn_forward{
     .algorithm = &kForward,
     .kind = Kind::peer,
-    .ledger = {.kernel_transform = Share::inside,
-               .layout_change = Share::inside,
+    .ledger = {.kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
                .note = "as onednn; weights are flipped and their channels swapped in each call"},
     .version = version,
 };

@@ -109,10 +109,10 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::opencv_dft{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Share::inside,
-               .allocation = Share::inside,
-               .kernel_transform = Share::inside,
-               .layout_change = Share::inside,
+    .ledger = {.plan = Inclusion::inside,
+               .allocation = Inclusion::inside,
+               .kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
                .note = "output and spectra are reused; dft() has no plans, so each call computes "
                        "twiddles and makes scratch"},
     .version = opencv::version,

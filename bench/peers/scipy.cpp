@@ -110,10 +110,10 @@ constinit const Algorithm kOaconvolveRow{
 };
 
 constexpr Ledger kOfTransforms{
-    .allocation = Share::inside,
-    .kernel_transform = Share::inside,
-    .layout_change = Share::inside,
-    .language_call = Share::inside,
+    .allocation = Inclusion::inside,
+    .kernel_transform = Inclusion::inside,
+    .layout_change = Inclusion::inside,
+    .language_call = Inclusion::inside,
     .note = "set_workers(T); layers broadcast over all pairs of channels, then .sum()",
 };
 
@@ -122,10 +122,10 @@ constexpr Ledger kOfTransforms{
 constinit const Contender peer::scipy_convolve2d{
     .algorithm = &kConvolve2dRow,
     .kind = Kind::peer,
-    .ledger = {.plan = Share::none,
-               .allocation = Share::inside,
-               .kernel_transform = Share::none,
-               .language_call = Share::inside,
+    .ledger = {.plan = Inclusion::none,
+               .allocation = Inclusion::inside,
+               .kernel_transform = Inclusion::none,
+               .language_call = Inclusion::inside,
                .note = "layers are a loop over planes in Python"},
     .version = version<kScipy>,
     .remote = true,

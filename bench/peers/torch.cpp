@@ -43,10 +43,10 @@ constinit const Algorithm kRow{
 constinit const Contender peer::torch_conv_transpose2d{
     .algorithm = &kRow,
     .kind = Kind::peer,
-    .ledger = {.plan = Share::none,
-               .allocation = Share::inside,
-               .layout_change = Share::inside,
-               .language_call = Share::inside,
+    .ledger = {.plan = Inclusion::none,
+               .allocation = Inclusion::inside,
+               .layout_change = Inclusion::inside,
+               .language_call = Inclusion::inside,
                .note = "inference_mode, set_num_threads(T); threads are started before the clock "
                        "and ended after it, in between they spin as PyTorch has them"},
     .version = version<kTorch>,

@@ -65,10 +65,10 @@ class List(CliTest):
                 self.assert_is_ledger(peer["ledger"])
 
     def assert_is_ledger(self, ledger):
-        shares = ("plan", "allocation", "kernel_transform", "layout_change", "language_call")
-        self.assertEqual(list(ledger), [*shares, "precision", "note"])
-        for share in shares:
-            self.assertIn(ledger[share], ("none", "outside", "inside"))
+        inclusions = ("plan", "allocation", "kernel_transform", "layout_change", "language_call")
+        self.assertEqual(list(ledger), [*inclusions, "precision", "note"])
+        for part in inclusions:
+            self.assertIn(ledger[part], ("none", "outside", "inside"))
         self.assertNotIn("\n", ledger["note"])
 
     def test_table_of_peers_has_versions(self):

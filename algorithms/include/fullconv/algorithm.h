@@ -151,16 +151,16 @@ using OperationCount = double (*)(const Problem&);
 struct Forecast {
   /// A part of what execute() does, and its time at the rates built in. Parts of one name are
   /// bound by the same thing, and calibrate() finds out how much longer they take elsewhere.
-  struct Share {
+  struct Term {
     std::string_view name;  ///< one word
     double seconds;
   };
-  std::vector<Share> shares;
+  std::vector<Term> terms;
   std::size_t workspace_bytes = 0;
 
   double seconds() const {
     double sum = 0;
-    for (const Share& share : shares) sum += share.seconds;
+    for (const Term& term : terms) sum += term.seconds;
     return sum;
   }
 };

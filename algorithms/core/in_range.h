@@ -9,7 +9,7 @@ namespace fullconv {
 /// that no intermediate value of a transform does either. A transform divides by its number of
 /// points: 2⁻⁵⁰ and the unit roundoff are left for that.
 template <class T>
-bool is_tame(T sum_of_magnitudes) {
+bool is_in_range(T sum_of_magnitudes) {
   constexpr int kReach = std::numeric_limits<T>::max_exponent / 2 - 8;
   return sum_of_magnitudes == 0 || (sum_of_magnitudes > std::ldexp(T{1}, -kReach) &&
                                     sum_of_magnitudes < std::ldexp(T{1}, kReach));
