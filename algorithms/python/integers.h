@@ -1,0 +1,125 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "plans.h"
+
+namespace fullconv::python {
+
+/// Calls visit(element) for each of a view.
+template <class T, class Visit>
+void for_each(const TensorView<T>& view, const Visit& visit) {
+  const auto& [A, B, I, J] = view.extents;
+  for (index_t a = 0; a < A; ++a)
+    for (index_t b = 0; b < B; ++b)
+      for (index_t i = 0; i < I; ++i) {
+        T* row = view.data + a * view.strides[0] + b * view.strides[1] + i * view.strides[2];
+        for (index_t j = 0; j < J; ++j) visit(row[j * view.strides[3]]);
+      }
+}
+
+/// Full convolutions of integers of type I, which wrap around as NumPy's do and are exact
+/// otherwise. Where no sum can leave what a float or double represents exactly, they are computed
+/// in one of these; else by the definition, modulo 2^bits.
+template <class I>
+class IntegerConvolution {
+ public:
+  IntegerConvolution(const Problem& problem, const Algorithm& algorithm, int threads,
+                     const TensorView<const I>& x, const TensorView<const I>& k)
+      : problem_(problem), algorithm_(algorithm), threads_(threads), x_(x), k_(k) {
+    double x_square = 0, x_largest = 0, k_sum = 0;
+    for_each(x, [&](I value) {
+      const auto wide = static_cast<double>(value);
+      x_square += wide * wide;
+      x_largest = std::max(x_largest, std::abs(wide));
+    });
+    for_each(k, [&](I value) { k_sum += std::abs(static_cast<double>(value)); });
+    largest_ = x_largest * k_sum;
+    // The library's bounds on errors of transforms, with up to 16 times as many points as y has,
+    // and of kernels of low rank; no norm of k or y exceeds what stands for it here.
+    const double points = 16.0 * static_cast<double>(problem.output_rows()) *
+                          static_cast<double>(problem.output_columns());
+    const auto K = static_cast<double>(problem.K);
+    const double terms = std::max(
+        32 * std::log2(points) + K,
+        3 * (static_cast<double>(problem.h) + 4 * K * static_cast<double>(problem.w)) + 20);
+    error_ = 0x1p-53 * terms * std::sqrt(x_square) * k_sum;
+  }
+
+  void execute(const TensorView<I>& y) const {
+    // The bounds have been rounded themselves: the last bit is left to that.
+    if (problem_.h * problem_.w > kFewTaps && largest_ < 0x1p52) {
+      const bool sums = algorithm_.error_model == ErrorModel::componentwise ||
+                        algorithm_.delegates == Delegates::always;
+      const bool many_taps = problem_.h * problem_.w > kManyTaps;
+      if (sums && largest_ < 0x1p23 && !many_taps) {
+        return execute_in<float>(ErrorModel::componentwise, y);
+      }
+      if (error_ < 0.25) return execute_in<double>(ErrorModel::normwise, y);
+      if (sums) return execute_in<double>(ErrorModel::componentwise, y);
+    }
+    by_definition(y);
+  }
+
+ private:
+  /// Up to so many, converting takes as long as computing by the definition.
+  static constexpr index_t kFewTaps = 4;
+  /// From about here on transforms are faster than sums of products.
+  static constexpr index_t kManyTaps = 100;
+
+  template <class T>
+  void execute_in(ErrorModel accuracy, const TensorView<I>& y) const {
+    const auto converted = [](const TensorView<const I>& from) {
+      std::vector<T> values;
+      values.reserve(static_cast<std::size_t>(from.extents[0] * from.extents[1] * from.extents[2] *
+                                              from.extents[3]));
+      for_each(from, [&](I value) { values.push_back(static_cast<T>(value)); });
+      return values;
+    };
+    const std::vector<T> x = converted(x_), k = converted(k_);
+    const Extents& extents = y.extents;
+    std::vector<T> wide(
+        static_cast<std::size_t>(extents[0] * extents[1] * extents[2] * extents[3]));
+    const Request request{problem_, &algorithm_, {.threads = threads_, .accuracy = accuracy}};
+    LentPlan<T>(request).execute({x.data(), x_.extents}, {k.data(), k_.extents},
+                                 {wide.data(), extents});
+    auto next = wide.begin();
+    for_each(y, [&](I& value) { value = static_cast<I>(std::llrint(*next++)); });
+  }
+
+  /// Each image row times each tap, added where it lands.
+  void by_definition(const TensorView<I>& y) const {
+    // Unsigned, so that it wraps around; products of 16 bits would overflow int.
+    using Wide = std::conditional_t<sizeof(I) == 8, std::uint64_t, std::uint32_t>;
+    const Problem& problem = problem_;
+    for_each(y, [](I& value) { value = 0; });
+    for (index_t n = 0; n < problem.N; ++n)
+      for (index_t c = 0; c < problem.C; ++c)
+        for (index_t o = 0; o < problem.K; ++o)
+          for (index_t i = 0; i < problem.H; ++i)
+            for (index_t p = 0; p < problem.h; ++p)
+              for (index_t q = 0; q < problem.w; ++q) {
+                const auto tap = static_cast<Wide>(k_(o, c, p, q));
+                const I* from = &x_(n, o, i, 0);
+                I* to = &y(n, c, i + p, q);
+                const index_t step = x_.strides[3];
+                for (index_t j = 0; j < problem.W; ++j) {
+                  to[j] = static_cast<I>(static_cast<Wide>(to[j]) +
+                                         tap * static_cast<Wide>(from[j * step]));
+                }
+              }
+  }
+
+  const Problem& problem_;
+  const Algorithm& algorithm_;
+  int threads_;
+  TensorView<const I> x_, k_;
+  double largest_;  // no sum, and no part of one, is larger
+  double error_;    // of a computation in double, whichever the algorithm
+};
+
+}  // namespace fullconv::python
