@@ -190,7 +190,7 @@ TEST(RemoteWorker, IsNotAskedForMoreMemoryThanThereIs) {
   const auto planned = bench::plan_remote<double>(greedy, kProblem, {});
   const auto* declined = std::get_if<Declined>(&planned);
   ASSERT_NE(declined, nullptr);
-  expect_one_line(declined->reason, {"Fake would take 762939453", "MiB", "available"});
+  expect_one_line(declined->reason, {"Fake would take 762939453", "MiB of memory: 4096 allowed"});
 }
 
 // --- the libraries themselves, where they are installed ---
@@ -235,6 +235,8 @@ class RemoteLibrary : public ::testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(, RemoteLibrary,
                          ::testing::Values("scipy_convolve2d", "scipy_fftconvolve",
                                            "scipy_oaconvolve", "torch_conv_transpose2d",
+                                           "torch_conv2d_input", "torch_conv2d_input_nhwc",
+                                           "torch_conv2d_flipped", "torch_conv2d_flipped_nhwc",
                                            "octave_conv2"),
                          [](const auto& it) { return std::string(it.param); });
 

@@ -444,9 +444,14 @@ Planned<T> plan_remote(const RemoteFunction& function, const Problem& problem,
   if (const auto* why = std::get_if<Unusable>(&worker)) return Declined{why->sentence};
   // Operands are there twice: shared, and as the library's own.
   const double bytes = sizeof(T) * (function.scratch(problem) + 2 * operand_count(problem));
-  if (const auto available = static_cast<double>(available_memory()); bytes > available) {
-    return Declined{fmt::format("{} would take {:.0f} MiB of memory: {:.0f} available",
-                                function.library.name, bytes / 0x1p20, available / 0x1p20)};
+  // Filling 11 GiB with a lowered image takes PyTorch half a minute, and memory from all others.
+  constexpr double kMost = 0x1p32;
+  const auto available = static_cast<double>(available_memory());
+  if (bytes > std::min(available, kMost)) {
+    return Declined{fmt::format("{} would take {:.0f} MiB of memory: {:.0f} {}",
+                                function.library.name, bytes / 0x1p20,
+                                std::min(available, kMost) / 0x1p20,
+                                available < kMost ? "available" : "allowed")};
   }
   return std::make_unique<WorkerPlan<T>>(std::get<std::shared_ptr<Worker>>(std::move(worker)),
                                          function, problem, options.threads);

@@ -1,7 +1,10 @@
-// PyTorch's transposed convolution, in a Python of its own. Its weights are laid out [K,C,h,w], as
-// ours, and without stride and padding it is the full convolution. On the processor it multiplies
-// weights and image to a matrix of h·w·C rows and H·W columns, image by image, and adds the rows
-// where they belong (col2im).
+// PyTorch's ways to a full convolution, in a Python of its own. Weights of its transposed
+// convolution are laid out [K,C,h,w], as ours, and without stride and padding it is the full
+// convolution. `torch_conv2d_input` is the gradient as training runs it: autograd's backward of
+// conv2d, which is other code. `torch_conv2d_flipped` is conv2d, hence a correlation, of the image
+// padded by h−1 and w−1 with the flipped kernel. `_nhwc` are the same where all of a program's
+// tensors are laid out channels last. To which of its libraries PyTorch hands the work depends on
+// its version, on the type, and on the sizes.
 
 #include "peers/registry.h"
 #include "peers/remote.h"
@@ -12,45 +15,92 @@ namespace {
 std::vector<std::string> start_worker() { return python_worker("torch", ""); }
 constexpr Library kTorch{.name = "PyTorch", .worker = start_worker};
 
-/// Elements of the matrix of one image.
+double output(const Problem& problem) { return elements(problem.y_extents()); }
+
+/// Elements of the matrix that the product of weights and an image gives.
 double columns(const Problem& problem) {
-  const auto& [N, K, C, H, W, h, w] = problem;
-  return static_cast<double>(h * w) * static_cast<double>(C * H * W);
+  return static_cast<double>(problem.h * problem.w) *
+         static_cast<double>(problem.C * problem.H * problem.W);
 }
 
-double scratch(const Problem& problem) { return columns(problem) + elements(problem.y_extents()); }
-
-/// The product, and an addition for each element of its matrix.
-double operations(const Problem& problem) {
-  return nominal_operations(problem) + static_cast<double>(problem.N) * columns(problem);
+/// Elements of the matrix that all images are lowered to.
+double lowered(const Problem& problem) {
+  return static_cast<double>(problem.h * problem.w * problem.N * problem.K) *
+         static_cast<double>(problem.output_rows()) * static_cast<double>(problem.output_columns());
 }
 
-constexpr RemoteFunction kConvTranspose2d{kTorch, "conv_transpose2d", scratch};
+double scratch_of_columns(const Problem& problem) { return columns(problem) + output(problem); }
+double scratch_of_lowered(const Problem& problem) { return lowered(problem) + output(problem); }
 
-constinit const Algorithm kRow{
-    .name = "torch_conv_transpose2d",
-    .summary = "PyTorch's transposed convolution: a product for each image, then col2im",
-    .error_model = ErrorModel::componentwise,
-    .non_finite = NonFinite::as_defined,
-    .threaded = true,
-    .operations = operations,
-    .plan_f32 = plan<float, kConvTranspose2d>,
-    .plan_f64 = plan<double, kConvTranspose2d>,
-};
+constexpr RemoteFunction kConvTranspose2d{kTorch, "conv_transpose2d", scratch_of_columns};
+constexpr RemoteFunction kConv2dInput{kTorch, "conv2d_input", scratch_of_columns};
+constexpr RemoteFunction kConv2dInputNhwc{kTorch, "conv2d_input_nhwc", scratch_of_columns};
+constexpr RemoteFunction kConv2dFlipped{kTorch, "conv2d_flipped", scratch_of_lowered};
+constexpr RemoteFunction kConv2dFlippedNhwc{kTorch, "conv2d_flipped_nhwc", scratch_of_lowered};
+
+template <const RemoteFunction& function>
+constexpr Algorithm row(std::string_view name, std::string_view summary, NonFinite non_finite,
+                        OperationCount operations) {
+  return {.name = name,
+          .summary = summary,
+          .error_model = ErrorModel::componentwise,
+          .non_finite = non_finite,
+          .threaded = true,
+          .operations = operations,
+          .plan_f32 = plan<float, function>,
+          .plan_f64 = plan<double, function>};
+}
+
+constinit const Algorithm kConvTranspose2dRow =
+    row<kConvTranspose2d>("torch_conv_transpose2d", "PyTorch's transposed convolution",
+                          NonFinite::as_defined, nominal_operations);
+constinit const Algorithm kConv2dInputRow = row<kConv2dInput>(
+    "torch_conv2d_input", "PyTorch's gradient of conv2d with respect to its input, as autograd's",
+    NonFinite::as_defined, nominal_operations);
+constinit const Algorithm kConv2dInputNhwcRow =
+    row<kConv2dInputNhwc>("torch_conv2d_input_nhwc", "as torch_conv2d_input, channels last",
+                          NonFinite::as_defined, nominal_operations);
+// Whether padding is multiplied depends on the type, the batch and the sizes.
+constinit const Algorithm kConv2dFlippedRow = row<kConv2dFlipped>(
+    "torch_conv2d_flipped", "PyTorch's conv2d of the padded image with the flipped kernel",
+    NonFinite::unspecified, padded_operations);
+constinit const Algorithm kConv2dFlippedNhwcRow =
+    row<kConv2dFlippedNhwc>("torch_conv2d_flipped_nhwc", "as torch_conv2d_flipped, channels last",
+                            NonFinite::unspecified, padded_operations);
+
+constexpr std::string_view kThreads =
+    "inference_mode, set_num_threads(T); threads are started before the clock and ended after it, "
+    "in between they spin as PyTorch has them";
+
+constexpr Contender contender(const Algorithm& row, std::string_view note) {
+  return {.algorithm = &row,
+          .kind = Kind::peer,
+          .ledger = {.plan = Inclusion::inside,
+                     .allocation = Inclusion::inside,
+                     .layout_change = Inclusion::inside,
+                     .language_call = Inclusion::inside,
+                     .note = note},
+          .version = version<kTorch>,
+          .remote = true};
+}
 
 }  // namespace
 
-constinit const Contender peer::torch_conv_transpose2d{
-    .algorithm = &kRow,
-    .kind = Kind::peer,
-    .ledger = {.plan = Inclusion::none,
-               .allocation = Inclusion::inside,
-               .layout_change = Inclusion::inside,
-               .language_call = Inclusion::inside,
-               .note = "inference_mode, set_num_threads(T); threads are started before the clock "
-                       "and ended after it, in between they spin as PyTorch has them"},
-    .version = version<kTorch>,
-    .remote = true,
-};
+constinit const Contender peer::torch_conv_transpose2d = contender(kConvTranspose2dRow, kThreads);
+constinit const Contender peer::torch_conv2d_input =
+    contender(kConv2dInputRow,
+              "the backward of conv2d for its input alone; threads as torch_conv_transpose2d's");
+constinit const Contender peer::torch_conv2d_input_nhwc =
+    contender(kConv2dInputNhwcRow,
+              "operands are channels last before the clock starts, and so is the output; threads "
+              "as torch_conv_transpose2d's");
+constinit const Contender peer::torch_conv2d_flipped =
+    contender(kConv2dFlippedRow,
+              "weights are flipped and their channels swapped in each call; threads as "
+              "torch_conv_transpose2d's");
+constinit const Contender peer::torch_conv2d_flipped_nhwc =
+    contender(kConv2dFlippedNhwcRow,
+              "as torch_conv2d_flipped; operands are channels last before the clock starts, and so "
+              "is the output");
 
 }  // namespace fullconv::bench

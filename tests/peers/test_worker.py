@@ -25,7 +25,9 @@ FAKE = """
     def view(memory, scalar, offset, shape):
         return numpy.ndarray(shape, "f4" if scalar == "f32" else "f8", memory, offset)
 
-    copy = numpy.copy
+    def copy(function, array):
+        return numpy.copy(array)
+
     threads = contextlib.nullcontext
 """
 
@@ -157,15 +159,14 @@ class Starting(WorkerTest):
             import sys
             import types
 
-            __version__ = "1.9.1"
-            float32 = float64 = Tensor = clone = None
-            for name in ("torch.nn", "torch.nn.functional"):
-                sys.modules[name] = types.SimpleNamespace(conv_transpose2d=None)
+            __version__ = "1.10.2"
+            float32 = float64 = Tensor = memory_format = None
+            sys.modules["torch.nn"] = types.SimpleNamespace(functional=None)
             """,
         )
         self.assertEqual(
             self.first_line("torch"),
-            "failed ImportError: PyTorch 1.9.1 is too old: 1.10 or newer is wanted",
+            "failed ImportError: PyTorch 1.10.2 is too old: 1.11 or newer is wanted",
         )
 
     def test_broken(self) -> None:

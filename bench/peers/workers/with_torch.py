@@ -1,5 +1,6 @@
-"""torch.nn.functional.conv_transpose2d, whose weights are laid out [K,C,h,w], as ours. See
-worker.py."""
+"""PyTorch's ways to a full convolution: the transposed convolution, whose weights are laid out
+[K,C,h,w], as ours; the gradient that training asks for; and conv2d of the padded image with the
+flipped kernel. See worker.py."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from functools import lru_cache
 from math import prod
 
 import torch
-from torch.nn.functional import conv_transpose2d
+from torch.nn import functional
 
 SCALARS = {"f32": torch.float32, "f64": torch.float64}
 
@@ -35,8 +36,8 @@ _OPENBLAS = _loaded("libopenblas.so.0")
 def version() -> str:
     """With the BLAS behind it, on which its speed depends."""
     major, minor = map(int, re.match(r"(\d+)\.(\d+)", torch.__version__).groups())
-    if (major, minor) < (1, 10):
-        raise ImportError(f"PyTorch {torch.__version__} is too old: 1.10 or newer is wanted")
+    if (major, minor) < (1, 11):
+        raise ImportError(f"PyTorch {torch.__version__} is too old: 1.11 or newer is wanted")
     if _OPENBLAS is None:
         return f"PyTorch {torch.__version__}"
     _OPENBLAS.openblas_get_config.restype = ctypes.c_char_p
@@ -50,7 +51,13 @@ def view(memory: mmap.mmap, scalar: str, offset: int, shape: tuple[int, ...]) ->
     return flat.view(shape)
 
 
-copy = torch.clone
+def _memory_format(function: str) -> torch.memory_format:
+    return torch.channels_last if function.endswith("_nhwc") else torch.contiguous_format
+
+
+def copy(function: str, array: torch.Tensor) -> torch.Tensor:
+    """Laid out as it is where a program keeps all of its tensors so."""
+    return array.clone(memory_format=_memory_format(function))
 
 
 @lru_cache(maxsize=1)  # only where it changes
@@ -74,7 +81,36 @@ def threads(count: int) -> Iterator[None]:
         _OPENMP.omp_pause_resource_all(OMP_PAUSE_HARD)
 
 
+Function = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def _conv2d_input(y: torch.Tensor) -> Function:
+    """What autograd calls where the gradient with respect to the input is all that is asked for.
+    Of that input, which a training step has kept, it sees shape and layout: those of y."""
+
+    def conv2d_input(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return torch.ops.aten.convolution_backward(
+            x, y, k, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, (True, False, False)
+        )[0]
+
+    return conv2d_input
+
+
+def _conv2d_flipped(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    h, w = k.shape[2:]
+    return functional.conv2d(x, k.flip(2, 3).transpose(0, 1), padding=(h - 1, w - 1))
+
+
 def call(
     function: str, x: torch.Tensor, k: torch.Tensor
-) -> tuple[Callable[..., torch.Tensor], torch.Tensor, torch.Tensor]:
-    return {"conv_transpose2d": conv_transpose2d}[function], x, k
+) -> tuple[Function, torch.Tensor, torch.Tensor]:
+    if function.startswith("conv2d_input"):
+        (N, _, H, W), (_, C, h, w) = x.shape, k.shape
+        y = torch.zeros((N, C, H + h - 1, W + w - 1), dtype=x.dtype)
+        return _conv2d_input(y.to(memory_format=_memory_format(function))), x, k
+    functions = {
+        "conv_transpose2d": functional.conv_transpose2d,
+        "conv2d_flipped": _conv2d_flipped,
+        "conv2d_flipped_nhwc": _conv2d_flipped,
+    }
+    return functions[function], x, k

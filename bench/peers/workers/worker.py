@@ -11,7 +11,7 @@ A library is a module with_<name>.py of this folder, which has
                                     library cannot be used
     view(memory, scalar, offset, shape)
                                     an array over shared memory, from a byte on; "f32" or "f64"
-    copy(array)                     an array of the library's own
+    copy(function, array)           an array of the library's own, laid out as for the function
     call(function, x, k)            a function f and operands a, b so that f(a, b) = y, given
                                     x[N,K,H,W] and k[K,C,h,w]; LookupError for unknown functions
     threads(count)                  a context in which the library uses at most so many
@@ -56,8 +56,8 @@ class Plan:
         self._threads = threads
         self._shared_x, self._shared_k, self._shared_y = shared
         # The operands lie where the library puts arrays, as they do for its users.
-        self._x = library.copy(self._shared_x)
-        self._k = library.copy(self._shared_k)
+        self._x = library.copy(function, self._shared_x)
+        self._k = library.copy(function, self._shared_k)
         self._call, self._a, self._b = library.call(function, self._x, self._k)
 
     def execute(self) -> None:
