@@ -448,10 +448,9 @@ Planned<T> plan_remote(const RemoteFunction& function, const Problem& problem,
   constexpr double kMost = 0x1p32;
   const auto available = static_cast<double>(available_memory());
   if (bytes > std::min(available, kMost)) {
-    return Declined{fmt::format("{} would take {:.0f} MiB of memory: {:.0f} {}",
-                                function.library.name, bytes / 0x1p20,
-                                std::min(available, kMost) / 0x1p20,
-                                available < kMost ? "available" : "allowed")};
+    return Declined{fmt::format(
+        "{} would take {:.0f} MiB of memory: {:.0f} {}", function.library.name, bytes / 0x1p20,
+        std::min(available, kMost) / 0x1p20, available < kMost ? "available" : "allowed")};
   }
   return std::make_unique<WorkerPlan<T>>(std::get<std::shared_ptr<Worker>>(std::move(worker)),
                                          function, problem, options.threads);
