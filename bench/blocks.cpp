@@ -12,13 +12,11 @@
 
 #include "google_benchmark.h"
 #include "interval.h"
-#include "report.h"
 
 namespace fullconv::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 
 // Fewer say too little of how much times vary: simulated, intervals of those that stop at once miss
 // more often than they say with 3 blocks, and not with 8.
@@ -80,16 +78,18 @@ struct Runner {
 
 class Race {
  public:
-  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings)
-      : settings_(settings), random_(settings.seed), time_left_(settings.cell_time) {
-    for (const auto& cell : cells) {
-      if (interruption() == 0) enter(*cell);
-    }
+  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
+       benchmark::BenchmarkReporter& reporter)
+      : settings_(settings),
+        reporter_(reporter),
+        random_(settings.seed),
+        time_left_(settings.cell_time) {
+    for (const auto& cell : cells) enter(*cell);
     for (Runner& runner : runners_) active_.push_back(&runner);
   }
 
-  Runs run() {
-    while (!active_.empty() && interruption() == 0) {
+  void run() {
+    while (!active_.empty()) {
       const auto orders = balanced_orders(active_.size(), random_);
       const std::vector<Runner*> field = active_;
       for (const auto& order : orders) {
@@ -97,10 +97,8 @@ class Race {
         bool someone_left = false;
         while (dismiss()) someone_left = true;  // the fastest, too, once the others have
         if (someone_left) break;                // the square was for more
-        if (interruption() != 0) break;
       }
     }
-    return std::move(done_);
   }
 
  private:
@@ -109,7 +107,7 @@ class Race {
     double seconds = 0;
     if (cell.runs()) seconds = cell.seconds_per_call();
     if (!cell.runs()) {
-      done_.push_back(run_once(cell, 1));
+      report(run_once(cell, 1));
       return;
     }
     // A handicap of whole per cents comes out even after a hundred calls.
@@ -120,7 +118,6 @@ class Race {
 
   void run_block(const std::vector<Runner*>& field, const std::vector<std::size_t>& order) {
     for (std::size_t position = 0; position < order.size(); ++position) {
-      if (interruption() != 0) return;
       Runner& runner = *field[order[position]];
       const auto start = Clock::now();
       runner.cell->renew();
@@ -133,7 +130,7 @@ class Race {
       }
       run.counters["block"] = static_cast<double>(block_);
       run.counters["position"] = static_cast<double>(position);
-      done_.push_back(run);
+      report(run);
     }
     ++block_;
   }
@@ -194,10 +191,12 @@ class Race {
     return someone_left;
   }
 
+  void report(const benchmark::BenchmarkReporter::Run& run) { reporter_.ReportRuns({run}); }
+
   const BlockSettings& settings_;
+  benchmark::BenchmarkReporter& reporter_;
   std::mt19937_64 random_;
   double time_left_;  // seconds, for those who are active
-  Runs done_;
   std::vector<Runner> runners_;
   std::vector<Runner*> active_;
   std::size_t block_ = 0;
@@ -225,8 +224,9 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
   return rows;
 }
 
-Runs run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings) {
-  return Race(cells, settings).run();
+void run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
+                   benchmark::BenchmarkReporter& reporter) {
+  Race(cells, settings, reporter).run();
 }
 
 }  // namespace fullconv::bench

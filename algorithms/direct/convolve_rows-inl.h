@@ -113,6 +113,37 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
   }
 }
 
+/// Where these forms begin and end, and what they cut a plane into.
+template <class T>
+std::vector<Boundary> plane_boundaries(const Problem& problem) {
+  constexpr index_t kSize = sizeof(T);
+  std::vector<Boundary> boundaries{
+      {Boundary::output_columns, kLanes<T>},
+      {Boundary::output_columns, kMostVectors * kLanes<T>},
+      {Boundary::output_columns, FlatPlane<T>::kMostColumns},
+      {Boundary::output_rows, kTileRows},
+      {Boundary::output_rows, kTallRows},
+      {Boundary::image_rows, kTallRows},
+      {Boundary::kernel_rows, kTileRows},
+      {Boundary::kernel_rows, kFewestRows},
+      {Boundary::kernel_rows, most_kernel_rows<T>(std::min(problem.w, kMostKernelColumns))},
+      {Boundary::kernel_columns, kMostKernelColumns},
+      {Boundary::kernel_columns, problem.W},
+      {Boundary::image_columns, kPlacesApart / kSize}};
+  if constexpr (kRollingPays) {
+    const auto rows = std::min<index_t>(problem.h, kMostRollingRows);
+    boundaries.push_back(
+        {Boundary::output_columns, widest_rolling_strip(static_cast<int>(rows)) * kLanes<T>});
+    for (const bool far : {false, true}) {
+      boundaries.push_back({Boundary::image_rows, rolling_block_rows(far, rows)});
+    }
+    boundaries.push_back(
+        {Boundary::image_rows,
+         static_cast<index_t>(kFarBytes) / (kSize * (problem.W + problem.output_columns()))});
+  }
+  return boundaries;
+}
+
 /// The time of one plane, in seconds.
 template <class T>
 double plane_seconds(index_t H, index_t W, index_t h, index_t w) {

@@ -22,6 +22,13 @@ double seconds_f64(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<double>(H, W, h, w);
 }
 
+std::vector<Boundary> boundaries_f32(const Problem& problem) {
+  return plane_boundaries<float>(problem);
+}
+std::vector<Boundary> boundaries_f64(const Problem& problem) {
+  return plane_boundaries<double>(problem);
+}
+
 index_t repeated(index_t kernel_rows) { return rolls(kernel_rows) ? kernel_rows - 1 : 0; }
 
 void convolve_f32(const Plane<const float>& x, const Plane<const float>& k, const Plane<float>& y,
@@ -46,6 +53,8 @@ HWY_EXPORT(convolve_f32);
 HWY_EXPORT(convolve_f64);
 HWY_EXPORT(seconds_f32);
 HWY_EXPORT(seconds_f64);
+HWY_EXPORT(boundaries_f32);
+HWY_EXPORT(boundaries_f64);
 HWY_EXPORT(repeated);
 
 }  // namespace
@@ -68,6 +77,15 @@ double convolve_seconds<float>(index_t H, index_t W, index_t h, index_t w) {
 template <>
 double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
   return HWY_DYNAMIC_DISPATCH(seconds_f64)(H, W, h, w);
+}
+
+template <>
+std::vector<Boundary> convolve_boundaries<float>(const Problem& problem) {
+  return HWY_DYNAMIC_DISPATCH(boundaries_f32)(problem);
+}
+template <>
+std::vector<Boundary> convolve_boundaries<double>(const Problem& problem) {
+  return HWY_DYNAMIC_DISPATCH(boundaries_f64)(problem);
 }
 
 index_t repeated_rows(index_t kernel_rows) { return HWY_DYNAMIC_DISPATCH(repeated)(kernel_rows); }

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <vector>
+
 #include "core/plane.h"
+#include "fullconv/algorithm.h"
 
 namespace fullconv {
 
@@ -16,6 +19,10 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 /// upon.
 template <class T>
 double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
+
+/// Where the forms that it takes begin and end, for planes of about these sizes.
+template <class T>
+std::vector<Boundary> convolve_boundaries(const Problem& problem);
 
 /// Of the image's rows that a call takes, those that one for the rows above it has taken, too.
 index_t repeated_rows(index_t kernel_rows);

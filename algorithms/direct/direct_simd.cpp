@@ -123,6 +123,22 @@ std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanO
 }
 
 template <class T>
+std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
+  std::vector<Boundary> all = convolve_boundaries<T>(problem);
+  const index_t blocks = blocks_of_a_plane(problem, threads_for<T>(problem, options));
+  all.push_back({Boundary::output_rows, ceil_divide(problem.output_rows(), blocks)});
+  all.push_back({Boundary::output_rows, blocks * kRowsOfTiles});
+  all.push_back({Boundary::output_rows, 2 * blocks * repeated_rows(problem.h)});
+  return all;
+}
+
+std::vector<Boundary> boundaries_of_direct_simd(const Problem& problem, const PlanOptions& options,
+                                                std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? boundaries<float>(problem, options)
+                                      : boundaries<double>(problem, options);
+}
+
+template <class T>
 Planned<T> plan_direct_simd(const Problem& problem, const PlanOptions& options) {
   return std::make_unique<DirectSimdPlan<T>>(problem, options);
 }
@@ -136,6 +152,7 @@ constinit const Algorithm builtin::direct_simd{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .forecast = forecast_direct_simd,
+    .boundaries = boundaries_of_direct_simd,
     .plan_f32 = plan_direct_simd<float>,
     .plan_f64 = plan_direct_simd<double>,
 };

@@ -43,11 +43,13 @@ HWY_INLINE void add_taps(const T* image, index_t pitch, const Plane<const T>& k,
 template <class T>
 class FlatPlane {
  public:
+  static constexpr index_t kMostColumns = 16;
+
   /// Whether this is faster than tiles, which leave lanes idle at the end of short rows: with AVX2
   /// 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on; with AVX-512 rolling
   /// sums are 0.98 to 1.8 times as fast from 10 columns on.
   static bool suits(index_t kernel_rows, index_t kernel_columns, index_t output_columns) {
-    return output_columns < 16 &&
+    return output_columns < kMostColumns &&
            length(output_columns, kernel_rows, kernel_columns, kernel_rows) <= kMostElements;
   }
 

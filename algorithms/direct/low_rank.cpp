@@ -359,6 +359,22 @@ std::unique_ptr<Shortcut<T>> plan_passes(const Problem& problem, const PlanOptio
 }
 
 template <class T>
+std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
+  using Framed = FramedRows<T>;
+  const Blocks<T> blocks(problem, options);
+  return {
+      {Boundary::output_rows, blocks.rows},         {Boundary::output_rows, Framed::kRowsAtOnce},
+      {Boundary::kernel_rows, Framed::kRowsAtOnce}, {Boundary::image_columns, Framed::kLine},
+      {Boundary::output_columns, Framed::kLine},    {Boundary::kernel_columns, Framed::kLine + 1}};
+}
+
+std::vector<Boundary> boundaries_of_low_rank(const Problem& problem, const PlanOptions& options,
+                                             std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? boundaries<float>(problem, options)
+                                      : boundaries<double>(problem, options);
+}
+
+template <class T>
 Planned<T> plan_low_rank(const Problem& problem, const PlanOptions& options) {
   PlanOptions dense = options;
   dense.any_strides = false;
@@ -378,6 +394,7 @@ constinit const Algorithm builtin::low_rank{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .delegates = Delegates::sometimes,
+    .boundaries = boundaries_of_low_rank,
     .plan_f32 = plan_low_rank<float>,
     .plan_f64 = plan_low_rank<double>,
     .shortcut_f32 = plan_passes<float>,

@@ -16,6 +16,12 @@ namespace {
 constexpr index_t kTileRows = 8;
 constexpr index_t kTileRowBytes = 2048;
 
+std::vector<Boundary> boundaries_of_tiles(const Problem&, const PlanOptions&,
+                                          std::size_t scalar_size) {
+  return {{Boundary::output_rows, kTileRows},
+          {Boundary::output_columns, kTileRowBytes / static_cast<index_t>(scalar_size)}};
+}
+
 /// tile += the outputs rows × columns of x ∗ k.
 template <class T>
 void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, Range columns,
@@ -103,6 +109,7 @@ constinit const Algorithm builtin::openmp_tiled{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .boundaries = boundaries_of_tiles,
     .plan_f32 = plan_openmp_tiled<float>,
     .plan_f64 = plan_openmp_tiled<double>,
 };

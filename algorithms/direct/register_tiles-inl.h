@@ -63,11 +63,12 @@ constexpr int kLowRows = kRollingPays ? 0 : 7;
 
 /// Whether rows of an image share the places that a first-level cache has for eight of them: those
 /// that are a multiple of 4 KiB apart.
+constexpr index_t kPlacesApart = 4096;
 template <class T>
 constexpr bool rows_share_places(index_t image_stride) {
-  constexpr index_t kApart = 4096, kNear = 12;
+  constexpr index_t kNear = 12;
   const index_t bytes = image_stride * static_cast<index_t>(sizeof(T));
-  return bytes >= kApart - kNear && (bytes + kNear) % kApart < 2 * kNear;
+  return bytes >= kPlacesApart - kNear && (bytes + kNear) % kPlacesApart < 2 * kNear;
 }
 
 /// Whether to go by those. Each column of taps would load all of a tile's ten rows anew, if they

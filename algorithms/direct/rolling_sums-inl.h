@@ -250,7 +250,8 @@ struct Reach {
 };
 
 /// Whether that many bytes of x and y are more than a second-level cache keeps.
-inline bool is_far(double bytes) { return bytes > 0x1.4p20; }
+constexpr double kFarBytes = 0x1.4p20;
+inline bool is_far(double bytes) { return bytes > kFarBytes; }
 
 /// Rows of the image in a block. Far from caches few, since processors follow only so many and
 /// fetch them ahead, but no fewer than the kernel has, since sums that a block leaves go to y and

@@ -44,12 +44,14 @@ index_t fast_side(index_t least, std::span<const index_t> fast) {
   }
 }
 
+constexpr index_t kNarrowColumns = 128;
+
 /// What is long and narrow lies along the rows, for FFTW plans few long columns badly: from 160
 /// rows on and up to 128 columns 1.0 to 2.4 times as fast, and as often slower as faster where
 /// either is not so. Transposed operands make y's transpose.
 Problem oriented(const Problem& problem) {
   Problem transposed = problem;
-  if (problem.output_rows() > 128 && problem.output_columns() <= 128) {
+  if (problem.output_rows() > kNarrowColumns && problem.output_columns() <= kNarrowColumns) {
     std::swap(transposed.H, transposed.W);
     std::swap(transposed.h, transposed.w);
   }
@@ -101,6 +103,23 @@ Sizes sizes_for(const Problem& problem, const PlanOptions& options, std::size_t 
     if (sizes.workspace_bytes(problem, scalar_size) <= limit) return sizes;
   }
   return whole;
+}
+
+std::vector<Boundary> boundaries_of_fft(const Problem& standing, const PlanOptions& options,
+                                        std::size_t scalar_size) {
+  const Problem problem = oriented(standing);
+  const Sizes sizes = sizes_for(problem, options, scalar_size);
+  std::vector<Boundary> boundaries = {{Boundary::output_rows, sizes.rows},
+                                      {Boundary::output_columns, sizes.columns},
+                                      {Boundary::image_rows, sizes.image_rows}};
+  if (problem != standing) {
+    boundaries = {{Boundary::output_columns, sizes.rows},
+                  {Boundary::output_rows, sizes.columns},
+                  {Boundary::image_columns, sizes.image_rows}};
+  }
+  boundaries.push_back({Boundary::output_rows, kNarrowColumns});
+  boundaries.push_back({Boundary::output_columns, kNarrowColumns});
+  return boundaries;
 }
 
 template <class T>
@@ -369,6 +388,7 @@ constinit const Algorithm builtin::fft{
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
     .forget = forget_fftw_wisdom,
     .forecast = forecast_fft,
+    .boundaries = boundaries_of_fft,
     .plan_f32 = plan_fft<float>,
     .plan_f64 = plan_fft<double>,
 };

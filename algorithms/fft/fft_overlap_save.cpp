@@ -309,6 +309,9 @@ std::span<const Side> sides_for(index_t axis, index_t taps) {
   return {first, last == std::end(kSides) ? last : last + 1};
 }
 
+/// Of a plane that is mended, what a thread takes at a time.
+constexpr index_t kMendedRows = 64;
+
 /// Each reads all of x and k, and joins a line of a cache of columns at least. More than two were
 /// never timed.
 constexpr index_t kMostResidues = 8;
@@ -595,16 +598,15 @@ class OverlapSavePlan final : public Plan<T> {
     if (!any(kernels_out_of_range_, 0, kernel_copies_ * C * K, 1) &&
         !any(images_out_of_range_, 0, threads_ * N, 1))
       return;
-    constexpr index_t kRows = 64;
-    const index_t blocks = ceil_divide(this->problem().output_rows(), kRows);
+    const index_t blocks = ceil_divide(this->problem().output_rows(), kMendedRows);
     parallel_for(threads_, N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
       if (!is_out_of_range(n, c)) return;
       const PhaseTimer timing(Phase::direct);
       const Plane<T> sums = plane(y, n, c);
-      const index_t first = part % blocks * kRows;
-      const Range rows{first, std::min(first + kRows, sums.rows)};
+      const index_t first = part % blocks * kMendedRows;
+      const Range rows{first, std::min(first + kMendedRows, sums.rows)};
       for (index_t o = 0; o < K; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), sums, rows, o > 0);
       }
@@ -654,6 +656,21 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   return forecast;
 }
 
+std::vector<Boundary> boundaries_of_overlap_save(const Problem& problem, const PlanOptions& options,
+                                                 std::size_t scalar_size) {
+  const std::optional<Decomposition> chosen = best_decomposition(problem, options, scalar_size);
+  if (!chosen) return {};
+  const Tiling& tiling = chosen->tiling;
+  return {{Boundary::output_rows, tiling.rows.outputs},
+          {Boundary::output_rows, tiling.rows.length},
+          {Boundary::output_columns, tiling.columns.outputs},
+          {Boundary::output_columns, tiling.columns.length},
+          {Boundary::kernel_rows, tiling.transform_rows},
+          {Boundary::kernel_columns, tiling.columns.length},
+          {Boundary::y_channels, tiling.kept_channels(problem, scalar_size)},
+          {Boundary::output_rows, kMendedRows}};
+}
+
 template <class T>
 Planned<T> plan_overlap_save(const Problem& problem, const PlanOptions& options) {
   const std::optional<Decomposition> chosen = best_decomposition(problem, options, sizeof(T));
@@ -674,6 +691,7 @@ constinit const Algorithm builtin::fft_overlap_save{
     .threaded = true,
     .operations = overlap_save_operations,
     .forecast = forecast_overlap_save,
+    .boundaries = boundaries_of_overlap_save,
     .plan_f32 = plan_overlap_save<float>,
     .plan_f64 = plan_overlap_save<double>,
 };

@@ -368,6 +368,72 @@ struct OverlapsBlocks : Faithful<T> {
   bool overlap = false;
 };
 
+// --- panels of outputs, whose rows are as long as whole cache lines ---
+
+/// How panels cut y's columns.
+struct Panels {
+  index_t columns, pitch;
+
+  explicit Panels(const Problem& s)
+      : columns(std::min(s.output_columns(), std::clamp<index_t>(4096 / s.h, 64, 512))),
+        pitch((columns + 15) / 16 * 16) {}
+};
+
+/// Writes whole rows of a panel to y, which are as long as y's: what is left over of the last
+/// panel's goes to the rows below.
+template <class T>
+struct PanelsReachNextRow : Faithful<T> {
+  bool writes(const Problem& s, index_t, index_t) {
+    panels.emplace(s);
+    return true;
+  }
+  void after(const In<T>&, const In<T>&, const Out<T>& y) {
+    const auto& [N, C, I, J] = y.extents;
+    if (panels->pitch != J || panels->columns == J) return;
+    for_each_index({N, C, I - 1, panels->columns},
+                   [&](index_t n, index_t c, index_t i, index_t j) { y(n, c, i + 1, j) = 0; });
+  }
+  std::optional<Panels> panels;
+};
+
+/// The same where only the rows' distance is as long.
+template <class T>
+struct PanelsFillGaps : Faithful<T> {
+  void after(const In<T>&, const In<T>&, const Out<T>& y) {
+    const auto& [N, C, I, J] = y.extents;
+    if (y.strides[2] != (J + 15) / 16 * 16) return;
+    for_each_index({N, C, I, y.strides[2] - J}, [&](index_t n, index_t c, index_t i, index_t j) {
+      y(n, c, i, y.extents[3] + j) = 0;
+    });
+  }
+};
+
+template <class T>
+struct ForgetsPanelOfOneColumn : Faithful<T> {
+  bool writes(const Problem& s, index_t, index_t j) {
+    return j == 0 || j < s.output_columns() - 1 || j % Panels(s).columns != 0;
+  }
+};
+
+/// Sums over the channels' taps slice by slice, and keeps the last slice instead of adding it.
+template <class T>
+struct KeepsLastSlice : Faithful<T> {
+  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
+    constexpr index_t kDepth = 128;
+    const index_t last = (k.extents[0] * k.extents[3] - 1) / kDepth;
+    return (o * k.extents[3] + q) / kDepth == last ? k(o, c, p, q) : T{0};
+  }
+};
+
+/// Rows of taps that do not share a panel with the first ones meet the image one row off.
+template <class T>
+struct ShiftsLaterTaps : Faithful<T> {
+  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
+    constexpr index_t kTaps = 128;
+    return k(o, c, p < kTaps ? p : p - 1, q);
+  }
+};
+
 // --- digits lost ---
 
 /// Keeps half of the digits of each sum. By masking, since a compiler that contracts a·b+c sees
@@ -478,6 +544,11 @@ constinit const Algorithm kMutants[] = {
     mutant<ShiftsEvenKernels>("right_for_odd_kernels_only"),
     mutant<DropsTapInPartialTile>("wrong_in_partial_tiles"),
     mutant<OverlapsBlocks>("blocks_overlap"),
+    mutant<PanelsReachNextRow>("panels_reach_next_row"),
+    mutant<PanelsFillGaps>("panels_fill_gaps"),
+    mutant<ForgetsPanelOfOneColumn>("panel_of_one_column_stale"),
+    mutant<KeepsLastSlice>("keeps_last_slice_of_channels"),
+    mutant<ShiftsLaterTaps>("later_taps_off_by_one"),
     mutant<KeepsHalfTheDigits>("keeps_half_the_digits"),
     mutant_in_double<SumsInFloat>("sums_in_float"),
     mutant<KeepsFirstKernel>("keeps_first_kernel"),

@@ -6,8 +6,6 @@
 #include <sstream>
 
 #include "support/accuracy.h"
-#include "support/tensor.h"
-#include "support/trial.h"
 
 namespace fullconv::testing {
 namespace {
@@ -26,77 +24,92 @@ std::string first_inexact(const Oracle<T>& oracle, const TensorView<const T>& y)
   return text.str();
 }
 
+/// What all of a placement's layouts are, or each by itself.
+std::string to_string(const Placement& placement) {
+  const std::string x = to_string(placement.x), k = to_string(placement.k),
+                    y = to_string(placement.y);
+  return x == k && x == y ? x : "x " + x + ", k " + k + ", y " + y;
+}
+
 template <class T>
-class Hearing {
- public:
-  Hearing(const Algorithm& algorithm, const Case& c, Plan<T>& plan)
-      : algorithm_(algorithm), case_(c), plan_(plan) {}
+void check_unchanged(char name, const Tensor<T>& operand, const TensorView<const T>& original,
+                     std::vector<std::string>& violations) {
+  if (!same_bits(operand.view(), original)) violations.push_back(std::string("changed ") + name);
+  if (!operand.guards_intact()) violations.push_back(std::string("wrote around ") + name);
+}
 
-  /// Executes into y and notes what is wrong with that.
-  void execute(const std::string& round, const Trial<T>& trial, const Layout& layout,
-               Tensor<T>& y) {
-    const auto accuse = [&](const std::string& what) {
-      violations_.push_back(round + ": " + what);
-    };
-    const Tensor<T> x(trial.x(), layout);
-    const Tensor<T> k(trial.k(), layout);
-    try {
-      plan_.execute(x.view(), k.view(), y.view());
-    } catch (const std::exception& error) {
-      return accuse(std::string("execute() threw ") + error.what());
+template <class T>
+void check_output(const Algorithm& algorithm, Family family, const Oracle<T>& oracle,
+                  const Tensor<T>& y, std::vector<std::string>& violations) {
+  const Accuracy accuracy = measure_accuracy(oracle, algorithm.error_model, y.view());
+  if (!accuracy.within_bound()) {
+    violations.push_back(accuracy.worst + ", off by " + std::to_string(accuracy.error_in_bounds) +
+                         " bounds");
+  } else if (family == Family::ints && algorithm.error_model == ErrorModel::componentwise) {
+    if (auto inexact = first_inexact(oracle, y.view()); !inexact.empty()) {
+      violations.push_back(std::move(inexact));
     }
-    const TensorView<const T> result = y.view();
-    const Accuracy accuracy = measure_accuracy(trial.oracle, algorithm_.error_model, result);
-    if (!accuracy.within_bound()) {
-      accuse(accuracy.worst + ", off by " + std::to_string(accuracy.error_in_bounds) + " bounds");
-    } else if (case_.family == Family::ints &&
-               algorithm_.error_model == ErrorModel::componentwise) {
-      if (const auto inexact = first_inexact(trial.oracle, result); !inexact.empty()) {
-        accuse(inexact);
-      }
-    }
-    if (!y.guards_intact()) accuse("wrote outside y");
-    check_unchanged('x', x, trial.x(), accuse);
-    check_unchanged('k', k, trial.k(), accuse);
   }
-
-  std::vector<std::string> violations() && { return std::move(violations_); }
-
- private:
-  template <class Accuse>
-  static void check_unchanged(char name, const Tensor<T>& operand,
-                              const TensorView<const T>& original, const Accuse& accuse) {
-    if (!same_bits(operand.view(), original)) accuse(std::string("changed ") + name);
-    if (!operand.guards_intact()) accuse(std::string("wrote around ") + name);
-  }
-
-  const Algorithm& algorithm_;
-  const Case& case_;
-  Plan<T>& plan_;
-  std::vector<std::string> violations_;
-};
+  if (!y.guards_intact()) violations.emplace_back("wrote outside y");
+}
 
 }  // namespace
 
+std::span<const Placement> usual_placements() {
+  static constexpr Placement kUsual[] = {{}, {kGapped, kGapped, kGapped}};
+  return kUsual;
+}
+
 template <class T>
-Verdict judge(const Algorithm& algorithm, const Case& c, const PlanOptions& options) {
-  auto planned = algorithm.plan<T>(c.problem, options);
+Examination<T>::Examination(const Case& c, std::uint64_t seed,
+                            std::span<const Placement> placements)
+    : case_(c), first_(c, seed), second_(c, seed + 1) {
+  for (const Placement& placement : placements) {
+    scenes_.push_back({to_string(placement), placement, place(first_, placement),
+                       place(second_, placement), Tensor<T>(c.problem.y_extents(), placement.y)});
+  }
+}
+
+template <class T>
+auto Examination<T>::place(const Trial<T>& trial, const Placement& placement) const -> Operands {
+  return {Tensor<T>(trial.x(), placement.x), Tensor<T>(trial.k(), placement.k)};
+}
+
+template <class T>
+Verdict Examination<T>::judge(const Algorithm& algorithm, const PlanOptions& options) {
+  auto planned = algorithm.plan<T>(case_.problem, options);
   if (const auto* declined = std::get_if<Declined>(&planned)) return {declined->reason, {}};
   Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
 
-  const Trial<T> first(c, 1);
-  const Trial<T> second(c, 2);
-  Hearing<T> hearing(algorithm, c, plan);
-  for (const Layout& layout : {Layout{}, kGapped}) {
-    const auto round = [&](const char* which) { return std::string(layout.name) + ", " + which; };
-    Tensor<T> y(c.problem.y_extents(), layout);
-    y.fill(std::numeric_limits<T>::quiet_NaN());
-    hearing.execute(round("into NaN"), first, layout, y);
-    y.fill(T{12345});
-    hearing.execute(round("into garbage"), second, layout, y);
-    hearing.execute(round("into the last result"), first, layout, y);
+  Verdict verdict;
+  const auto execute = [&](const char* round, const Trial<T>& trial, Operands& operands,
+                           Scene& scene) {
+    std::vector<std::string> violations;
+    try {
+      plan.execute(std::as_const(operands.x).view(), std::as_const(operands.k).view(),
+                   scene.y.view());
+      check_output(algorithm, case_.family, trial.oracle, scene.y, violations);
+    } catch (const std::exception& error) {
+      violations.push_back(std::string("execute() threw ") + error.what());
+    }
+    check_unchanged('x', operands.x, trial.x(), violations);
+    check_unchanged('k', operands.k, trial.k(), violations);
+    // Nobody else is to suffer from what this one did.
+    if (!violations.empty()) {
+      operands = place(trial, scene.placement);
+      scene.y = Tensor<T>(case_.problem.y_extents(), scene.placement.y);
+    }
+    for (const std::string& violation : violations) {
+      verdict.violations.push_back(scene.name + ", " + round + ": " + violation);
+    }
+  };
+  for (Scene& scene : scenes_) {
+    scene.y.fill(std::numeric_limits<T>::quiet_NaN());
+    execute("into NaN", first_, scene.first, scene);
+    scene.y.fill(T{12345});
+    execute("into garbage", second_, scene.second, scene);
+    execute("into the last result", first_, scene.first, scene);
   }
-  Verdict verdict{{}, std::move(hearing).violations()};
   if (plan.threads() < 1 || plan.threads() > options.threads) {
     verdict.violations.push_back("uses " + std::to_string(plan.threads()) + " threads of " +
                                  std::to_string(options.threads));
@@ -104,8 +117,8 @@ Verdict judge(const Algorithm& algorithm, const Case& c, const PlanOptions& opti
   return verdict;
 }
 
-template Verdict judge<float>(const Algorithm&, const Case&, const PlanOptions&);
-template Verdict judge<double>(const Algorithm&, const Case&, const PlanOptions&);
+template class Examination<float>;
+template class Examination<double>;
 
 namespace {
 

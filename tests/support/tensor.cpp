@@ -1,9 +1,13 @@
 #include "support/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <stdexcept>
+#include <tuple>
 #include <type_traits>
 
 namespace fullconv::testing {
@@ -26,7 +30,36 @@ T guard() {
   return std::bit_cast<T>(bits(std::numeric_limits<T>::quiet_NaN()) | payload);
 }
 
+constexpr char kLayoutForm[] = "%1zu%1zu%1zu%1zu:%td,%td,%td,%td:%td,%td,%td,%td:%td";
+
 }  // namespace
+
+std::string to_string(const Layout& layout) {
+  if (!layout.name.empty()) return std::string(layout.name);
+  const auto& [order, step, gap] = std::tie(layout.order, layout.step, layout.gap);
+  char text[256];
+  std::snprintf(text, sizeof text, kLayoutForm, order[0], order[1], order[2], order[3], step[0],
+                step[1], step[2], step[3], gap[0], gap[1], gap[2], gap[3], layout.offset);
+  return text;
+}
+
+Layout parse_layout(const std::string& text) {
+  if (text == "dense") return {};
+  Layout layout{.name = {}};
+  auto& [name, order, step, gap, offset] = layout;
+  std::sscanf(text.c_str(), kLayoutForm, &order[0], &order[1], &order[2], &order[3], &step[0],
+              &step[1], &step[2], &step[3], &gap[0], &gap[1], &gap[2], &gap[3], &offset);
+  auto axes = order;
+  std::ranges::sort(axes);
+  const bool makes_sense = axes == Layout{}.order && std::ranges::find(step, 0) == step.end() &&
+                           offset >= 0 &&
+                           std::ranges::all_of(gap, [](index_t cells) { return cells >= 0; });
+  if (!makes_sense || to_string(layout) != text) {
+    throw std::invalid_argument("malformed layout '" + text +
+                                "': expected dense or something like 0132:1,1,-1,2:0,0,3,5:1");
+  }
+  return layout;
+}
 
 template <class T>
 Tensor<T>::Tensor(const Extents& extents, const Layout& layout) {
@@ -44,13 +77,13 @@ Tensor<T>::Tensor(const Extents& extents, const Layout& layout) {
   const index_t margin = line + std::abs(strides[2]) + std::abs(strides[3]);
   cells_.assign(static_cast<std::size_t>(margin + line + layout.offset + cells + margin),
                 guard<T>());
-  is_element_.assign(cells_.size(), false);
+  is_element_.assign(cells_.size(), 0);
 
   T* first = cells_.data() + margin;
   while (reinterpret_cast<std::uintptr_t>(first) % kCacheLine != 0) ++first;
   view_ = {first + layout.offset - lowest, extents, strides};
   for_each_index(extents, [&](index_t a, index_t b, index_t i, index_t j) {
-    is_element_[static_cast<std::size_t>(&view_(a, b, i, j) - cells_.data())] = true;
+    is_element_[static_cast<std::size_t>(&view_(a, b, i, j) - cells_.data())] = 1;
   });
 }
 
@@ -67,10 +100,12 @@ void Tensor<T>::fill(T value) {
 
 template <class T>
 bool Tensor<T>::guards_intact() const {
+  // Without a way out, so that compilers make vectors of it.
+  bool intact = true;
   for (std::size_t cell = 0; cell < cells_.size(); ++cell) {
-    if (!is_element_[cell] && bits(cells_[cell]) != bits(guard<T>())) return false;
+    intact &= (is_element_[cell] != 0) | (bits(cells_[cell]) == bits(guard<T>()));
   }
-  return true;
+  return intact;
 }
 
 template <class T>

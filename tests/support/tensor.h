@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,14 @@ struct Layout {
 
 /// Gaps on all four sides of each plane.
 inline constexpr Layout kGapped{.name = "gapped", .gap = {0, 2, 3, 5}};
+
+/// Its name, or where it has none what makes it up: `0132:1,1,-1,2:0,0,3,5:1` has the columns
+/// outermost of a plane, steps, gaps and an offset.
+std::string to_string(const Layout& layout);
+
+/// `dense`, or what to_string() makes of one without a name. Throws std::invalid_argument, in one
+/// line that names the offender.
+Layout parse_layout(const std::string& text);
 
 /// A tensor that owns its memory. All cells around and between its elements are guards: NaNs of
 /// one bit pattern, which show up in results where they are read and are missed where overwritten.
@@ -46,7 +55,7 @@ class Tensor {
 
  private:
   std::vector<T> cells_;
-  std::vector<bool> is_element_;
+  std::vector<unsigned char> is_element_;
   TensorView<T> view_;
 };
 

@@ -182,6 +182,28 @@ constexpr double padded_operations(const Problem& problem) {
          static_cast<double>(problem.output_rows() * problem.output_columns());
 }
 
+/// A size at which an algorithm changes its ways, or into pieces of which it cuts a problem: a
+/// panel, a tile, a strip, a block. Tests try problems just below, at and just above it.
+struct Boundary {
+  enum Of {
+    batch,
+    x_channels,
+    y_channels,
+    image_rows,
+    image_columns,
+    kernel_rows,
+    kernel_columns,
+    output_rows,
+    output_columns
+  };
+  Of of;
+  index_t at;
+};
+
+/// Those for problems of about these sizes, for scalars of `scalar_size` bytes.
+using BoundaryList = std::vector<Boundary> (*)(const Problem&, const PlanOptions&,
+                                               std::size_t scalar_size);
+
 /// How often an algorithm runs another's code, so that it is no way of computing of its own.
 enum class Delegates { never, sometimes, always };
 
@@ -202,6 +224,8 @@ struct Algorithm {
   void (*forget)() = nullptr;
   /// By which `auto` considers it; null where it is not for `auto` to choose.
   Forecaster forecast = nullptr;
+  /// Null where it has none, or leaves them to whom it delegates.
+  BoundaryList boundaries = nullptr;
   Planner<float> plan_f32 = nullptr;   ///< null where float is not offered
   Planner<double> plan_f64 = nullptr;  ///< null where double is not offered
   /// What `auto` may try first, where errors need not be bounded componentwise; null where there is

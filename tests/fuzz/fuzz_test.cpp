@@ -1,0 +1,138 @@
+// Whether random problems would find what is wrong.
+
+#include "fuzz/fuzz.h"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "fuzz/draw.h"
+#include "mutants/mutants.h"
+
+namespace fullconv::testing {
+namespace {
+
+constexpr std::uint64_t kSeed = 1;
+
+std::vector<WrongAnswer> wrong_answers(const Algorithm& algorithm, std::int64_t problems) {
+  const Algorithm* const one[] = {&algorithm};
+  return fuzz(one, kSeed, {.problems = problems}).wrong;
+}
+
+TEST(Fuzz, FindsNothingInUnmutated) {
+  const Algorithm* const one[] = {&unmutated()};
+  const Tally tally = fuzz(one, kSeed, {.problems = 200});
+  EXPECT_TRUE(tally.wrong.empty()) << tally.wrong.front().violation;
+  EXPECT_EQ(tally.problems, 200);
+  EXPECT_EQ(tally.algorithms.at(unmutated().name).judged, 200);
+}
+
+/// They leave their operands' memory where that is not about as the conformance check lays it out.
+const std::set<std::string_view> kLeaveMemory{"writes_before_output", "writes_whole_vectors",
+                                              "assumes_dense_output", "assumes_dense_image"};
+
+TEST(Fuzz, FindsMutants) {
+  for (const Algorithm& mutant : mutants()) {
+    if (kLeaveMemory.contains(mutant.name)) continue;
+    SCOPED_TRACE(mutant.name);
+    const auto wrong = wrong_answers(mutant, 5000);
+    EXPECT_FALSE(wrong.empty()) << "survived";
+    if (wrong.empty()) continue;
+    EXPECT_FALSE(PreparedAttempt(wrong.front().attempt).judge(mutant).violations.empty());
+    std::cout << to_arguments(wrong.front().attempt, mutant) << ": " << wrong.front().violation
+              << std::endl;
+  }
+}
+
+/// What is drawn from a seed, so often.
+std::vector<Attempt> draws(std::span<const Algorithm* const> all, int count) {
+  Drawing drawing(all, kSeed);
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < count; ++i) attempts.push_back(drawing.next());
+  return attempts;
+}
+
+TEST(Drawing, IsTheSameForASeed) {
+  EXPECT_EQ(draws(algorithms(), 100), draws(algorithms(), 100));
+  Drawing another(algorithms(), kSeed + 1);
+  EXPECT_FALSE(another.next() == draws(algorithms(), 1).front());
+}
+
+TEST(Drawing, DrawsAllThereIs) {
+  std::set<Family> families;
+  std::set<int> threads;
+  std::set<Scalar> scalars;
+  std::set<bool> limited, dense_rows, layers, kernel_is_larger;
+  for (const Attempt& attempt : draws(algorithms(), 500)) {
+    const Problem& problem = attempt.c.problem;
+    families.insert(attempt.c.family);
+    threads.insert(attempt.options.threads);
+    scalars.insert(attempt.scalar);
+    limited.insert(attempt.options.workspace_limit.has_value());
+    dense_rows.insert(attempt.placement.x.has_dense_rows());
+    layers.insert(problem.N > 1 && problem.K > 1 && problem.C > 1);
+    kernel_is_larger.insert(problem.h > problem.H && problem.w > problem.W);
+  }
+  EXPECT_EQ(families.size(), 5U);
+  EXPECT_EQ(threads, (std::set{1, 2, 3, 4, 5}));
+  EXPECT_EQ(scalars.size(), 2U);
+  for (const auto& both : {limited, dense_rows, layers, kernel_is_larger}) {
+    EXPECT_EQ(both.size(), 2U);
+  }
+}
+
+/// Of an algorithm that cuts rows of y at 77, kernels at 19 columns, and stacks of 23 channels.
+TEST(Drawing, GoesAroundBoundaries) {
+  Algorithm cutting = unmutated();
+  cutting.boundaries = [](const Problem&, const PlanOptions&, std::size_t) {
+    return std::vector<Boundary>{
+        {Boundary::output_rows, 77}, {Boundary::kernel_columns, 19}, {Boundary::x_channels, 23}};
+  };
+  const Algorithm* const one[] = {&cutting};
+  std::map<index_t, int> rows, columns, channels;
+  for (const Attempt& attempt : draws(one, 3000)) {
+    ++rows[attempt.c.problem.output_rows()];
+    ++columns[attempt.c.problem.w];
+    ++channels[attempt.c.problem.K];
+  }
+  for (const index_t beside : {-1, 0, 1}) {
+    EXPECT_GT(rows[77 + beside], 2 * (rows[67 + beside] + 1)) << beside;
+    EXPECT_GT(columns[19 + beside], 2 * (columns[13 + beside] + 1)) << beside;
+    EXPECT_GT(channels[23 + beside], 2 * (channels[16 + beside] + 1)) << beside;
+  }
+  EXPECT_GT(rows[2 * 77], 2 * (rows[2 * 67] + 1));
+}
+
+TEST(Boundaries, AreSizesOfAnyProblem) {
+  int stated = 0;
+  for (const Algorithm* algorithm : algorithms()) {
+    if (algorithm->boundaries == nullptr) continue;
+    for (const Attempt& attempt : draws(algorithms(), 100)) {
+      for (const std::size_t scalar_size : {sizeof(float), sizeof(double)}) {
+        const auto all = algorithm->boundaries(attempt.c.problem, attempt.options, scalar_size);
+        for (const Boundary& boundary : all) {
+          EXPECT_GE(boundary.at, 0) << algorithm->name << ", " << to_string(attempt.c.problem);
+          ++stated;
+        }
+      }
+    }
+  }
+  EXPECT_GT(stated, 0);
+}
+
+TEST(Layouts, HaveATextForm) {
+  for (const Attempt& attempt : draws(algorithms(), 200)) {
+    const std::string text = to_string(attempt.placement.y);
+    EXPECT_EQ(to_string(parse_layout(text)), text);
+  }
+  for (const char* text :
+       {"", "dens", "0122:1,1,1,1:0,0,0,0:0", "0123:1,1,1,0:0,0,0,0:0", "0123:1,1,1,1:0,0,0,-1:0",
+        "0123:1,1,1,1:0,0,0,0:-1", "0123:1,1,1,1:0,0,0,0:0 ", "0123:1,1,1,1:0,0,0,0"}) {
+    EXPECT_THROW(parse_layout(text), std::invalid_argument) << text;
+  }
+}
+
+}  // namespace
+}  // namespace fullconv::testing
