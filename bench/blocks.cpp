@@ -12,11 +12,13 @@
 
 #include "google_benchmark.h"
 #include "interval.h"
+#include "report.h"
 
 namespace fullconv::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 
 // Fewer say too little of how much times vary: simulated, intervals of those that stop at once miss
 // more often than they say with 3 blocks, and not with 8.
@@ -78,18 +80,16 @@ struct Runner {
 
 class Race {
  public:
-  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
-       benchmark::BenchmarkReporter& reporter)
-      : settings_(settings),
-        reporter_(reporter),
-        random_(settings.seed),
-        time_left_(settings.cell_time) {
-    for (const auto& cell : cells) enter(*cell);
+  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings)
+      : settings_(settings), random_(settings.seed), time_left_(settings.cell_time) {
+    for (const auto& cell : cells) {
+      if (interruption() == 0) enter(*cell);
+    }
     for (Runner& runner : runners_) active_.push_back(&runner);
   }
 
-  void run() {
-    while (!active_.empty()) {
+  Runs run() {
+    while (!active_.empty() && interruption() == 0) {
       const auto orders = balanced_orders(active_.size(), random_);
       const std::vector<Runner*> field = active_;
       for (const auto& order : orders) {
@@ -97,8 +97,10 @@ class Race {
         bool someone_left = false;
         while (dismiss()) someone_left = true;  // the fastest, too, once the others have
         if (someone_left) break;                // the square was for more
+        if (interruption() != 0) break;
       }
     }
+    return std::move(done_);
   }
 
  private:
@@ -107,7 +109,7 @@ class Race {
     double seconds = 0;
     if (cell.runs()) seconds = cell.seconds_per_call();
     if (!cell.runs()) {
-      report(run_once(cell, 1));
+      done_.push_back(run_once(cell, 1));
       return;
     }
     // A handicap of whole per cents comes out even after a hundred calls.
@@ -118,6 +120,7 @@ class Race {
 
   void run_block(const std::vector<Runner*>& field, const std::vector<std::size_t>& order) {
     for (std::size_t position = 0; position < order.size(); ++position) {
+      if (interruption() != 0) return;
       Runner& runner = *field[order[position]];
       const auto start = Clock::now();
       runner.cell->renew();
@@ -130,7 +133,7 @@ class Race {
       }
       run.counters["block"] = static_cast<double>(block_);
       run.counters["position"] = static_cast<double>(position);
-      report(run);
+      done_.push_back(run);
     }
     ++block_;
   }
@@ -191,12 +194,10 @@ class Race {
     return someone_left;
   }
 
-  void report(const benchmark::BenchmarkReporter::Run& run) { reporter_.ReportRuns({run}); }
-
   const BlockSettings& settings_;
-  benchmark::BenchmarkReporter& reporter_;
   std::mt19937_64 random_;
   double time_left_;  // seconds, for those who are active
+  Runs done_;
   std::vector<Runner> runners_;
   std::vector<Runner*> active_;
   std::size_t block_ = 0;
@@ -224,9 +225,8 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
   return rows;
 }
 
-void run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
-                   benchmark::BenchmarkReporter& reporter) {
-  Race(cells, settings, reporter).run();
+Runs run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings) {
+  return Race(cells, settings).run();
 }
 
 }  // namespace fullconv::bench

@@ -29,12 +29,14 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 ///
 /// A contender stays until its ratios to the fastest of ours and to the fastest peer, for each
 /// number of threads from its own up, are known well enough, or its share of the cell's time is
-/// spent; the fastest stay while there are others. Each repetition goes to `reporter`, with its
-/// block and position as counters.
+/// spent; the fastest stay while there are others.
 ///
 /// At least eight blocks, even where they take longer than the cell's time. What FFTW has found by
 /// measuring once stays for all blocks.
-void run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings,
-                   benchmark::BenchmarkReporter& reporter);
+///
+/// Returns all repetitions, each with its block and position as counters; after an
+/// interruption() there are not all of them.
+std::vector<benchmark::BenchmarkReporter::Run> run_in_blocks(
+    const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings);
 
 }  // namespace fullconv::bench

@@ -296,6 +296,7 @@ void Cell::guard(const Body& body) {
 }
 
 void Cell::run(benchmark::State& state) {
+  if (interruption() != 0) return state.SkipWithError("interrupted");
   guard([&] { measure(state); });
   if (!skip_.empty()) state.SkipWithError(skip_.c_str());
 }

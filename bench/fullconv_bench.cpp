@@ -22,6 +22,7 @@
 #include "blocks.h"
 #include "cell.h"
 #include "contender.h"
+#include "errors.h"
 #include "fullconv/fullconv.h"
 #include "google_benchmark.h"
 #include "harness.h"
@@ -72,11 +73,11 @@ std::vector<Entrant> choose_entrants(const Options& options) {
   std::vector<Entrant> entrants;
   for (const Contender& contender : all_contenders()) {
     const std::string name(contender.algorithm->name);
-    const bool named = !options.algorithms.empty() && selects(options.algorithms, name);
-    const bool in_group = (contender.kind == Kind::ours && options.algorithms.empty()) ||
-                          (contender.kind == Kind::peer && options.peers) ||
-                          (contender.kind == Kind::floor && options.floors);
-    if (named || in_group) entrants.push_back({name, contender});
+    const bool in_group =
+        contender.kind == Kind::ours || (contender.kind == Kind::peer && options.peers);
+    const bool chosen = options.algorithms.empty() ? in_group : selects(options.algorithms, name);
+    const bool is_floor = contender.kind == Kind::floor && options.floors;
+    if (chosen || is_floor) entrants.push_back({name, contender});
   }
   for (const std::string& text : std::set(options.handicaps.begin(), options.handicaps.end())) {
     entrants.push_back(parse_handicap(text));
@@ -156,44 +157,32 @@ void filter(std::vector<Field>& fields) {
   }
 }
 
-/// For people: of each contender the median repetition, once its cell is done.
-class Medians : public benchmark::BenchmarkReporter {
- public:
-  explicit Medians(benchmark::BenchmarkReporter& shown) : shown_(shown) {}
+using Run = Report::Run;
 
-  bool ReportContext(const Context&) override { return true; }
-
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      auto& repetitions = repetitions_[run.run_name.function_name];
-      if (repetitions.empty()) order_.push_back(run.run_name.function_name);
-      repetitions.push_back(run);
-    }
+/// For people: of each contender the median repetition.
+std::vector<Run> medians(const std::vector<Run>& repetitions) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<Run>> of_contender;
+  for (const Run& run : repetitions) {
+    const std::string& name = run.run_name.function_name;
+    if (of_contender[name].empty()) order.push_back(name);
+    of_contender[name].push_back(run);
   }
-
-  void Finalize() override {
-    for (const std::string& name : order_) {
-      auto& runs = repetitions_[name];
-      const auto median = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
-      std::ranges::nth_element(runs, median, {}, &Run::GetAdjustedRealTime);
-      Run shown = *median;
-      if (!was_skipped(shown)) shown.report_label = fmt::format("{} blocks", runs.size());
-      shown.counters.erase("block");
-      shown.counters.erase("position");
-      shown_.ReportRuns({shown});
-    }
-    order_.clear();
-    repetitions_.clear();
+  std::vector<Run> shown;
+  for (const std::string& name : order) {
+    auto& runs = of_contender[name];
+    const auto median = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
+    std::ranges::nth_element(runs, median, {}, &Run::GetAdjustedRealTime);
+    shown.push_back(*median);
+    if (!was_skipped(*median)) shown.back().report_label = fmt::format("{} blocks", runs.size());
+    shown.back().counters.erase("block");
+    shown.back().counters.erase("position");
   }
-
- private:
-  benchmark::BenchmarkReporter& shown_;
-  std::vector<std::string> order_;
-  std::map<std::string, std::vector<Run>> repetitions_;
-};
+  return shown;
+}
 
 int run_fields_in_blocks(const Options& options, std::vector<Field>& fields) {
-  const auto reporter = make_reporter();
+  const auto report = make_report();
   benchmark::BenchmarkReporter::Context context;
   context.name_field_width = 0;
   for (const Field& field : fields) {
@@ -202,14 +191,12 @@ int run_fields_in_blocks(const Options& options, std::vector<Field>& fields) {
       context.name_field_width = std::max(context.name_field_width, cell->name().size() + 40);
     }
   }
-  reporter->ReportContext(context);
-  Medians medians(*reporter);
-  const bool for_people = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get()) != nullptr;
+  report->ReportContext(context);
   for (const Field& field : fields) {
-    run_in_blocks(field, options.blocks, for_people ? medians : *reporter);
-    medians.Finalize();
+    const std::vector<Run> runs = run_in_blocks(field, options.blocks);
+    report->add(runs, report->for_people() ? medians(runs) : runs);
   }
-  reporter->Finalize();
+  report->Finalize();
   return finish();
 }
 
@@ -231,7 +218,8 @@ void add_options(CLI::App& app, Options& options) {
     names.emplace_back(contender.algorithm->name);
   }
   options.add_selection(app, names, "Only these algorithms, peers or floors");
-  app.add_flag("--peers", options.peers, "Also other people's libraries");
+  app.add_flag("--peers", options.peers,
+               "Also other people's libraries, where --algorithm does not say who");
   app.add_flag("--floors", options.floors, "Also an empty call and a copy of the operands");
   app.add_option("--handicap", options.handicaps,
                  "Also a second plan of NAME that does P % more work; NAME+0 is a twin")
@@ -285,10 +273,9 @@ void check(const Options& options, const std::vector<std::string>& flags) {
         fmt::format("--phase {} does not go with --cell-time: expected execute", *other));
   }
   for (const std::string& flag : flags) {
-    if (flag.starts_with("--benchmark_out=") || flag.starts_with("--benchmark_list_tests")) {
-      throw std::invalid_argument(fmt::format(
-          "{} does not go with --cell-time: expected --benchmark_format=json and a redirection",
-          flag));
+    if (flag.starts_with("--benchmark_list_tests")) {
+      throw std::invalid_argument(
+          fmt::format("{} does not go with --cell-time: expected one or the other", flag));
     }
   }
 }
@@ -317,8 +304,15 @@ int time_algorithms(int argc, char** argv) {
   for (const Algorithm* algorithm : algorithms()) names.push_back(algorithm->name);
   add_context();
   benchmark::AddCustomContext("algorithms", fmt::format("{}", fmt::join(names, " ")));
-  const int exit_code =
-      options.in_blocks() ? run_fields_in_blocks(options, fields) : run_fields(fields);
+  end_orderly_when_interrupted();
+  int exit_code = 0;
+  try {
+    exit_code = options.in_blocks() ? run_fields_in_blocks(options, fields) : run_fields(fields);
+  } catch (const cli::UsageError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return kBadQuestion;
+  }
+  if (interruption() != 0) return 128 + interruption();
   const bool all_well = std::ranges::all_of(fields, [](const Field& field) {
     return std::ranges::all_of(field, [](const auto& cell) { return cell->well(); });
   });

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "commit.h"
+#include "errors.h"
 #include "google_benchmark.h"
 #ifdef _OPENMP
 #include <omp.h>
@@ -65,11 +66,31 @@ class Table : public benchmark::ConsoleReporter {
   }
 };
 
+std::unique_ptr<ReportFile> report_file;  // of --benchmark_out, until there is a report
+
+/// Takes from the arguments what says of the file of results: Google Benchmark would write it
+/// once, at the end of the run, or piece by piece.
+void take_report_file(int& argc, char** argv) {
+  constexpr std::string_view kPath = "--benchmark_out=", kFormat = "--benchmark_out_format=";
+  std::string path, format = "json";
+  char** const end = std::remove_if(argv, argv + argc, [&](std::string_view argument) {
+    if (argument.starts_with(kPath)) return path = argument.substr(kPath.size()), true;
+    if (argument.starts_with(kFormat)) return format = argument.substr(kFormat.size()), true;
+    return false;
+  });
+  argc = static_cast<int>(end - argv);
+  if (format != "json" && format != "csv" && format != "console") {
+    throw cli::UsageError(fmt::format("{}{}: expected json, csv or console", kFormat, format));
+  }
+  if (!path.empty()) report_file = std::make_unique<ReportFile>(path, format);
+}
+
 }  // namespace
 
 std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   const auto wants_help = [](std::string_view argument) { return argument == "--help"; };
   try {
+    take_report_file(argc, argv);
     // Google Benchmark would answer --help itself, without our options.
     if (std::none_of(argv, argv + argc, wants_help)) {
       benchmark::Initialize(&argc, argv, [] {
@@ -86,6 +107,9 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
     fmt::print("{}\nGoogle Benchmark's own options:\n", app.help());
     benchmark::PrintDefaultHelp();
     return 0;
+  } catch (const cli::UsageError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return kBadQuestion;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "{}\n", error.what());
     return kBadQuestion;
@@ -116,12 +140,12 @@ void add_context() {
   AddCustomContext("cores", std::to_string(default_threads().back()));
 }
 
-std::unique_ptr<benchmark::BenchmarkReporter> make_reporter() {
+std::unique_ptr<Report> make_report() {
   std::unique_ptr<benchmark::BenchmarkReporter> reporter(benchmark::CreateDefaultDisplayReporter());
   if (const auto* console = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get())) {
     reporter = std::make_unique<Table>(*console);
   }
-  return reporter;
+  return std::make_unique<Report>(std::move(reporter), std::move(report_file));
 }
 
 int finish() {
@@ -132,7 +156,7 @@ int finish() {
 }
 
 int run() {
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(make_reporter().get());
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(make_report().get());
   const int exit_code = finish();
   // Google Benchmark has said so where no name matched the filter.
   return matched == 0 ? kBadQuestion : exit_code;

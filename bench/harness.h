@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "report.h"
+
 namespace CLI {
 class App;
 }
@@ -23,15 +25,15 @@ constexpr std::string_view kDeclined = "declined: ";
 constexpr std::string_view kLeftOut = "left out: ";
 constexpr std::string_view kOutOfMemory = "out of memory: ";
 
-/// Reads the command line: Google Benchmark takes its own flags, `app` the rest. Returns the exit
-/// code where the program ends with that.
+/// Reads the command line: Google Benchmark takes its own flags but for --benchmark_out, which is
+/// ours, `app` the rest. Returns the exit code where the program ends with that.
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
 
 /// Says in the context of the output what this build is and which machine it runs on.
 void add_context();
 
-/// What --benchmark_format asks for.
-std::unique_ptr<benchmark::BenchmarkReporter> make_reporter();
+/// What --benchmark_format and --benchmark_out ask for. To be called once, after parse().
+std::unique_ptr<Report> make_report();
 
 /// Runs what is registered, and returns the exit code. Skipped benchmarks do not change it.
 int run();

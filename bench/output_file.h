@@ -23,6 +23,9 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
+  /// Whether commit() replaces a file at once; else what is written is there as it is written.
+  bool replaces() const { return !temporary_.empty(); }
+
   void write(std::span<const std::byte> bytes);
   void commit();
 

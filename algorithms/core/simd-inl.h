@@ -48,6 +48,14 @@ using Indices = std::integer_sequence<int, i...>;
 template <int kCount>
 using IndicesTo = std::make_integer_sequence<int, kCount>;
 
+/// Makes the compiler load a value once, and not in each of the instructions that use it.
+template <class V>
+HWY_INLINE void keep_in_register([[maybe_unused]] V& v) {
+#if HWY_ARCH_X86
+  asm("" : "+v"(v.raw));
+#endif
+}
+
 /// Lanes [begin, end) of a vector, of which there may be none.
 template <class T>
 HWY_INLINE Mask<T> lanes_of(index_t begin, index_t end) {

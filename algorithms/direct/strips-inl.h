@@ -59,14 +59,6 @@ HWY_INLINE Vector<T> load_inside(const T* row, index_t column, index_t columns, 
   return load_lanes<T>(row + column, -column, columns - column, inside);
 }
 
-/// Makes the compiler load a value once, and not in each of the instructions that use it.
-template <class V>
-HWY_INLINE void keep_in_register([[maybe_unused]] V& v) {
-#if HWY_ARCH_X86
-  asm("" : "+v"(v.raw));
-#endif
-}
-
 /// What a strip has of one row.
 template <class T, int kVectors>
 using StripRow = Vector<T>[kVectors];

@@ -3,6 +3,9 @@
 import collections
 import json
 import os
+import signal
+import subprocess
+import time
 import unittest
 
 from support import CliTest, names
@@ -92,15 +95,83 @@ class Blocks(BlocksTest):
         done = self.run_bench("--cell-time", "1", "--phase", "plan")
         self.assert_bad_question(done, "--phase plan")
 
-
     def test_do_not_go_with_flags_that_run_otherwise(self):
-        for flag in ("--benchmark_out=x.json", "--benchmark_list_tests=true"):
-            with self.subTest(flag):
-                self.assert_bad_question(self.run_bench("--cell-time", "1", flag), flag)
+        done = self.run_bench("--cell-time", "1", "--benchmark_list_tests=true")
+        self.assert_bad_question(done, "--benchmark_list_tests=true")
         for pattern in ("(", "nobody"):
             with self.subTest(pattern):
                 done = self.run_bench("--cell-time", "1", f"--benchmark_filter={pattern}")
                 self.assert_bad_question(done, f"'{pattern}'")
+
+
+class File(BlocksTest):
+    """That of --benchmark_out."""
+
+    FEW = ("--case", "8x8_k3x3", "--algorithm", "clamp_bounds", "--threads", "1")
+    MANY = [word for n in range(3, 60) for word in ("--case", f"{n}x{n}_k3x3")]
+
+    def test_holds_what_standard_output_holds(self):
+        for mode in (("--cell-time", "0.01"), ("--benchmark_min_time=0.001",)):
+            with self.subTest(mode):
+                rows = self.rows(*self.FEW, *mode, "--benchmark_out=x.json")
+                self.assertEqual(self.read("x.json")["benchmarks"], rows)
+                self.assertEqual({path.name for path in self.folder.iterdir()}, {"x.json"})
+
+    def test_has_another_format_if_told(self):
+        done = self.run_bench(*self.FEW, "--cell-time", "0.01", "--benchmark_out=x.csv",
+                              "--benchmark_out_format=csv", "--benchmark_format=json")  # fmt: skip
+        lines = (self.folder / "x.csv").read_text().splitlines()
+        self.assertEqual(lines[0].split(",")[0], "name")
+        self.assertEqual(len(lines) - 1, len(json.loads(done.stdout)["benchmarks"]))
+
+    def test_that_cannot_be_written_is_a_bad_question(self):
+        bad = ("--benchmark_out=no/folder/x.json", "--benchmark_out_format=xml")
+        for flag, mention in zip(bad, ("no/folder/x.json", "xml: expected json, csv or console")):
+            with self.subTest(flag):
+                self.assert_bad_question(self.run_bench(*self.FEW, flag), mention)
+
+    def test_holds_whole_cells_of_a_run_that_is_cut_off(self):
+        modes = {"blocks": ("--cell-time", "0.05"), "one by one": ("--benchmark_min_time=0.001",)}
+        for mode, words in modes.items():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                with self.subTest(mode, signal=number):
+                    self.cut_off(words, number)
+
+    def cut_off(self, words, number):
+        algorithms = ("--algorithm", "clamp_bounds", "zero_pad", "--threads", "1")
+        command = [BENCH, *self.MANY, *algorithms, *words]
+        command += ["--benchmark_out=x.json", "--benchmark_format=json"]
+        (self.folder / "x.json").unlink(missing_ok=True)
+        with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:  # fmt: skip
+            deadline = time.monotonic() + 60
+            while len(self.measured()) < 3 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(number)
+            stdout, _ = process.communicate(timeout=60)
+        found = self.measured()
+        self.assertGreaterEqual(len(found), 3)
+        self.assertLess(len(found), 2 * 57)
+        if words[0] == "--cell-time":
+            self.assertEqual(set(map(frozenset, found.values())), {frozenset(algorithms[1:3])})
+        if number == signal.SIGKILL:
+            self.assertEqual(process.returncode, -signal.SIGKILL)
+        else:
+            self.assertEqual(process.returncode, 128 + number)
+            self.assertEqual(json.loads(stdout)["benchmarks"], self.read("x.json")["benchmarks"])
+
+    def read(self, name):
+        return json.loads((self.folder / name).read_text())
+
+    def measured(self):
+        """Who has at least eight blocks, or a row, by cell."""
+        counts = collections.defaultdict(collections.Counter)
+        if (self.folder / "x.json").exists():
+            for row in self.read("x.json")["benchmarks"]:
+                least = 8 if "block" in row else 1
+                counts[tuple(fields(row)[2:4])][fields(row)[1]] += 1 / least
+        return {cell: {who for who, count in found.items() if count >= 1}
+                for cell, found in counts.items()}  # fmt: skip
 
 
 class Handicaps(BlocksTest):
@@ -166,6 +237,17 @@ class Peers(BlocksTest):
             self.assertEqual(wrong[0]["real_time"], 0)
             self.assertTrue(right)
             self.assertTrue(all(row["real_time"] > 0 for row in right))
+
+    def test_do_not_run_beside_algorithms_that_are_named(self):
+        selections = {("clamp_bounds",): {"clamp_bounds"}, ("right_anchor", "zero_pad"): {
+            "right_anchor", "zero_pad"}}  # fmt: skip
+        for named, expected in selections.items():
+            for flags in ((), ("--peers",)):
+                with self.subTest(named, flags=flags):
+                    rows = self.rows("--cell-time", "0.01", "--case", "8x8_k3x3", "--threads", "1",
+                                     "--algorithm", *named, *flags,
+                                     program=BROKEN_PEER)  # fmt: skip
+                    self.assertEqual({fields(row)[1] for row in rows}, expected)
 
     def test_take_part_only_if_asked(self):
         rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", program=BROKEN_PEER)

@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pathlib
 import unittest
@@ -16,7 +17,13 @@ class Docs(unittest.TestCase):
     def test_examples(self):
         finder = doctest.DocTestFinder()
         runner = doctest.DocTestRunner()
-        for name in ["fullconv", *(f"fullconv.{home}" for home in set(fullconv._HOMES.values()))]:
+        names = ["fullconv", *(f"fullconv.{home}" for home in set(fullconv._HOMES.values()))]
+        for optional in ("dask",):
+            if importlib.util.find_spec(optional):
+                names.append(f"fullconv.{optional}")
+            else:
+                print(f"skipped: the examples of fullconv.{optional}, for want of {optional}")
+        for name in names:
             for test in finder.find(importlib.import_module(name)):
                 runner.run(test)
         results = runner.summarize()

@@ -1,0 +1,254 @@
+// The matrix product's inner loops. Sums of a tile of C, some rows by some vectors, stay in
+// registers for the whole depth; each step loads the vectors of a row of B and one element of A for
+// each row of the tile: with 14×2 vectors 16 loads for 28 FMAs. Goto and van de Geijn, Anatomy of
+// High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
+
+#if defined(FULLCONV_PRODUCT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef FULLCONV_PRODUCT_INL_H
+#undef FULLCONV_PRODUCT_INL_H
+#else
+#define FULLCONV_PRODUCT_INL_H
+#endif
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/plane.h"
+#include "core/simd-inl.h"
+#include "gemm/product.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// Rows of a tile, at most: with so many and two vectors, the sums, a row of B and an element of A
+/// fill the registers.
+constexpr int kMostProductRows = kRegisters == 32 ? 14 : 6;
+
+/// Vectors of a tile of so many rows, at most. More than eight would serve nothing: so many hide
+/// the latency of an FMA even where there is one row.
+constexpr int most_vectors(int rows) { return std::min(8, (kRegisters - 1) / (rows + 1)); }
+
+/// One tile of C, and what it is a product of.
+template <class T>
+struct ProductTile {
+  index_t depth, taps;
+  const T* a;
+  index_t a_row, a_depth, a_tap;
+  const T* b;
+  index_t b_depth;
+  const index_t* tap_offsets;
+  T* c;
+  index_t c_row;
+  bool add;
+};
+
+template <class T>
+using MultiplyTile = void (*)(const ProductTile<T>&);
+
+template <class T, int... v>
+HWY_INLINE void load_row(const T* b, Indices<v...>, Vector<T> (&row)[sizeof...(v)]) {
+  ((row[v] = hn::LoadU(Tag<T>(), b + v * kLanes<T>)), ...);
+  (keep_in_register(row[v]), ...);
+}
+
+template <class T, int... v>
+HWY_INLINE void add_row_product(const T* a, const Vector<T> (&row)[sizeof...(v)], Indices<v...>,
+                                Vector<T> (&sums)[sizeof...(v)]) {
+  Vector<T> factor = hn::Set(Tag<T>(), *a);
+  keep_in_register(factor);
+  ((sums[v] = hn::MulAdd(factor, row[v], sums[v])), ...);
+}
+
+template <class T, bool kDenseRows, int kVectors, int... r>
+HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
+  constexpr int kRows = sizeof...(r);
+  constexpr IndicesTo<kVectors> v;
+  using Row = Vector<T>[kVectors];
+  const auto start = [&](Row& sums, const T* c) HWY_ATTR {
+    if (tile.add) {
+      load_row(c, v, sums);
+    } else {
+      [&]<int... i>(Indices<i...>) HWY_ATTR { ((sums[i] = hn::Zero(Tag<T>())), ...); }
+      (v);
+    }
+  };
+  Row sums[kRows];
+  (start(sums[r], tile.c + r * tile.c_row), ...);
+  const T* b = tile.b;
+  const T* a = tile.a;
+  for (index_t d = 0; d < tile.depth; ++d, a += tile.a_depth, b += tile.b_depth) {
+    const T* factors = a;
+    for (index_t t = 0; t < tile.taps; ++t, factors += tile.a_tap) {
+      Row row;
+      load_row(b + tile.tap_offsets[t], v, row);
+      (add_row_product(factors + r * (kDenseRows ? 1 : tile.a_row), row, v, sums[r]), ...);
+    }
+  }
+  const auto finish = [&](const Row& row, T* c) HWY_ATTR {
+    [&]<int... i>(Indices<i...>) HWY_ATTR {
+      (hn::StoreU(row[i], Tag<T>(), c + i * kLanes<T>), ...);
+    }
+    (v);
+  };
+  (finish(sums[r], tile.c + r * tile.c_row), ...);
+}
+
+template <class T, bool kDenseRows, int kRows, int kVectors>
+void multiply_tile(const ProductTile<T>& tile) {
+  multiply_tile_rows<T, kDenseRows, kVectors>(tile, IndicesTo<kRows>());
+}
+
+/// Functions for tiles by rows and vectors, less one each.
+template <class T>
+using TileFunctions = std::array<std::array<MultiplyTile<T>, 8>, kMostProductRows>;
+
+template <class T, bool kDenseRows, int kRows, int... v>
+constexpr std::array<MultiplyTile<T>, 8> tile_functions_of_rows(Indices<v...>) {
+  return {multiply_tile<T, kDenseRows, kRows, v + 1>...};
+}
+template <class T, bool kDenseRows, int... r>
+constexpr TileFunctions<T> tile_functions(Indices<r...>) {
+  return {tile_functions_of_rows<T, kDenseRows, r + 1>(IndicesTo<most_vectors(r + 1)>())...};
+}
+template <class T, bool kDenseRows>
+constexpr TileFunctions<T> kTileFunctions =
+    tile_functions<T, kDenseRows>(IndicesTo<kMostProductRows>());
+
+/// Goes over tiles: strips of columns, and the rows of each, so that a strip of B stays in the
+/// first-level cache while the whole of A passes by.
+template <class T>
+class TiledProduct {
+ public:
+  explicit TiledProduct(const MatrixProduct<T>& product)
+      : product_(product),
+        tiles_(ceil_divide(product.rows, kMostProductRows)),
+        vectors_(ceil_divide(product.columns, kLanes<T>)),
+        strips_(ceil_divide(vectors_,
+                            most_vectors(static_cast<int>(ceil_divide(product.rows, tiles_))))),
+        functions_(product.a_row == 1 ? kTileFunctions<T, true> : kTileFunctions<T, false>) {}
+
+  void compute() const {
+    const index_t readable = product_.b_columns / kLanes<T>;  // vectors
+    for (index_t s = 0; s < strips_; ++s) {
+      const Range strip = rows_of_tile(vectors_, strips_, s);
+      const index_t whole = std::min(strip.end, readable);
+      if (whole > strip.begin) compute_strip({strip.begin, whole});
+      if (whole < strip.end) compute_staged(std::max(whole, strip.begin));
+    }
+  }
+
+ private:
+  /// The tile of rows t, less the vectors of C.
+  ProductTile<T> tile_of_rows(index_t t, Range rows) const {
+    const index_t a_offset =
+        product_.a_tile > 0 ? t * product_.a_tile : rows.begin * product_.a_row;
+    return {.depth = product_.depth,
+            .taps = product_.taps,
+            .a = product_.a + a_offset,
+            .a_row = product_.a_row,
+            .a_depth = product_.a_depth,
+            .a_tap = product_.a_tap,
+            .b = product_.b,
+            .b_depth = product_.b_depth,
+            .tap_offsets = product_.tap_offsets,
+            .c = product_.c + rows.begin * product_.c_row,
+            .c_row = product_.c_row,
+            .add = product_.add};
+  }
+
+  /// Columns of whole vectors, of which all can be read.
+  void compute_strip(Range vectors) const {
+    const index_t first = vectors.begin * kLanes<T>;
+    const index_t end = std::min(vectors.end * kLanes<T>, product_.columns);
+    const bool is_whole = end == vectors.end * kLanes<T>;
+    for (index_t t = 0; t < tiles_; ++t) {
+      const Range rows = rows_of_tile(product_.rows, tiles_, t);
+      ProductTile<T> tile = tile_of_rows(t, rows);
+      tile.b += first;
+      tile.c += first;
+      compute_tile(tile, rows.size(), vectors.size(), is_whole ? -1 : end - first);
+    }
+  }
+
+  /// One tile, of which C has `columns` only unless that is negative.
+  void compute_tile(ProductTile<T>& tile, index_t rows, index_t vectors, index_t columns) const {
+    const MultiplyTile<T> multiply =
+        functions_[static_cast<size_t>(rows - 1)][static_cast<size_t>(vectors - 1)];
+    if (columns < 0) return multiply(tile);
+    constexpr index_t kMostOfTile = kRegisters * kLanes<T>;
+    HWY_ALIGN T sums[kMostOfTile];
+    T* const c = tile.c;
+    const index_t c_row = tile.c_row, width = vectors * kLanes<T>;
+    if (tile.add) {
+      for (index_t r = 0; r < rows; ++r) std::copy_n(c + r * c_row, columns, sums + r * width);
+    }
+    tile.c = sums;
+    tile.c_row = width;
+    multiply(tile);
+    for (index_t r = 0; r < rows; ++r) std::copy_n(sums + r * width, columns, c + r * c_row);
+  }
+
+  /// The columns from a vector on that cannot be read whole: B's are put into rows of a vector
+  /// first, some of the depth at a time.
+  void compute_staged(index_t vector) const {
+    constexpr index_t kMostStaged = 16 * 1024 / sizeof(T);
+    HWY_ALIGN T staged[kMostStaged];
+    const index_t first = vector * kLanes<T>;
+    const index_t columns = product_.columns - first;
+    const index_t width = ceil_divide(columns, kLanes<T>) * kLanes<T>;
+    const index_t at_once = kMostStaged / width;
+    const index_t terms = product_.depth * product_.taps;
+    std::fill_n(staged, std::min(at_once, terms) * width, T{0});
+    for (index_t begin = 0; begin < terms; begin += at_once) {
+      const index_t end = std::min(begin + at_once, terms);
+      for (index_t i = begin; i < end; ++i) {
+        const index_t d = i / product_.taps, tap = i % product_.taps;
+        std::copy_n(product_.b + d * product_.b_depth + product_.tap_offsets[tap] + first, columns,
+                    staged + (i - begin) * width);
+      }
+      for (index_t t = 0; t < tiles_; ++t) {
+        const Range rows = rows_of_tile(product_.rows, tiles_, t);
+        ProductTile<T> tile = tile_of_rows(t, rows);
+        // Terms are one behind the other only where there is one tap, or A is packed.
+        tile.a += begin / product_.taps * tile.a_depth + begin % product_.taps * tile.a_tap;
+        tile.depth = end - begin;
+        tile.taps = 1;
+        tile.a_depth = product_.taps == 1 ? tile.a_depth : tile.a_tap;
+        tile.b = staged;
+        tile.b_depth = width;
+        tile.tap_offsets = kNoOffset;
+        tile.c += first;
+        tile.add = product_.add || begin > 0;
+        compute_tile(tile, rows.size(), width / kLanes<T>, columns);
+      }
+    }
+  }
+
+  const MatrixProduct<T>& product_;
+  index_t tiles_, vectors_, strips_;
+  const TileFunctions<T>& functions_;
+};
+
+template <class T>
+bool are_finite(const T* elements, index_t count) {
+  constexpr Tag<T> d;
+  // 0·x is 0, but NaN where x is not finite.
+  Vector<T> sum = hn::Zero(d);
+  index_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) {
+    sum = hn::MulAdd(hn::Zero(d), hn::LoadU(d, elements + i), sum);
+  }
+  T rest = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < count; ++i) rest += T{0} * elements[i];
+  return rest == T{0};
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#endif

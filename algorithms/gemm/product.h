@@ -1,0 +1,67 @@
+#pragma once
+
+#include "core/plane.h"
+
+namespace fullconv {
+
+/// For rows of B that are not shifted.
+inline constexpr index_t kNoOffset[] = {0};
+
+/// C = A·B, or += where `add`, with A of rows × (depth·taps), B of (depth·taps) × columns:
+///
+///     c(r, j) = Σ_d Σ_t  a(r, d, t) · b(d, t, j)
+///
+/// Operands stay where they are. A row of B is dense, and so is one of C. Row (d, t) of B begins
+/// `tap_offsets[t]` behind row d, so that rows may overlap: the shifted rows of an image that the
+/// taps of a kernel meet are a matrix without having been copied into one.
+template <class T>
+struct MatrixProduct {
+  index_t rows, columns, depth;
+  index_t taps = 1;
+
+  /// A row of A is `a_row` behind the one before it. But where `a_tile` is not zero, tile t of
+  /// those that share the rows as rows_of_tile() says begins at a + t·a_tile.
+  const T* a;
+  index_t a_row = 1, a_tile = 0, a_depth, a_tap = 0;
+
+  const T* b;
+  index_t b_depth;
+  const index_t* tap_offsets = kNoOffset;
+  /// Elements that each row of B has: columns beyond `columns` are read to fill a vector where they
+  /// are there, and put into rows that are whole vectors before they are read where not.
+  index_t b_columns;
+
+  T* c;
+  index_t c_row;
+  bool add = false;
+};
+
+template <class T>
+void multiply(const MatrixProduct<T>& product);
+
+/// Elements of a vector.
+template <class T>
+index_t vector_lanes();
+
+/// Vectors of each row of a tile, at most, for a C of so many rows.
+index_t most_tile_vectors(index_t rows);
+
+/// Tile t of `tiles` that share `rows` rows evenly.
+constexpr Range rows_of_tile(index_t rows, index_t tiles, index_t t) {
+  return {t * rows / tiles, (t + 1) * rows / tiles};
+}
+
+/// Tiles that share `rows` rows.
+index_t tiles_of(index_t rows);
+
+/// to(j, i) = from(i, j), where `from` has whole rows of `columns` dense elements, and `to` may be
+/// written up to a whole vector behind each row's begin.
+template <class T>
+void transpose(const T* from, index_t from_stride, index_t rows, index_t columns, T* to,
+               index_t to_stride);
+
+/// Whether none of so many elements is NaN or ±Inf.
+template <class T>
+bool all_finite(const T* elements, index_t count);
+
+}  // namespace fullconv

@@ -1,0 +1,152 @@
+"""Full convolutions of Dask arrays: images larger than memory, or than one machine.
+
+Each chunk of the result takes those chunks of the image that it depends on, and of its neighbours
+the h - 1 rows and w - 1 columns that reach it. `dask.array.map_overlap` can't do this for the full
+output, which is larger than the image: it announces one shape and computes another.
+"""
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
+from operator import getitem
+
+import fullconv
+
+from . import _planes
+
+__all__ = ["convolve2d"]
+
+
+def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
+    """Convolve a Dask array of two axes, lazily.
+
+    Parameters
+    ----------
+    x : dask.array.Array
+        The image, [H, W], in chunks of any sizes, smaller than the kernel too.
+    k : array_like or dask.array.Array
+        The kernel, [h, w]. It goes to each task as a whole.
+    mode : {'full', 'same', 'valid'}, optional
+        As in `fullconv.convolve2d`.
+    algorithm : str, optional
+        As in `fullconv.convolve2d`.
+    threads : int, optional
+        At most so many within each task; Dask itself runs tasks side by side.
+
+    Returns
+    -------
+    out : dask.array.Array
+        In the chunks of `x`. In mode 'full' those at the lower and right edges have h - 1 rows and
+        w - 1 columns more, in mode 'valid' those at the upper and left edges so many less.
+
+    Raises
+    ------
+    ValueError
+        As `fullconv.convolve2d`, and for an image with chunks of unknown sizes.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import fullconv.dask
+    >>> x = da.ones((4, 6), chunks=(2, 3))
+    >>> y = fullconv.dask.convolve2d(x, [[1.0, 2.0]])
+    >>> y.shape, y.chunks
+    ((4, 7), ((2, 2), (3, 4)))
+    >>> y.compute()[0]
+    array([1., 3., 3., 3., 3., 3., 2.])
+    """
+    x = da.asarray(x)
+    k = k if isinstance(k, da.Array) else np.asarray(k)
+    if not x.ndim == k.ndim == 2:
+        raise ValueError("convolve2d inputs must both be 2-D arrays")
+    if np.isnan((*x.shape, *k.shape)).any():
+        raise ValueError("chunks have unknown sizes: call compute_chunk_sizes() first")
+    if mode == "valid" and _planes._is_inside(x.shape, k.shape):
+        x, k = da.asarray(k), x
+    if mode not in _planes._MODES:
+        raise ValueError("Acceptable mode flags are 'valid', 'same', or 'full'.")
+    dtype = _planes._common_type(x.dtype, k.dtype)
+
+    name = "fullconv-" + tokenize(x, k, mode, algorithm, threads)
+    dependencies = [x]
+    if isinstance(k, da.Array):
+        k = k.rechunk(k.shape)
+        dependencies.append(k)
+        kernel, graph = (k.name, 0, 0), {}
+    else:
+        kernel = name + "-kernel"
+        graph = {kernel: k}
+
+    rows, columns = (
+        _output_chunks(_planes._wanted(mode, size, taps), chunks, mode)
+        for size, taps, chunks in zip(x.shape, k.shape, x.chunks)
+    )
+    row_parts, column_parts = (
+        [_parts(chunks, out, taps) for out in outputs]
+        for chunks, outputs, taps in zip(x.chunks, (rows, columns), k.shape)
+    )
+    for i, (out_rows, above) in enumerate(zip(rows, row_parts)):
+        for j, (out_columns, left) in enumerate(zip(columns, column_parts)):
+            pieces = []
+            for a, (block_row, row_slice, _) in enumerate(above):
+                pieces.append([])
+                for b, (block_column, column_slice, _) in enumerate(left):
+                    piece = (name + "-piece", i, j, a, b)
+                    block = (x.name, block_row, block_column)
+                    graph[piece] = (getitem, block, (row_slice, column_slice))
+                    pieces[-1].append(piece)
+            starts = [parts[0][2] if parts else 0 for parts in (above, left)]
+            crop = tuple(
+                (out.start - start, len(out))
+                for out, start in zip((out_rows, out_columns), starts)
+            )
+            graph[(name, i, j)] = (_convolve, pieces, kernel, crop, dtype, algorithm, threads)
+
+    chunks = tuple(tuple(map(len, axis)) for axis in (rows, columns))
+    graph = HighLevelGraph.from_collections(name, graph, dependencies=dependencies)
+    return da.Array(graph, name, chunks, dtype=dtype)
+
+
+def _output_chunks(wanted, chunks, mode):
+    """Ranges of the full output that make up the chunks of the result, on one axis."""
+    ranges = []
+    start = wanted.start if mode == "same" else 0
+    ends = (start + np.cumsum(chunks)).tolist()
+    # All that lies beyond the image belongs to its last chunk.
+    ends[-1] = max(wanted.stop, ends[-1])
+    for end in ends:
+        part = range(max(start, wanted.start), min(end, wanted.stop))
+        if len(part) > 0:
+            ranges.append(part)
+        start = end
+    return ranges or [range(wanted.start, wanted.start)]
+
+
+def _parts(chunks, out, taps):
+    """What a range of outputs depends on, on one axis: of each chunk its index, the slice, and
+    where in the image that begins."""
+    parts = []
+    start = 0
+    for index, size in enumerate(chunks):
+        begin = max(out.start - taps + 1, start)
+        end = min(out.stop, start + size)
+        if begin < end:
+            parts.append((index, slice(begin - start, end - start), begin))
+        start += size
+    return parts
+
+
+def _convolve(pieces, kernel, crop, dtype, algorithm, threads):
+    """The outputs of one chunk."""
+    (top, rows), (left, columns) = crop
+    if not pieces or not pieces[0] or kernel.size == 0 or rows == 0 or columns == 0:
+        return np.zeros((rows, columns), dtype)
+    image = np.block(pieces).astype(dtype, copy=False)
+    full = fullconv.convolve2d(
+        image, kernel.astype(dtype, copy=False), algorithm=algorithm, threads=threads
+    )
+    y = np.zeros((rows, columns), dtype)
+    part = full[top : top + rows, left : left + columns]
+    y[: part.shape[0], : part.shape[1]] = part
+    return y

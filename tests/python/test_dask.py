@@ -1,0 +1,158 @@
+"""Full convolutions of Dask arrays: what is announced is what is computed, and it is right."""
+
+import importlib.util
+import itertools
+import os
+import signal
+import time
+import unittest
+
+import numpy as np
+import scipy.signal
+
+import fullconv
+from support import bound, random
+
+if importlib.util.find_spec("dask") is None:
+    raise unittest.SkipTest("no dask (python3-dask)")
+
+import dask
+import dask.array as da
+import fullconv.dask
+
+PROBLEMS = (
+    # image, chunks, kernel
+    ((10, 12), (3, 5), (4, 3)),
+    ((10, 12), (2, 2), (5, 7)),  # chunks smaller than the kernel
+    ((10, 12), (1, 12), (4, 4)),
+    ((7, 5), (7, 5), (9, 9)),  # an image smaller than the kernel
+    ((10, 3), ((3, 0, 7), (1, 2)), (2, 2)),  # an empty chunk
+    ((6, 6), ((1, 4, 1), (5, 1)), (1, 1)),
+    ((40, 50), (16, 16), (15, 2)),
+)
+MODES = ("full", "same", "valid")
+
+
+class Planes(unittest.TestCase):
+    def setUp(self):
+        self.enterContext(dask.config.set(scheduler="threads", num_workers=2))
+
+    def assert_whole(self, y, expected, limit):
+        """Computed at once and chunk by chunk, with the shapes and the type announced."""
+        computed = y.compute()
+        self.assertEqual((y.shape, y.dtype), (computed.shape, computed.dtype))
+        self.assertEqual((y.shape, y.dtype), (expected.shape, expected.dtype))
+        if expected.size > 0:
+            self.assertLessEqual(np.abs(computed - expected).max(), limit)
+        for index in itertools.product(*map(range, y.numblocks)):
+            block = y.blocks[index]
+            self.assertEqual(block.shape, block.compute().shape)
+
+    def test_are_scipys_for_any_chunks(self):
+        for (image, chunks, kernel), mode, dtype in itertools.product(PROBLEMS, MODES, "idF"):
+            with self.subTest(image=image, chunks=chunks, kernel=kernel, mode=mode, dtype=dtype):
+                x = random(*image, dtype=dtype)
+                k = random(*kernel, dtype=dtype, seed=1)
+                limit = 0 if dtype == "i" else bound(x, k, dtype)
+                try:
+                    expected = scipy.signal.convolve2d(x, k, mode)
+                except ValueError as error:
+                    with self.assertRaisesRegex(ValueError, str(error)):
+                        fullconv.dask.convolve2d(da.from_array(x, chunks), k, mode)
+                    continue
+                lazy = da.from_array(x, chunks)
+                self.assert_whole(fullconv.dask.convolve2d(lazy, k, mode), expected, limit)
+                lazy_kernel = da.from_array(k, 2)
+                self.assert_whole(fullconv.dask.convolve2d(lazy, lazy_kernel, mode), expected, limit)
+
+    def test_promote_types(self):
+        x, k = random(6, 7, dtype=np.uint8), random(3, 2, dtype=np.float32)
+        y = fullconv.dask.convolve2d(da.from_array(x, 4), k)
+        self.assertEqual(y.dtype, np.float32)
+        self.assertEqual(y.compute().dtype, np.float32)
+
+    def test_keep_the_chunks_of_the_image(self):
+        x = da.zeros((30, 40), chunks=(10, 20))
+        k = np.ones((5, 7))
+        chunks = {mode: fullconv.dask.convolve2d(x, k, mode).chunks for mode in MODES}
+        self.assertEqual(chunks["full"], ((10, 10, 14), (20, 26)))
+        self.assertEqual(chunks["same"], x.chunks)
+        self.assertEqual(chunks["valid"], ((6, 10, 10), (14, 20)))
+
+    def test_compute_nothing_early(self):
+        def fail(block):
+            raise AssertionError("computed")
+
+        x = da.zeros((8, 8), chunks=4).map_blocks(fail, dtype=float, meta=np.empty((0, 0)))
+        y = fullconv.dask.convolve2d(x, np.ones((3, 3)))
+        with self.assertRaisesRegex(AssertionError, "computed"):
+            y.compute()
+
+    def test_take_no_more_of_neighbours_than_reaches_a_chunk(self):
+        x = da.from_array(random(64, 64), 16)
+        y = fullconv.dask.convolve2d(x, np.ones((5, 3)))
+        from_neighbours = [
+            value[2]
+            for key, value in y.dask.items()
+            if isinstance(key, tuple) and key[0] == y.name + "-piece" and key[1:] == (1, 1, 0, 0)
+        ]
+        self.assertEqual(from_neighbours, [(slice(12, 16), slice(14, 16))])
+
+    def test_stacks_of_npy_files(self):
+        import tempfile
+
+        x, k = random(20, 30), random(3, 4)
+        with tempfile.TemporaryDirectory() as folder:
+            da.to_npy_stack(folder + "/x", da.from_array(x, (7, 30)))
+            y = fullconv.dask.convolve2d(da.from_npy_stack(folder + "/x"), k)
+            da.to_npy_stack(folder + "/y", y)
+            written = da.from_npy_stack(folder + "/y").compute()
+        np.testing.assert_allclose(written, fullconv.convolve2d(x, k), rtol=0, atol=1e-13)
+
+    def test_bad_input(self):
+        x = da.zeros((4, 5), chunks=2)
+        k = np.ones((2, 2))
+        unknown = x[x.sum(axis=1) >= 0]
+        for arguments, word in (
+            ((x[0], k), "2-D"),
+            ((x, k[0]), "2-D"),
+            ((x, k, "nonsense"), "mode"),
+            ((x, np.ones((5, 4)), "valid"), "every dimension"),
+            ((unknown, k), "unknown sizes"),
+            ((x, k.astype(object)), "type"),
+        ):
+            with self.subTest(arguments=arguments):
+                with self.assertRaisesRegex(ValueError, word):
+                    fullconv.dask.convolve2d(*arguments)
+
+
+@unittest.skipUnless(importlib.util.find_spec("distributed"), "no distributed (python3-distributed)")
+class Cluster(unittest.TestCase):
+    def test_survives_the_death_of_a_worker(self):
+        from distributed import Client, LocalCluster
+
+        x, k = random(400, 400), random(9, 9, seed=1)
+
+        def slowly(block):
+            time.sleep(0.05)
+            return block
+
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster, Client(cluster) as client:
+            lazy = da.from_array(x, 50).map_blocks(slowly, dtype=float)
+            y = fullconv.dask.convolve2d(lazy, k).persist()
+            workers = client.run(os.getpid)
+            deadline = time.monotonic() + 60
+            # Not before it holds results that are lost with it.
+            while not any(client.has_what().values()):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            os.kill(next(iter(workers.values())), signal.SIGKILL)
+            computed = client.compute(y).result(timeout=120)
+        error = np.abs(computed - scipy.signal.convolve2d(x, k)).max()
+        self.assertLessEqual(error, bound(x, k, float))
+
+
+if __name__ == "__main__":
+    unittest.main()
