@@ -37,11 +37,13 @@ def write(folder: Path) -> Path:
     path = results.find_raw_file(folder)
     audit = _load_audit(results.audit_path(path))
     found = results.load(path)
-    data = page_data.collect(found, audit)
-    data["run"] |= {"folder": _folder_name(path.parent), "rawName": path.name}
-    records.write(found, path.parent)
+    with results.reading(path):
+        data = page_data.collect(found, audit)
+        data["run"] |= {"folder": _folder_name(path.parent), "rawName": path.name}
+        text = render(data)
+        records.write(found, path.parent)
     target = path.parent / FILE_NAME
-    results.save_text(render(data), target)
+    results.save_text(text, target)
     return target
 
 

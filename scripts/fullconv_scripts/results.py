@@ -29,10 +29,11 @@ changes between repetitions is a list of the same length.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fullconv_scripts import raw_schema
 from fullconv_scripts.comparison import (
     Contender,
     Estimate,
@@ -254,16 +256,27 @@ def load_raw(path: Path) -> dict[str, Any]:
         raise BadResults(f"{path}: not a results file of scripts/bench (format '{FORMAT}')")
     if raw.get("version") != VERSION:
         raise BadResults(f"{path}: version {raw.get('version')} where {VERSION} is expected")
+    if what := raw_schema.complaint(raw):
+        raise BadResults(f"{path}: malformed: {what}")
     return raw
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What is made of a raw file of the right form may still fail over its values: those of a bad
+    case, numbers too large to calculate with. Of such failures BadResults names the file."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadResults(f"{path}: malformed: {what}") from None
 
 
 def load(path: Path) -> Results:
     """The raw file at `path`, or in the folder `path`, as tables."""
     raw = load_raw(path)
-    try:
+    with reading(path):
         return tabulate(raw, layout_spread(path))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise BadResults(f"{path}: malformed: {type(error).__name__}: {error}") from None
 
 
 def usual_time(row: Any) -> Estimate:
@@ -298,8 +311,6 @@ _SIZEOF = {"f32": 4, "f64": 8}
 def tabulate(raw: dict[str, Any], spread: float = 0.0) -> Results:
     """The tables of a raw file; of two cells of the same name and phase the later counts. `spread`
     is that of ratios between layouts."""
-    if not isinstance(raw["cells"], list):
-        raise TypeError("'cells' is no list")
     names = _names(raw)
     registry = {entry["name"]: entry for entry in raw.get("contenders", [])}
     contenders = {name: registry.get(name) or _stranger(name, registry) for name in names}

@@ -38,10 +38,10 @@ class RawFile(FolderTest):
             "older version": (good.replace('"version": 2', '"version": 1'), "version 1 where 2"),
             "later version": (good.replace('"version": 2', '"version": 99'), "version 99"),
             "no version": ('{"format": "fullconv-results"}', "version None"),
-            "no cells": ('{"format": "fullconv-results", "version": 2}', "malformed"),
+            "no cells": (good.replace('"cells"', '"cell"'), "malformed: 'cells' is a required"),
             "cells no list": (
-                '{"format": "fullconv-results", "version": 2, "cells": {"a": 1}}',
-                "malformed: TypeError: 'cells' is no list",
+                results.dump(raw_file([])).replace('"cells": []', '"cells": {"a": 1}'),
+                "malformed: cells: {'a': 1} is not of type 'array'",
             ),
             "deep": ("[" * 100_000, "not JSON, or cut off"),
             "bad case": (good.replace("8x8_k5x5", "8by8"), "malformed: ValueError: '8by8'"),
@@ -51,7 +51,11 @@ class RawFile(FolderTest):
             "negative": (good.replace("[1e-06]", "[-1e-06]"), "not all positive"),
             "endless": (good.replace("[1e-06]", "[Infinity]"), "not all positive"),
             "bad blocks": (good.replace('"blocks": [0]', '"blocks": [0, 1]'), "not one block"),
-            "no mode": (good.replace('"cache"', '"cash"'), "malformed: KeyError: 'cache'"),
+            "no mode": (good.replace('"cache"', '"cash"'), r"cells\[0\]: 'cache' is a required"),
+            "list for a name": (
+                good.replace('"algorithm": "beta"', '"algorithm": ["beta"]'),
+                r"cells\[0\].contenders\[0\].algorithm: \['beta'\] is not of type 'string'",
+            ),
         }
         for name, (text, message) in bad.items():
             path = self.folder / f"{name}.json"
