@@ -303,6 +303,30 @@ const char* objection(const Blocking& blocking) {
 }
 
 template <class T>
+std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
+  const int threads = useful_threads(problem, options, options.threads);
+  const Blocking b = choose_blocking<T>(problem, threads);
+  const index_t lanes = vector_lanes<T>();
+  const index_t tile = ceil_divide(b.block_channels, tiles_of(b.block_channels));
+  return {{Boundary::output_rows, b.block_rows},
+          {Boundary::output_columns, lanes},
+          {Boundary::output_columns, most_tile_vectors(tile) * lanes},
+          {Boundary::image_columns, b.pitch},
+          {Boundary::x_channels, b.depth},
+          {Boundary::y_channels, tile},
+          {Boundary::y_channels, b.block_channels},
+          {Boundary::y_channels, lanes},
+          {Boundary::y_channels, 2 * threads}};
+}
+
+std::vector<Boundary> boundaries_of_implicit_gemm(const Problem& problem,
+                                                  const PlanOptions& options,
+                                                  std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? boundaries<float>(problem, options)
+                                      : boundaries<double>(problem, options);
+}
+
+template <class T>
 Planned<T> plan_implicit_gemm(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
   if (const char* reason = objection<T>(choose_blocking<T>(problem, threads))) {
@@ -367,6 +391,7 @@ constinit const Algorithm builtin::implicit_gemm{
     .threaded = true,
     .operations = padded_operations,
     .forecast = forecast_implicit_gemm,
+    .boundaries = boundaries_of_implicit_gemm,
     .plan_f32 = plan_implicit_gemm<float>,
     .plan_f64 = plan_implicit_gemm<double>,
 };
