@@ -89,12 +89,16 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   b.block_rows = ceil_divide(window.rows.size(), b.row_blocks);
   b.row_blocks = ceil_divide(window.rows.size(), b.block_rows);
   b.block_channels = ceil_divide(problem.C, b.channel_blocks);
+  b.channel_blocks = ceil_divide(problem.C, b.block_channels);
 
   b.sums_stride = apart(b.block_rows * b.pitch, lanes);
   b.image_stride = apart(
       b.margin + window.columns.begin + (b.block_rows + problem.h - 1) * b.pitch + lanes, lanes);
   const index_t tiles = tiles_of(b.block_channels);
-  const index_t rows = ceil_divide(b.block_channels, tiles);
+  // The last block has fewer channels, and perhaps fewer tiles, which then have more rows.
+  const index_t last = problem.C - (b.channel_blocks - 1) * b.block_channels;
+  const index_t rows =
+      std::max(ceil_divide(b.block_channels, tiles), ceil_divide(last, tiles_of(last)));
   b.weights_pitch = rows >= lanes ? ceil_divide(rows, lanes) * lanes
                                   : static_cast<index_t>(std::bit_ceil(static_cast<size_t>(rows)));
   b.weights_tile = apart(problem.K * taps * b.weights_pitch + lanes, lanes);

@@ -229,6 +229,9 @@ std::vector<Case> make_conformance_cases() {
            "4x8_k56x73",
            "5x148_k28x5",
            "n1_i3_o6_4x8_k56x73",
+           // channels of y that threads share unevenly, so that the last has fewer tiles
+           "n1_i8_o29_9x1_k49x2",
+           "n1_i9_o57_3x4_k12x13",
        }) {
     cases.push_back(parse_case(text));
   }
