@@ -66,6 +66,7 @@ constexpr Algorithm floor_row(std::string_view name, std::string_view summary) {
           .summary = summary,
           .error_model = ErrorModel::componentwise,
           .non_finite = NonFinite::as_defined,
+          .layers = Layers::native,
           .operations = [](const Problem&) { return 0.0; },
           .plan_f32 = plan_floor<float, SomePlan>,
           .plan_f64 = plan_floor<double, SomePlan>};

@@ -74,6 +74,18 @@ std::string name(Delegates delegates) {
   return {};
 }
 
+std::string name(Layers layers) {
+  switch (layers) {
+    case Layers::adapted:
+      return "adapted";
+    case Layers::native:
+      return "native";
+    case Layers::none:
+      return "none";
+  }
+  return {};
+}
+
 struct ListArguments {
   bool json = false;
   bool peers = false;
@@ -139,6 +151,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"error_model", name(algorithm.error_model)},
                     {"non_finite", name(algorithm.non_finite)},
                     {"threaded", algorithm.threaded},
+                    {"layers", name(algorithm.layers)},
                     {"delegates", name(algorithm.delegates)},
                     {"version", version(contender)},
                     {"ledger", as_json(contender.ledger)}});
@@ -185,6 +198,7 @@ PlanOptions plan_options(const std::string& threads, const std::string& accuracy
 
 struct ConvolveArguments {
   std::string image, kernel, output;
+  LayerFlags layer;
   std::string algorithm{default_algorithm().name};
   std::string threads = "1";
   std::string accuracy = "normwise";
@@ -220,7 +234,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, const PlanOpt
 ExitCode convolve(const ConvolveArguments& arguments) {
   const PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
   const Algorithm& algorithm = known_algorithm(arguments.algorithm);
-  OperandFiles files(arguments.image, arguments.kernel);
+  OperandFiles files(arguments.image, arguments.kernel, arguments.layer);
   return with_scalar(files.scalar(), [&]<class T>(T) {
     return convolve<T>(files, algorithm, options, arguments.output);
   });
@@ -229,6 +243,7 @@ ExitCode convolve(const ConvolveArguments& arguments) {
 struct CheckArguments {
   std::vector<std::string> files, cases, algorithms;
   std::string threads = "1";
+  LayerFlags layer;
 };
 
 std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& names) {
@@ -247,10 +262,13 @@ ExitCode check(CheckArguments arguments) {
       return true;
     });
   }
-  const auto& [files, cases, names, threads] = arguments;
+  const auto& [files, cases, names, threads, layer] = arguments;
   Checker checker(chosen_algorithms(names), parse_threads(threads));
 
   if (files.empty()) {
+    if (layer.given()) {
+      throw UsageError("flags of a layer given without files: expected them in the case's name");
+    }
     constexpr const char* kSome[] = {"8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5"};
     std::vector<testing::Case> parsed;
     for (const std::string& text : cases) parsed.push_back(testing::parse_case(text));
@@ -267,7 +285,7 @@ ExitCode check(CheckArguments arguments) {
       throw UsageError(fmt::format("'{}' given: expected two files, IMAGE.npy KERNEL.npy",
                                    fmt::join(files, " ")));
     }
-    OperandFiles operands(files[0], files[1]);
+    OperandFiles operands(files[0], files[1], layer);
     checker.check(operands, fmt::format("{} * {}", files[0], files[1]));
   }
   return checker.summarise() ? kFine : kNo;
@@ -370,6 +388,7 @@ CLI::App* add_convolve(CLI::App& app, ConvolveArguments& arguments) {
   command->add_option("--algorithm", arguments.algorithm, "One of `fullconv list`")
       ->type_name("NAME")
       ->capture_default_str();
+  arguments.layer.add_to(*command);
   add_accuracy(command, arguments.accuracy);
   add_threads(command, arguments.threads);
   return command;
@@ -384,6 +403,7 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
   command->add_option("--algorithm", arguments.algorithms, "Only this one; may be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  arguments.layer.add_to(*command);
   add_threads(command, arguments.threads);
   return command;
 }

@@ -33,8 +33,11 @@ Problem make_problem(const NpyReader& image, const NpyReader& kernel) {
 
 }  // namespace
 
-OperandFiles::OperandFiles(const std::string& image, const std::string& kernel)
-    : image_(image), kernel_(kernel), problem_(make_problem(image_, kernel_)) {
+OperandFiles::OperandFiles(const std::string& image, const std::string& kernel,
+                           const LayerFlags& flags)
+    : image_(image),
+      kernel_(kernel),
+      problem_(flags.layer_of(make_problem(image_, kernel_), image_.shape().size() == 2)) {
   validate(problem_);
 }
 

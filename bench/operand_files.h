@@ -2,17 +2,19 @@
 
 #include <string>
 
+#include "layer_flags.h"
 #include "npy.h"
 #include "support/operands.h"
 
 namespace fullconv::cli {
 
-/// Image and kernel in two .npy files that make a problem together; their headers are read.
+/// Image and kernel in two .npy files that make a problem together, with the flags of a layer;
+/// their headers are read.
 ///
-/// Throws UsageError, in one line that names the file at fault.
+/// Throws UsageError, in one line that names the file or flag at fault.
 class OperandFiles {
  public:
-  OperandFiles(const std::string& image, const std::string& kernel);
+  OperandFiles(const std::string& image, const std::string& kernel, const LayerFlags& flags);
 
   const Problem& problem() const { return problem_; }
   Scalar scalar() const { return image_.scalar(); }

@@ -37,7 +37,7 @@ double measure_rate(const Algorithm& algorithm, const Problem& problem) {
     fastest = std::min(fastest, taken);
     total += taken;
   }
-  return algorithm.operations(problem) / fastest.count();
+  return operations_of(algorithm, problem) / fastest.count();
 }
 
 }  // namespace internal
@@ -58,7 +58,7 @@ double predict_seconds(const Algorithm& algorithm, const Problem& problem) {
   const auto [entry, is_new] = rates.try_emplace({&algorithm, &probe});
   double& rate = entry->second;
   if (is_new) rate = internal::measure_rate<T>(algorithm, probe);
-  return algorithm.operations(problem) / (rate > 0 ? rate : kRateOfLoops);
+  return operations_of(algorithm, problem) / (rate > 0 ? rate : kRateOfLoops);
 }
 
 /// Why one execution would take longer than `limit` seconds, or nothing.
@@ -67,7 +67,7 @@ std::string reason_to_leave_out(const Algorithm& algorithm, const Problem& probl
   const double predicted = predict_seconds<T>(algorithm, problem);
   if (predicted <= limit) return {};
   return fmt::format("{}predicted {:.{}f} s from {:.2g} operations, limit {:g} s", kLeftOut,
-                     predicted, predicted < 10 ? 2 : 0, algorithm.operations(problem), limit);
+                     predicted, predicted < 10 ? 2 : 0, operations_of(algorithm, problem), limit);
 }
 
 }  // namespace fullconv::bench

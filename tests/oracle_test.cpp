@@ -55,7 +55,8 @@ TYPED_TEST(OracleOf, LayersIsTheFormula) {
   using T = TypeParam;
   for (const char* text : {"n2_i3_o4_5x4_k3x2_ints", "n2_i1_o3_2x3_k4x5_ints", "7x9_k2x3_ints"}) {
     const Case c = parse_case(text);
-    const auto& [N, K, C, H, W, h, w] = c.problem;
+    const index_t N = c.problem.N, C = c.problem.C, H = c.problem.H, W = c.problem.W,
+                  h = c.problem.h, w = c.problem.w;
     const auto operands = make_operands<T>(c);
     const auto x = operands.x_view();
     const auto k = operands.k_view();

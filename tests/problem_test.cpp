@@ -39,6 +39,32 @@ TEST(ProblemText, GivesTheProblemBack) {
         }
 }
 
+TEST(ProblemText, NamesTheFieldsOfLayersInOrder) {
+  const Problem layer{.N = 1,
+                      .K = 64,
+                      .C = 64,
+                      .H = 56,
+                      .W = 56,
+                      .h = 3,
+                      .w = 3,
+                      .padding = {.top = 1, .left = 2, .bottom = 3, .right = 4},
+                      .stride = {2, 3},
+                      .dilation = {4, 5},
+                      .groups = 32,
+                      .output_padding = {1, 0}};
+  EXPECT_EQ(to_string(layer), "n1_i64_o64_56x56_k3x3_p1x2x3x4_s2x3_d4x5_g32_op1x0");
+  EXPECT_EQ(parse_problem(to_string(layer)), layer);
+  for (const char* text :
+       {"8x8_k5x5_p1x0x0x0", "8x8_k5x5_s1x2", "8x8_k5x5_d2x1", "8x8_k5x5_s2x2_op0x1",
+        "n1_i4_o6_8x8_k5x5_g2", "n1_i64_o64_56x56_k3x3_p1x1x1x1_s2x2_op1x1"}) {
+    EXPECT_EQ(to_string(parse_problem(text)), text);
+  }
+}
+
+TEST(ProblemText, LeavesOutNeutralFields) {
+  EXPECT_EQ(to_string(parse_problem("8x8_k5x5_p0x0x0x0_s1x1_d1x1_g1_op0x0")), "8x8_k5x5");
+}
+
 TEST(ProblemText, TakesTheLongFormForPlanes) {
   EXPECT_EQ(parse_problem("n1_i1_o1_8x8_k5x5"), parse_problem("8x8_k5x5"));
 }
@@ -66,7 +92,20 @@ TEST(ProblemText, IsRefusedWhereMalformed) {
                            "8x8 _k5x5",
                            "8x8_k5x5\n",
                            "8x8_k5x5_gauss",
-                           "8x8_k5x5_p1x1x1x1",
+                           "8x8_k5x5_p1x1",
+                           "8x8_k5x5_p1x1x1x",
+                           "8x8_k5x5_p1x1x1x1x1",
+                           "8x8_k5x5_p-1x1x1x1",
+                           "8x8_k5x5_s2",
+                           "8x8_k5x5_s2x",
+                           "8x8_k5x5_d2x2_s2x2",
+                           "8x8_k5x5_s2x2_p1x1x1x1",
+                           "8x8_k5x5_op1x1_g1",
+                           "8x8_k5x5_g",
+                           "8x8_k5x5_g1x1",
+                           "8x8_k5x5_op1",
+                           "8x8_k5x5_s2x2_s2x2",
+                           "8x8_k5x5_s02x2",
                            "+8x8_k5x5",
                            "-8x8_k5x5",
                            "8x-8_k5x5",
@@ -105,6 +144,49 @@ TEST(ProblemText, IsRefusedWhereMalformed) {
 
 TEST(ProblemText, IsNamedInComplaints) {
   expect_complaint<std::invalid_argument>([] { parse_problem("8x8_q5x5"); }, {"'8x8_q5x5'"});
+}
+
+TEST(ProblemFields, AreCheckedByName) {
+  struct Complaint {
+    const char *text, *words;
+  };
+  for (const auto& [text, words] : {
+           Complaint{"8x8_k5x5_s0x1", "stride of 0: it must be at least 1"},
+           Complaint{"8x8_k5x5_d1x0", "dilation of 0: it must be at least 1"},
+           Complaint{"n1_i4_o4_8x8_k5x5_g0", "0 groups"},
+           Complaint{"n1_i4_o6_8x8_k5x5_g4", "4 groups, which do not divide the 6 channels of y"},
+           Complaint{"n1_i6_o4_8x8_k5x5_g4", "4 groups, which do not divide the 6 channels of x"},
+           Complaint{"8x8_k5x5_op1x0", "output padding of 1 rows"},
+           Complaint{"8x8_k5x5_s2x3_op1x3", "output padding of 3 columns"},
+           Complaint{"8x8_k5x5_p6x0x6x0", "no output rows"},
+           Complaint{"8x8_k5x5_p0x12x0x0", "no output columns"},
+           Complaint{"8x8_k5x5_s4611686018427387904x1", "overflow"},
+           Complaint{"8x8_k5x5_d1x9223372036854775807", "overflow"},
+           Complaint{"8x8_k5x5_p9223372036854775807x0x0x0", "overflow"},
+           Complaint{"2x8_k1x5_s1152921504606846976x1", "overflow"},
+       }) {
+    SCOPED_TRACE(text);
+    expect_complaint<std::invalid_argument>([text = text] { parse_problem(text); },
+                                            {std::string("'") + text + "'", words});
+  }
+  expect_complaint<std::invalid_argument>([] { validate({.padding = {.left = -1}}); },
+                                          {"padding of -1", "at least 0"});
+  expect_complaint<std::invalid_argument>(
+      [] {
+        validate({.output_padding = {0, -1}});
+      },
+      {"output padding of -1"});
+  expect_complaint<std::invalid_argument>([] { validate({.stride = {1, -2}}); }, {"stride of -2"});
+}
+
+TEST(ProblemFields, MakeTheShapeOfY) {
+  const auto y = [](const char* text) { return parse_problem(text).y_extents(); };
+  EXPECT_EQ(y("n1_i64_o32_56x56_k3x3_p1x1x1x1"), (Extents{1, 32, 56, 56}));
+  EXPECT_EQ(y("n1_i64_o32_56x56_k3x3_p1x1x1x1_s2x2_op1x1"), (Extents{1, 32, 112, 112}));
+  EXPECT_EQ(y("5x5_k3x4_p1x2x3x4_s2x3_d4x5_op3x0"), (Extents{1, 1, 16, 22}));
+  EXPECT_EQ(y("1x1_k1x1_p1x0x1x0_s3x1_op2x0"), (Extents{1, 1, 1, 1}));
+  EXPECT_EQ(parse_problem("n2_i4_o6_8x8_k5x5_g2").k_extents(), (Extents{4, 3, 5, 5}));
+  EXPECT_EQ(parse_problem("n2_i4_o6_8x8_k5x5_s2x2_g2").multiply_adds(), 2 * 4 * 3 * 64 * 25);
 }
 
 TEST(ProblemSizes, MustBePositive) {

@@ -91,7 +91,7 @@ TEST_P(Properties, ImpulseCopiesTheOtherOperand) {
     for (const Problem& problem : contender.taken(problems())) {
       if (problem.N * problem.K * problem.C > 1) continue;
       SCOPED_TRACE(to_string(problem));
-      const auto& [N, K, C, H, W, h, w] = problem;
+      const index_t H = problem.H, W = problem.W, h = problem.h, w = problem.w;
       const auto x = coarse<T>(problem.x_extents(), 1);
       const auto k = coarse<T>(problem.k_extents(), 2);
       for (const double at : {0.0, 0.5, 1.0}) {
@@ -148,7 +148,8 @@ TEST_P(Properties, Commutes) {
     };
     for (const Problem& problem : contender.taken(problems())) {
       SCOPED_TRACE(to_string(problem));
-      const auto& [N, K, C, H, W, h, w] = problem;
+      const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                    h = problem.h, w = problem.w;
       const Problem swapped{.N = C, .K = K, .C = N, .H = h, .W = w, .h = H, .w = W};
       const auto x = coarse<T>(problem.x_extents(), 1);
       const auto k = coarse<T>(problem.k_extents(), 2);

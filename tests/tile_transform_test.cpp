@@ -171,15 +171,16 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
   const Buffer<T> halves(residues * apart);
   Samples<T> re_out(tall, columns, 5);
   Samples<T> im_out(tall, columns, 6);
-  const Window<T> re_window{re_out.plane(), 0, 0};
-  const Window<T> im_window{im_out.plane(), 0, 0};
+  const TileWindow<T> re_window{re_out.plane(), 0, 0};
+  const TileWindow<T> im_window{im_out.plane(), 0, 0};
   for (int s = 0; s < residues; ++s) {
     const TileTransform<T>& transform = transforms[static_cast<std::size_t>(s)];
     T* half = halves.data() + s * apart;
     for (index_t o = 0; o < count; ++o) {
-      const Window<const T> taps{impulse, -down, -right};
-      transform.forward(scale, lower ? Window<const T>{} : taps, lower ? taps : Window<const T>{},
-                        scratch.data(), kernels.data() + o * size);
+      const TileWindow<const T> taps{impulse, -down, -right};
+      transform.forward(scale, lower ? TileWindow<const T>{} : taps,
+                        lower ? taps : TileWindow<const T>{}, scratch.data(),
+                        kernels.data() + o * size);
       transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
                         tiles.data() + o * size);
     }
@@ -238,19 +239,19 @@ void expect_no_growth(index_t rows, index_t columns, Packing packing, int residu
   const index_t tall = rows * residues * (lower ? 2 : 1);
   const Samples<T> x(tall / 2 + 1, columns / 2 + 1, 8);
   const Samples<T> k(tall / 2, columns / 2, 9);
-  const Window<const T> image{x.plane(), 0, 0};
-  const Window<const T> taps{k.plane(), 0, 0};
+  const TileWindow<const T> image{x.plane(), 0, 0};
+  const TileWindow<const T> taps{k.plane(), 0, 0};
   Samples<T> y(tall, columns, 10);
-  const auto other = [&]<class U>(Window<U> window) {
+  const auto other = [&]<class U>(TileWindow<U> window) {
     window.top += tall / 2;
-    return lower ? window : Window<U>{};
+    return lower ? window : TileWindow<U>{};
   };
   const auto transforms = all_residues<T>(rows, columns, packing, residues);
   const index_t size = transforms[0].spectrum_size();
   const Buffer<T> scratch(transforms[0].scratch_size());
   const Buffer<T> kernel(size);
   const Buffer<T> halves(residues * size);
-  const Window<T> output{y.plane(), 0, 0};
+  const TileWindow<T> output{y.plane(), 0, 0};
   for (int s = 0; s < residues; ++s) {
     const TileTransform<T>& transform = transforms[static_cast<std::size_t>(s)];
     transform.forward(transform.scale(), taps, other(taps), scratch.data(), kernel.data());

@@ -15,6 +15,7 @@
 #include "auto/rates.h"
 #include "core/buffer.h"
 #include "core/in_range.h"
+#include "core/layer_plan.h"
 #include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
@@ -23,15 +24,6 @@
 
 namespace fullconv {
 namespace {
-
-template <class T>
-Planner<T> planner_of(const Algorithm& algorithm) {
-  if constexpr (std::is_same_v<T, float>) {
-    return algorithm.plan_f32;
-  } else {
-    return algorithm.plan_f64;
-  }
-}
 
 template <class T>
 ShortcutPlanner<T> shortcut_planner_of(const Algorithm& algorithm) {
@@ -166,7 +158,9 @@ class RecomputingPlan final : public Plan<T> {
  private:
   void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
                           const TensorView<T>& y) {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     if (!spreads_ && is_finite_at_once(x) && is_finite_at_once(k)) return;
     const auto is_out_of_range = [this](const Plane<const T>& operand) {
       const T sum = sum_of_magnitudes(operand);
@@ -183,7 +177,7 @@ class RecomputingPlan final : public Plan<T> {
         if (!image_out_of_range && !kernels_out_of_range_[c]) continue;
         definition_->execute({&x(n, 0, 0, 0), {1, K, H, W}, x.strides},
                              {&k(0, c, 0, 0), {K, 1, h, w}, k.strides},
-                             {&y(n, c, 0, 0), {1, 1, H + h - 1, W + w - 1}, y.strides});
+                             {&y(n, c, 0, 0), {1, 1, y.extents[2], y.extents[3]}, y.strides});
       }
     }
   }
@@ -385,7 +379,7 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
   // A look at a random kernel takes up to 0.5 µs, which is to be no more than 1 %.
   constexpr double kWorthLooking = 50e-6;
   const Problem& problem = plan->problem();
-  if (options.accuracy == ErrorModel::componentwise) return plan;
+  if (options.accuracy == ErrorModel::componentwise || !problem.is_whole()) return plan;
   if (seconds < kWorthLooking * static_cast<double>(problem.K * problem.C)) return plan;
   const double limit = workspace_limit<T>(problem, options);
   for (const Algorithm* algorithm : algorithms()) {
@@ -415,7 +409,7 @@ Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
 }
 
 double operations_of_choice(const Problem& problem) {
-  return candidates<float>(problem).front().algorithm->operations(problem);
+  return operations_of(*candidates<float>(problem).front().algorithm, problem);
 }
 
 void forget_all() {
@@ -459,6 +453,7 @@ constinit const Algorithm builtin::chooser{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .delegates = Delegates::always,
     .operations = operations_of_choice,
     // That of FFTW, the most of any.

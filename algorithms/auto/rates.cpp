@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/layer_plan.h"
+
 namespace fullconv {
 namespace fs = std::filesystem;
 
@@ -183,7 +185,7 @@ void Rates::set(std::size_t scalar_size, std::string_view algorithm, std::string
 
 std::optional<Forecast> Rates::forecast(const Algorithm& algorithm, const Problem& problem,
                                         const PlanOptions& options, std::size_t scalar_size) const {
-  auto forecast = algorithm.forecast(problem, options, scalar_size);
+  auto forecast = forecast_of(algorithm, problem, options, scalar_size);
   if (!forecast) return forecast;
   for (auto& term : forecast->terms) {
     term.seconds *= factor(scalar_size, algorithm.name, term.name);

@@ -1,10 +1,11 @@
-// What every algorithm shares around its own run(): the checks of execute(), the quiet refusals of
-// plan(), and the adapter that stages operands whose strides an algorithm does not take.
+// What every algorithm shares around its own run(): the checks of execute() and the quiet refusals
+// of plan().
 
 #include <functional>
 #include <stdexcept>
 
-#include "core/buffer.h"
+#include "core/layer_plan.h"
+#include "core/staged_plan.h"
 #include "fullconv/algorithm.h"
 
 namespace fullconv {
@@ -58,11 +59,6 @@ bool overlap(const Span& a, const Span& b) {
   return before(a.begin, b.end) && before(b.begin, a.end);
 }
 
-template <class T>
-bool rows_are_dense(const TensorView<T>& view) {
-  return view.strides[3] == 1 || view.extents[3] == 1;
-}
-
 [[noreturn, gnu::cold, gnu::noinline]] void refuse(const std::string& reason) {
   throw std::invalid_argument(reason);
 }
@@ -88,60 +84,6 @@ bool repeats_elements(const TensorView<T>& view) {
   }
   return false;
 }
-
-template <class From, class To>
-void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
-  const auto& [A, B, I, J] = from.extents;
-  for (index_t a = 0; a < A; ++a)
-    for (index_t b = 0; b < B; ++b)
-      for (index_t i = 0; i < I; ++i)
-        for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
-}
-
-index_t elements(const Extents& extents) {
-  return extents[0] * extents[1] * extents[2] * extents[3];
-}
-
-/// Runs a plan that needs dense rows on operands of any strides, copying those that do not fit.
-template <class T>
-class StagedPlan final : public Plan<T> {
- public:
-  explicit StagedPlan(std::unique_ptr<Plan<T>> inner)
-      : Plan<T>(inner->problem()),
-        inner_(std::move(inner)),
-        x_(elements(this->problem().x_extents())),
-        k_(elements(this->problem().k_extents())),
-        y_(elements(this->problem().y_extents())) {}
-
-  std::size_t workspace_bytes() const override {
-    return inner_->workspace_bytes() + x_.bytes() + k_.bytes() + y_.bytes();
-  }
-  int threads() const override { return inner_->threads(); }
-  bool takes_any_strides() const override { return true; }
-
- protected:
-  void run(const TensorView<const T>& x, const TensorView<const T>& k,
-           const TensorView<T>& y) override {
-    if (rows_are_dense(y)) {
-      inner_->execute(staged(x, x_), staged(k, k_), y);
-    } else {
-      const TensorView<T> dense_y(y_.data(), y.extents);
-      inner_->execute(staged(x, x_), staged(k, k_), dense_y);
-      copy_elements(dense_y, y);
-    }
-  }
-
- private:
-  static TensorView<const T> staged(const TensorView<const T>& operand, Buffer<T>& room) {
-    if (rows_are_dense(operand)) return operand;
-    const TensorView<T> dense(room.data(), operand.extents);
-    copy_elements(operand, dense);
-    return dense;
-  }
-
-  std::unique_ptr<Plan<T>> inner_;
-  Buffer<T> x_, k_, y_;
-};
 
 /// Marks a plan as running for as long as it lives.
 class Running {
@@ -204,21 +146,15 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
     throw std::invalid_argument("threads is " + std::to_string(options.threads) +
                                 ": it must be at least 1");
   }
-  Planner<T> planner;
-  if constexpr (std::is_same_v<T, float>) {
-    planner = plan_f32;
-  } else {
-    planner = plan_f64;
-  }
+  const Planner<T> planner = planner_of<T>(*this);
   if (planner == nullptr) return Declined{"does not offer this scalar"};
   if (options.threads > 1 && !threaded) return Declined{"is serial: takes one thread only"};
 
-  Planned<T> planned = planner(problem, options);
-  auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
-  if (plan != nullptr && options.any_strides && !(*plan)->takes_any_strides()) {
-    return std::make_unique<StagedPlan<T>>(std::move(*plan));
+  if (!problem.is_dense() || !problem.is_whole()) {
+    if (layers == Layers::none) return Declined{"takes no padding, stride, dilation or groups"};
+    if (layers == Layers::adapted) return plan_adapted<T>(*this, problem, options);
   }
-  return planned;
+  return with_any_strides<T>(planner(problem, options), options);
 }
 
 template class Plan<float>;

@@ -3,25 +3,11 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "fullconv/view.h"
+#include "fullconv/problem.h"
 
 namespace fullconv {
 
 constexpr index_t ceil_divide(index_t a, index_t b) { return (a + b - 1) / b; }
-
-/// Rows or columns [begin, end).
-struct Range {
-  index_t begin;
-  index_t end;
-
-  bool contains(index_t i) const { return begin <= i && i < end; }
-  bool empty() const { return end <= begin; }
-  index_t size() const { return end - begin; }
-};
-
-inline Range intersection(Range a, Range b) {
-  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
-}
 
 /// One plane of a tensor whose rows are dense.
 template <class T>

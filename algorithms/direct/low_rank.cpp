@@ -245,7 +245,7 @@ class SeparablePasses final : public Shortcut<T> {
 
   /// Of one with these parameters.
   static double workspace_bytes(const Problem& problem, const Blocks<T>& blocks, int most_rank) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
     const auto kernels = static_cast<double>(K * C);
     return kernels * sizeof(int) + sizeof(double) * static_cast<double>(h * w) +
            sizeof(T) *
@@ -334,7 +334,8 @@ class SeparablePasses final : public Shortcut<T> {
 template <class T>
 int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double seconds) {
   constexpr double kMargin = 1.1;  // as much as forecasts are off
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                h = problem.h, w = problem.w;
   const double passes = static_cast<double>(N * K * C) * passes_seconds<T>(H, W, h, w);
   const Forecast term{divided_among_threads({{"passes", passes}}, blocks.threads)};
   return static_cast<int>(std::clamp<double>(seconds / (kMargin * term.seconds()), 0, kMostRank));

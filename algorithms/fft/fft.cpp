@@ -84,7 +84,7 @@ struct Sizes {
         columns(fast_side(problem.output_columns(), kFastColumns)) {}
 
   double workspace_bytes(const Problem& problem, std::size_t scalar_size) const {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t N = problem.N, K = problem.K, C = problem.C;
     const index_t spectra = in_place(problem) ? 2 : std::min(N, C) * (K + 1) + 1;
     return static_cast<double>(scalar_size) * static_cast<double>(spectra) *
            (static_cast<double>(rows) * static_cast<double>(columns + 2) + 16);
@@ -174,7 +174,8 @@ class FftPlan final : public Plan<T> {
   // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const auto& [N, K, C, H, W, h, w] = oriented_;
+    const index_t N = oriented_.N, K = oriented_.K, C = oriented_.C, H = oriented_.H,
+                  h = oriented_.h;
     if (keeps_images(oriented_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
@@ -312,7 +313,7 @@ struct Transforms {
   double rows, planes;
 
   Transforms(const Problem& problem, const Sizes& sizes) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h;
     // Not as integers: rows that blocks share could be too many to count.
     const auto blocks = static_cast<double>(N * sizes.blocks);
     const double images = blocks * static_cast<double>(K), kernels = static_cast<double>(K * C),

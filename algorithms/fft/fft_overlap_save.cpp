@@ -171,7 +171,7 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   constexpr double kJoin = 3e-9;  // a residue to a result
   // Of a row of y: the line of a cache that has columns of two threads.
   constexpr double kSharedLine = 15e-9;
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t H = problem.H, W = problem.W, h = problem.h, w = problem.w;
   const index_t lanes =
       scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
   const bool wide = has_wide_vectors();
@@ -252,7 +252,7 @@ Times times(const Problem& problem, const Tiling& tiling, const TileTimes& tile,
   constexpr double kLeftByte = 0.16e-9;
   constexpr double kCall = 60e-9;
   const OtherCosts& costs = other_costs();
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W;
   const index_t kept = tiling.kept_channels(problem, scalar_size);
   const auto passages = static_cast<double>(ceil_divide(C, kept));
   const auto images = static_cast<double>(K);
@@ -398,7 +398,8 @@ class OverlapSavePlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const index_t C = this->problem().C;
+    const Problem& problem = this->problem();
+    const index_t C = problem.C;
     std::ranges::fill(kernels_out_of_range_.elements(), 0);
     std::ranges::fill(images_out_of_range_.elements(), 0);
     for (index_t first = 0; first < C; first += kept_channels_) {
@@ -475,7 +476,7 @@ class OverlapSavePlan final : public Plan<T> {
   bool right_angle() const { return tiling_.packing == Packing::right_angle; }
 
   template <class U>
-  Window<U> lower_half(Window<U> window) const {
+  TileWindow<U> lower_half(TileWindow<U> window) const {
     window.top += tiling_.residues * tiling_.transform_rows;
     return window;
   }
@@ -489,9 +490,10 @@ class OverlapSavePlan final : public Plan<T> {
   /// The i-th of those that are kept, with the inverse's factor.
   void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
     const PhaseTimer timing(Phase::transforms);
-    const index_t K = this->problem().K;
-    const Window<const T> taps{plane(k, i % K, first + i / K), 0, 0};
-    const Window<const T> im = right_angle() ? lower_half(taps) : Window<const T>{};
+    const Problem& problem = this->problem();
+    const index_t K = problem.K;
+    const TileWindow<const T> taps{plane(k, i % K, first + i / K), 0, 0};
+    const TileWindow<const T> im = right_angle() ? lower_half(taps) : TileWindow<const T>{};
     const T magnitudes = transform(thread).forward(transform(thread).scale(), taps, im,
                                                    scratch(thread), kernel(thread, i));
     const index_t kernels = K * this->problem().C;
@@ -499,13 +501,13 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   /// What a tile covers of a plane of x.
-  Window<const T> covered(const Plane<const T>& x, index_t tile) const {
+  TileWindow<const T> covered(const Plane<const T>& x, index_t tile) const {
     const auto [i, j] = first_output(tile);
     return {x, i - tiling_.rows.first, j - tiling_.columns.first};
   }
 
   /// What it has of a plane of y, which it is shown from its first output on.
-  Window<T> computed(const Plane<T>& y, index_t tile) const {
+  TileWindow<T> computed(const Plane<T>& y, index_t tile) const {
     const auto [i, j] = first_output(tile);
     return {{y.row(i) + j, y.rows - i, y.columns - j, y.row_stride},
             -tiling_.rows.first,
@@ -582,14 +584,15 @@ class OverlapSavePlan final : public Plan<T> {
   /// Output planes of images or kernels that no transform is to be trusted with.
   void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
                           const TensorView<T>& y) {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C;
     const auto any = [](const Buffer<char>& wild, index_t first, index_t count, index_t step) {
       for (index_t i = 0; i < count; ++i) {
         if (wild[first + i * step] != 0) return true;
       }
       return false;
     };
-    const auto is_out_of_range = [&, K = K, C = C, N = N](index_t n, index_t c) {
+    const auto is_out_of_range = [&](index_t n, index_t c) {
       for (int copy = 0; copy < kernel_copies_; ++copy) {
         if (any(kernels_out_of_range_, (copy * C + c) * K, K, 1)) return true;
       }
@@ -599,7 +602,7 @@ class OverlapSavePlan final : public Plan<T> {
         !any(images_out_of_range_, 0, threads_ * N, 1))
       return;
     const index_t blocks = ceil_divide(this->problem().output_rows(), kMendedRows);
-    parallel_for(threads_, N * C * blocks, [&, N = N, K = K, C = C](index_t part, int) {
+    parallel_for(threads_, N * C * blocks, [&](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
       if (!is_out_of_range(n, c)) return;
@@ -627,7 +630,7 @@ double overlap_save_operations(const Problem& problem) {
   const std::optional<Decomposition> chosen = best_decomposition(problem, {}, sizeof(float));
   if (!chosen) return 0;
   const Tiling& tiling = chosen->tiling;
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t N = problem.N, K = problem.K, C = problem.C;
   const auto passages =
       static_cast<double>(ceil_divide(C, tiling.kept_channels(problem, sizeof(float))));
   const auto points = static_cast<double>(tiling.points());

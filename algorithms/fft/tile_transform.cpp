@@ -39,17 +39,17 @@ struct TileKernels {
   index_t strips_at_once;  // of a cache line's columns
   T(*transform_down)
   (const Axis& rows, const Axis& columns, const Residues<T>& residues, T scale,
-   const Window<const T>& re, const Window<const T>& im, T* scratch, T* spectrum);
+   const TileWindow<const T>& re, const TileWindow<const T>& im, T* scratch, T* spectrum);
   void (*transform_across)(const Axis& columns, index_t strips, T* spectrum);
   void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, index_t strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
   // Of the columns `own`, whole strips.
-  void (*publish_down)(const Axis& rows, const Axis& columns, const Window<T>& re,
-                       const Window<T>& im, Range own, T* scratch, T* half);
+  void (*publish_down)(const Axis& rows, const Axis& columns, const TileWindow<T>& re,
+                       const TileWindow<T>& im, Range own, T* scratch, T* half);
   void (*combine_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
-                       const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
-                       Range own, T* scratch);
+                       const T* halves, index_t apart, const TileWindow<T>& re,
+                       const TileWindow<T>& im, Range own, T* scratch);
 };
 
 }  // namespace internal
@@ -498,7 +498,7 @@ T gather_rows(const T* from, index_t stride, index_t count, Load load, index_t s
 /// The window's columns from `column` on as the real or imaginary parts of strips. Returns the sum
 /// of their magnitudes: beside loading and storing them it takes no time.
 template <class T>
-T gather(const Window<const T>& window, index_t length, index_t column, T* part) {
+T gather(const TileWindow<const T>& window, index_t length, index_t column, T* part) {
   constexpr int kStrips = kStripsAtOnce<T>;
   const index_t strip = length * kRow<T>;
   const index_t left = window.left + column;
@@ -543,7 +543,7 @@ T gather(const Window<const T>& window, index_t length, index_t column, T* part)
 
 /// The real or imaginary part of a strip to the window's columns from `column` on.
 template <class T>
-void scatter(const T* part, index_t length, index_t column, const Window<T>& window) {
+void scatter(const T* part, index_t length, index_t column, const TileWindow<T>& window) {
   const Tag<T> d;
   const Range lanes = overlap({0, kLanes<T>}, window.left + column, window.plane.columns);
   const Range rows = overlap({0, length}, window.top, window.plane.rows);
@@ -572,27 +572,27 @@ void add_multiple(const Complex<T>& a, const T* b, index_t rows, T* sums) {
 
 /// The m-th part of a window whose rows are parts of so many rows.
 template <class T>
-Window<T> part_of(const Window<T>& window, index_t length, int m) {
+TileWindow<T> part_of(const TileWindow<T>& window, index_t length, int m) {
   return {window.plane, window.top + m * length, window.left};
 }
 
 template <class T>
-bool has_rows(const Window<T>& window, index_t length) {
+bool has_rows(const TileWindow<T>& window, index_t length) {
   return !overlap({0, length}, window.top, window.plane.rows).empty();
 }
 
 /// Points as strips: their residue, Σ ωᵐ·(re + i·im)[m] over the parts of so many rows. Returns the
 /// sum of the magnitudes of re and im.
 template <class T>
-T gather_points(const Residues<T>& residues, const Window<const T>& re, const Window<const T>& im,
-                index_t length, index_t column, T* strips) {
+T gather_points(const Residues<T>& residues, const TileWindow<const T>& re,
+                const TileWindow<const T>& im, index_t length, index_t column, T* strips) {
   const index_t rows = kStripsAtOnce<T> * length;
   T magnitudes =
       gather(re, length, column, strips) + gather(im, length, column, strips + kLanes<T>);
   T* part = strips + rows * kRow<T>;
   for (int m = 1; m < residues.own.count; ++m) {
-    const Window<const T> re_part = part_of(re, length, m);
-    const Window<const T> im_part = part_of(im, length, m);
+    const TileWindow<const T> re_part = part_of(re, length, m);
+    const TileWindow<const T> im_part = part_of(im, length, m);
     if (!has_rows(re_part, length) && !has_rows(im_part, length)) continue;
     magnitudes += gather(re_part, length, column, part);
     magnitudes += gather(im_part, length, column, part + kLanes<T>);
@@ -603,7 +603,7 @@ T gather_points(const Residues<T>& residues, const Window<const T>& re, const Wi
 
 /// Whether the window has nothing in these columns of a tile.
 template <class T>
-bool is_empty(const Window<T>& window, Range columns) {
+bool is_empty(const TileWindow<T>& window, Range columns) {
   return overlap(columns, window.left, window.plane.columns).empty() || window.plane.rows == 0;
 }
 
@@ -619,8 +619,8 @@ void multiply(T scale, index_t length, T* strip) {
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
 T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                 const Residues<T>& residues, T scale, const Window<const T>& re,
-                 const Window<const T>& im, T* strips, T* spectrum) {
+                 const Residues<T>& residues, T scale, const TileWindow<const T>& re,
+                 const TileWindow<const T>& im, T* strips, T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
   T magnitudes = 0;
@@ -697,7 +697,7 @@ void sum_products(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
 
 template <class T>
 void publish_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                  const Window<T>& re, const Window<T>& im, Range own, T* strip, T* half) {
+                  const TileWindow<T>& re, const TileWindow<T>& im, Range own, T* strip, T* half) {
   const index_t across = columns.length * kRow<T>;
   for (index_t column = own.begin; column < own.end; column += kLanes<T>) {
     const Range lanes{column, column + kLanes<T>};
@@ -734,8 +734,8 @@ void join_residues(const Residues<T>& residues, int m, const T* own, const T* sq
 
 template <class T>
 void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                  const Residues<T>& residues, const T* halves, index_t apart, const Window<T>& re,
-                  const Window<T>& im, Range own, T* strip) {
+                  const Residues<T>& residues, const T* halves, index_t apart,
+                  const TileWindow<T>& re, const TileWindow<T>& im, Range own, T* strip) {
   const index_t across = columns.length * kRow<T>;
   const auto [index, count] = residues.own;
   const T* half = halves + index * apart;
@@ -744,8 +744,8 @@ void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
     if (is_empty(re, lanes) && is_empty(im, lanes)) continue;
     transform_back_transposed(rows, across, half + column * kRow<T>, strip);
     for (int m = 0; m < count; ++m) {
-      const Window<T> re_part = part_of(re, rows.length, m);
-      const Window<T> im_part = part_of(im, rows.length, m);
+      const TileWindow<T> re_part = part_of(re, rows.length, m);
+      const TileWindow<T> im_part = part_of(im, rows.length, m);
       T* part = strip;
       if (count > 1) {
         if (!has_rows(re_part, rows.length) && !has_rows(im_part, rows.length)) continue;
@@ -933,9 +933,9 @@ index_t TileTransform<T>::scratch_size() const {
 }
 
 template <class T>
-Range TileTransform<T>::wanted_columns(const Window<T>& re, const Window<T>& im) const {
+Range TileTransform<T>::wanted_columns(const TileWindow<T>& re, const TileWindow<T>& im) const {
   Range all{columns_.length, 0};
-  for (const Window<T>& window : {re, im}) {
+  for (const TileWindow<T>& window : {re, im}) {
     const Range columns = overlap({0, columns_.length}, window.left, window.plane.columns);
     if (columns.empty()) continue;
     all = {std::min(all.begin, columns.begin), std::max(all.end, columns.end)};
@@ -963,7 +963,7 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
 }
 
 template <class T>
-T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<const T>& im,
+T TileTransform<T>::forward(T scale, const TileWindow<const T>& re, const TileWindow<const T>& im,
                             T* scratch, T* spectrum) const {
   const T magnitudes =
       kernels_.transform_down(rows_, columns_, residues_, scale, re, im, scratch, spectrum);
@@ -972,8 +972,8 @@ T TileTransform<T>::forward(T scale, const Window<const T>& re, const Window<con
 }
 
 template <class T>
-T TileTransform<T>::convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel,
-                             T* scratch, T* half) const {
+T TileTransform<T>::convolve(const TileWindow<const T>& re, const TileWindow<const T>& im,
+                             const T* kernel, T* scratch, T* half) const {
   const T magnitudes =
       kernels_.transform_down(rows_, columns_, residues_, 1, re, im, scratch, half);
   kernels_.convolve_across(columns_, strips(), kernel, half);
@@ -987,7 +987,7 @@ void TileTransform<T>::sum_products(const T* tiles, const T* kernels, index_t co
 }
 
 template <class T>
-void TileTransform<T>::publish(const Window<T>& re, const Window<T>& im, T* scratch,
+void TileTransform<T>::publish(const TileWindow<T>& re, const TileWindow<T>& im, T* scratch,
                                T* half) const {
   const Range own = own_columns(wanted_columns(re, im));
   for (const Range others : {Range{0, own.begin}, Range{own.end, columns_.length}}) {
@@ -996,8 +996,8 @@ void TileTransform<T>::publish(const Window<T>& re, const Window<T>& im, T* scra
 }
 
 template <class T>
-void TileTransform<T>::combine(const T* halves, index_t apart, const Window<T>& re,
-                               const Window<T>& im, T* scratch) const {
+void TileTransform<T>::combine(const T* halves, index_t apart, const TileWindow<T>& re,
+                               const TileWindow<T>& im, T* scratch) const {
   const Range all{0, columns_.length};
   const Range own = residues_.own.count == 1 ? all : own_columns(wanted_columns(re, im));
   kernels_.combine_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);

@@ -61,7 +61,7 @@ struct Residues {
 /// What a tile covers of a plane: the tile's value (i, j) is plane(top + i, left + j), and zero
 /// where the plane has none.
 template <class T>
-struct Window {
+struct TileWindow {
   Plane<T> plane;
   index_t top, left;
 };
@@ -109,31 +109,31 @@ class TileTransform {
   // Windows have count·rows rows; what is written of is their residue.
 
   /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
-  T forward(T scale, const Window<const T>& re, const Window<const T>& im, T* scratch,
+  T forward(T scale, const TileWindow<const T>& re, const TileWindow<const T>& im, T* scratch,
             T* spectrum) const;
 
   /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: combine() does the other half.
   /// Returns Σ|re| + Σ|im|.
-  T convolve(const Window<const T>& re, const Window<const T>& im, const T* kernel, T* scratch,
-             T* half) const;
+  T convolve(const TileWindow<const T>& re, const TileWindow<const T>& im, const T* kernel,
+             T* scratch, T* half) const;
 
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
   /// Makes residues of half the inverse in columns that other threads combine, which they wait for.
   /// The windows are those of combine().
-  void publish(const Window<T>& re, const Window<T>& im, T* scratch, T* half) const;
+  void publish(const TileWindow<T>& re, const TileWindow<T>& im, T* scratch, T* half) const;
 
   /// What the tile has to re and im, where those have any, in the columns of one residue.
   /// The halves of the residues, from the first one's on, lie so many scalars apart, and stay as
   /// they are.
-  void combine(const T* halves, index_t apart, const Window<T>& re, const Window<T>& im,
+  void combine(const T* halves, index_t apart, const TileWindow<T>& re, const TileWindow<T>& im,
                T* scratch) const;
 
  private:
   index_t strips() const { return rows_.length / lanes(); }
   /// Columns that any window has any of.
-  Range wanted_columns(const Window<T>& re, const Window<T>& im) const;
+  Range wanted_columns(const TileWindow<T>& re, const TileWindow<T>& im) const;
   /// Columns that this residue combines: of those wanted no more than others, cut at cache lines.
   Range own_columns(Range wanted) const;
 

@@ -44,7 +44,9 @@ class Conv2Plan final : public DensePlan<T> {
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     const index_t rows = this->problem().output_rows();
     const index_t columns = this->problem().output_columns();
     for (index_t n = 0; n < N; ++n)
@@ -80,6 +82,7 @@ constinit const Algorithm kAlgorithm{
     .error_model = ErrorModel::componentwise,
     // It surrounds the larger operand with zeros, be that image or kernel.
     .non_finite = NonFinite::spreads,
+    .layers = Layers::none,
     .operations = padded_operations,
     .plan_f32 = plan_conv2<float>,
     .plan_f64 = plan_conv2<double>,

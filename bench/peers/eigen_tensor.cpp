@@ -46,7 +46,9 @@ class EigenTensorPlan final : public DensePlan<T> {
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     const index_t rows = this->problem().output_rows();
     const index_t columns = this->problem().output_columns();
     const Eigen::TensorMap<Eigen::Tensor<const T, 4>> kernels(k, w, h, C, K);
@@ -97,6 +99,7 @@ constinit const Algorithm kAlgorithm{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
     .threaded = true,
+    .layers = Layers::none,
     .operations = padded_operations,
     .plan_f32 = plan_eigen_tensor<float>,
     .plan_f64 = plan_eigen_tensor<double>,

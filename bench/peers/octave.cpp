@@ -27,6 +27,7 @@ constinit const Algorithm kRow{
     .summary = "Octave's conv2 on transposed planes, channels summed plane by plane",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
+    .layers = Layers::none,
     .plan_f32 = plan<float, kConv2>,
     .plan_f64 = plan<double, kConv2>,
 };

@@ -146,7 +146,7 @@ class BackwardPlan final : public OneDnnPlan {
 class ForwardPlan final : public OneDnnPlan {
  public:
   ForwardPlan(const Problem& problem, int threads) : OneDnnPlan(problem, threads) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
     const Extents weights{C, K, h, w};
     k_ = allocate(tensor(weights, kDense));
     const memory::dims padding{h - 1, w - 1};
@@ -161,7 +161,8 @@ class ForwardPlan final : public OneDnnPlan {
  private:
   /// Flips both axes and swaps the channels.
   void take_weights(const float* k) override {
-    const auto& [N, K, C, H, W, h, w] = problem();
+    const Problem& problem = this->problem();
+    const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
     auto* weights = static_cast<float*>(k_.get_data_handle());
     for (index_t o = 0; o < K; ++o)
       for (index_t c = 0; c < C; ++c) {
@@ -220,6 +221,7 @@ constinit const Algorithm kBackward{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .layers = Layers::none,
     .operations = backward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<BackwardPlan>,
@@ -232,6 +234,7 @@ constinit const Algorithm kForward{
     // Where there is AVX-512 padding is left out, with AVX2 it is multiplied.
     .non_finite = NonFinite::unspecified,
     .threaded = true,
+    .layers = Layers::none,
     .operations = forward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<ForwardPlan>,

@@ -28,7 +28,9 @@ class DftPlan final : public DensePlan<T> {
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     const index_t rows = this->problem().output_rows();
     const index_t columns = this->problem().output_columns();
     for (std::size_t i = 0; i < images_.size(); ++i) {
@@ -86,7 +88,7 @@ Planned<T> plan_dft(const Problem& problem, const PlanOptions&) {
 }
 
 double dft_operations(const Problem& problem) {
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t N = problem.N, K = problem.K, C = problem.C;
   const double points =
       static_cast<double>(problem.output_rows()) * static_cast<double>(problem.output_columns());
   const double transforms = static_cast<double>(N * K + K * C + N * C);
@@ -99,6 +101,7 @@ constinit const Algorithm kAlgorithm{
     .summary = "product of OpenCV's transforms of the whole image, channels summed as spectra",
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::spreads,
+    .layers = Layers::none,
     .operations = dft_operations,
     .plan_f32 = plan_dft<float>,
     .plan_f64 = plan_dft<double>,

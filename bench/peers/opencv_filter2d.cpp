@@ -32,7 +32,9 @@ class Filter2dPlan final : public DensePlan<T> {
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {
-    const auto& [N, K, C, H, W, h, w] = this->problem();
+    const Problem& problem = this->problem();
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     const index_t outputs = this->problem().output_rows() * this->problem().output_columns();
     for (index_t n = 0; n < N; ++n)
       for (index_t o = 0; o < K; ++o) {
@@ -80,6 +82,7 @@ constinit const Algorithm kAlgorithm{
     .error_model = ErrorModel::normwise,
     // A tap of zero is left out, whatever it would meet.
     .non_finite = NonFinite::unspecified,
+    .layers = Layers::none,
     .operations = filter2d_operations,
     .plan_f32 = plan_filter2d<float>,
     .plan_f64 = plan_filter2d<double>,

@@ -358,7 +358,8 @@ class WorkerPlan final : public RemotePlan<T> {
         x_(static_cast<T*>(memory_.data()), problem.x_extents()),
         k_(x_.data + element_count(x_.extents), problem.k_extents()),
         y_(k_.data + element_count(k_.extents), problem.y_extents()) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
+                  h = problem.h, w = problem.w;
     worker_->ask(fmt::format("plan {} {} {} {} {} {} {} {} {} {} {} {}", id_, function.name,
                              std::is_same_v<T, float> ? "f32" : "f64", threads, N, K, C, H, W, h, w,
                              memory_.path()));

@@ -56,7 +56,7 @@ struct Transforms {
 
   /// All planes are transformed there, and all products back; channels are summed last.
   static double operations(const Problem& problem) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t N = problem.N, K = problem.K, C = problem.C;
     const double P = points(problem);
     const auto products = static_cast<double>(N * K * C);
     return (static_cast<double>(N * K + K * C) + products) * 2.5 * P * std::log2(P) +
@@ -65,7 +65,7 @@ struct Transforms {
 
   /// Spectra of the operands, their products twice, and those transformed back.
   static double scratch(const Problem& problem) {
-    const auto& [N, K, C, H, W, h, w] = problem;
+    const index_t N = problem.N, K = problem.K, C = problem.C;
     return static_cast<double>(N * K + K * C + 3 * N * K * C) * points(problem) +
            elements(problem.y_extents());
   }
@@ -82,6 +82,7 @@ constinit const Algorithm kConvolve2dRow{
     .summary = "SciPy's double loop, channels summed plane by plane",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
+    .layers = Layers::none,
     .operations = padded_operations,
     .plan_f32 = plan<float, kConvolve2d>,
     .plan_f64 = plan<double, kConvolve2d>,
@@ -93,6 +94,7 @@ constinit const Algorithm kFftconvolveRow{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::spreads,
     .threaded = true,
+    .layers = Layers::none,
     .operations = Whole::operations,
     .plan_f32 = plan<float, kFftconvolve>,
     .plan_f64 = plan<double, kFftconvolve>,
@@ -104,6 +106,7 @@ constinit const Algorithm kOaconvolveRow{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::spreads,
     .threaded = true,
+    .layers = Layers::none,
     .operations = Blocks::operations,
     .plan_f32 = plan<float, kOaconvolve>,
     .plan_f64 = plan<double, kOaconvolve>,

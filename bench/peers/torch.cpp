@@ -46,6 +46,7 @@ constexpr Algorithm row(std::string_view name, std::string_view summary, NonFini
           .error_model = ErrorModel::componentwise,
           .non_finite = non_finite,
           .threaded = true,
+          .layers = Layers::none,
           .operations = operations,
           .plan_f32 = plan<float, function>,
           .plan_f64 = plan<double, function>};

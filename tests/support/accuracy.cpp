@@ -11,8 +11,10 @@ namespace {
 template <class T>
 constexpr double kUnitRoundoff = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
 
-/// |error| / bound, infinite where either is not a number.
+/// |error| / bound, infinite where either is not a number. Outputs that nothing reaches have
+/// neither.
 double in_bounds(double error, double bound) {
+  if (error == 0) return 0;
   const double ratio = std::abs(error) / bound;
   return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
 }
@@ -39,7 +41,8 @@ void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<
                     Accuracy& accuracy) {
   const Problem& problem = oracle.problem();
   const index_t outputs = problem.output_rows() * problem.output_columns();
-  const index_t taps = problem.K * std::min(problem.H, problem.h) * std::min(problem.W, problem.w);
+  const index_t taps =
+      problem.K / problem.groups * std::min(problem.H, problem.h) * std::min(problem.W, problem.w);
   for (index_t n = 0; n < problem.N; ++n)
     for (index_t c = 0; c < problem.C; ++c) {
       Wide<T> total = 0;
@@ -79,7 +82,8 @@ double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>
     case ErrorModel::normwise: {
       constexpr double c = 16;
       const Problem& problem = oracle.problem();
-      const auto points = static_cast<double>(problem.output_rows() * problem.output_columns());
+      const auto points =
+          static_cast<double>((problem.H + problem.h - 1) * (problem.W + problem.w - 1));
       const double stages = std::max(1.0, std::log2(points));
       const auto& plane = oracle.plane(reference.n, reference.c);
       return u * (c * stages + static_cast<double>(problem.K)) * plane.operand_norms +

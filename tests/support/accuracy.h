@@ -20,11 +20,11 @@ struct Accuracy {
 /// algorithm gave.
 ///
 /// componentwise: n·u·Σ|x||k| (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34(2), 2013).
-/// normwise:      u·(16·log₂P + K)·Σ_o‖x_o‖₂‖k_o‖₂ + 16·u·log₂P·‖y‖₂ with P the points of y, at
-///                most those of the transform. From ‖F̂a − Fa‖₂ ≤ η·log₂P·‖Fa‖₂ with η ≤ 6.7u
-///                (Higham, Accuracy and Stability, 2nd ed., th. 24.2), for two forward transforms
-///                and one inverse; √5·u for a complex product is less than the rest up to 16; K·u
-///                for sums over channels.
+/// normwise:      u·(16·log₂P + K)·Σ_o‖x_o‖₂‖k_o‖₂ + 16·u·log₂P·‖y‖₂ with P the points
+///                of x ∗ k, at most those of the transform. From ‖F̂a − Fa‖₂ ≤ η·log₂P·‖Fa‖₂ with η
+///                ≤ 6.7u (Higham, Accuracy and Stability, 2nd ed., th. 24.2), for two forward
+///                transforms and one inverse; √5·u for a complex product is less than the rest up
+///                to 16; K·u for sums over channels.
 /// low_rank:      u·(3·(h + 4·K·w) + 20)·Σ_o‖x_o‖₂‖k_o‖₂ with the norms of what one output depends
 ///                on, no more than H rows and W columns of k; componentwise where that is more.
 ///                fullconv/algorithm.h says why. Underflows up to four times as often.

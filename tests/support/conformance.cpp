@@ -232,6 +232,40 @@ std::vector<Case> make_conformance_cases() {
            // channels of y that threads share unevenly, so that the last has fewer tiles
            "n1_i8_o29_9x1_k49x2",
            "n1_i9_o57_3x4_k12x13",
+           // a window of y: on each side, of one row, far from the first tap, of one output
+           "8x8_k5x5_p2x2x2x2",
+           "30x40_k7x3_p6x0x0x1",
+           "30x40_k7x3_p0x2x3x0",
+           "64x65_k9x7_p8x6x8x6_ints",
+           "9x20_k12x4_p9x3x10x2",
+           "20x9_k4x12_p11x5x11x10",
+           "5x5_k3x3_p6x0x0x6",
+           "n2_i3_o4_17x13_k3x5_p1x2x1x2",
+           "n1_i17_o17_14x14_k3x3_p1x1x1x1",
+           "100x130_k31x29_p15x14x15x14",
+           "1x2000_k1x301_p0x150x0x150",
+           // stride, with kernels that are larger, as large and smaller
+           "9x8_k5x6_s2x3",
+           "n2_i3_o2_9x8_k3x3_p1x1x1x1_s2x2_op1x1",
+           "n1_i2_o3_7x6_k4x4_p1x1x1x1_s2x2",
+           "n1_i4_o3_8x8_k2x2_s2x2",
+           "n2_i4_o3_8x8_k1x1_s2x2_op1x1_ints",
+           "3x4_k2x2_s5x4_op4x3",
+           "40x30_k7x7_p3x3x3x3_s2x2_op1x1",
+           // dilation, alone and with stride, also larger than the image
+           "9x9_k3x3_d2x2",
+           "n1_i2_o2_14x14_k3x3_p2x2x2x2_d2x2",
+           "3x4_k3x3_d5x7",
+           "7x9_k3x3_s2x2_d3x2_ints",
+           "11x10_k4x3_p3x2x1x4_s4x6_d6x4_op3x5",
+           "8x8_k3x3_s3x3_d3x3_op2x2",
+           // groups, down to one channel each, also with more outputs than inputs
+           "n2_i6_o4_9x8_k3x3_p1x1x1x1_g2",
+           "n1_i8_o8_14x14_k3x3_p1x1x1x1_g8",
+           "n2_i3_o6_9x8_k3x3_p1x1x1x1_s2x2_g3_op1x1",
+           "n1_i6_o3_9x8_k5x5_p2x2x2x2_d2x1_g3_ints",
+           // an output that nothing reaches
+           "1x1_k1x1_p1x0x1x0_s3x1_op2x0",
        }) {
     cases.push_back(parse_case(text));
   }

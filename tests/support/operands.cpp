@@ -46,8 +46,8 @@ double bell(index_t position, index_t size, double centre) {
 
 template <class T>
 void fill_kernel(const Case& c, Random& random, std::vector<T>& k) {
-  const auto& [N, K, C, H, W, h, w] = c.problem;
-  for (index_t plane = 0; plane < K * C; ++plane) {
+  const index_t K = c.problem.K, C = c.problem.C, h = c.problem.h, w = c.problem.w;
+  for (index_t plane = 0; plane < K * (C / c.problem.groups); ++plane) {
     std::vector<double> columns[2];
     std::vector<double> rows[2];
     for (auto& column : columns) {

@@ -39,9 +39,10 @@ class Oracle {
   /// What is known of each plane [n,c] of y.
   struct PlaneSummary {
     double operand_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂
-    double output_norm;    ///< ‖y[n,c]‖₂, estimated from the random outputs where sampled
-    Wide<T> total;         ///< Σy = Σ_o Σx[n,o]·Σk[o,c]
-    double magnitude;      ///< Σ_o Σ|x[n,o]|·Σ|k[o,c]|
+    /// ‖y[n,c]‖₂ before padding leaves anything out; estimated from random outputs where sampled
+    double output_norm;
+    Wide<T> total;     ///< Σy, without padding Σ_o Σx[n,o]·Σk[o,c]
+    double magnitude;  ///< Σ_o Σ|x[n,o]|·Σ|k[o,c]|
   };
   const PlaneSummary& plane(index_t n, index_t c) const {
     return planes_[static_cast<std::size_t>(n * problem_.C + c)];
@@ -72,21 +73,27 @@ class Oracle {
     return {s.n, s.c, s.i, s.j, s.value, s.magnitude, products(s.i, s.j), s.local_norms};
   }
   index_t products(index_t i, index_t j) const;
+  /// ‖k[o,c]‖₂, c counted within its group.
+  double kernel_norm(index_t o, index_t c) const;
   void scatter_all(const TensorView<const T>& x, const TensorView<const T>& k);
   void add_local_norms(const TensorView<const T>& x);
   void gather_samples(const TensorView<const T>& x, const TensorView<const T>& k);
   Sample gather(const TensorView<const T>& x, const TensorView<const T>& k, index_t n, index_t c,
                 index_t i, index_t j) const;
   void summarise_planes(const TensorView<const T>& x, const TensorView<const T>& k);
+  void leave_out_padding(const TensorView<const T>& x, const TensorView<const T>& k);
+  void take_norms_of_whole(const TensorView<const T>& x, const TensorView<const T>& k);
 
   Problem problem_;
   bool sampled_;
   std::vector<Wide<T>> values_;       // whole: y, row-major
   std::vector<double> magnitudes_;    // whole: Σ|x||k|
   std::vector<double> local_norms_;   // whole
-  std::vector<double> kernel_norms_;  // ‖k[o,c]‖₂
-  std::vector<Sample> samples_;       // sampled
-  std::size_t random_samples_ = 0;    // the first so many of them are uniform over y
+  std::vector<double> kernel_norms_;  // ‖k[o,c]‖₂, plane by plane
+  std::vector<index_t> row_pairs_;    // how many samples and taps meet at each row of y
+  std::vector<index_t> column_pairs_;
+  std::vector<Sample> samples_;     // sampled
+  std::size_t random_samples_ = 0;  // the first so many of them are uniform over y
   std::vector<PlaneSummary> planes_;
 };
 

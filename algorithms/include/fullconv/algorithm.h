@@ -177,7 +177,7 @@ constexpr double nominal_operations(const Problem& problem) {
 
 /// Two for each output and tap, inside the image or not.
 constexpr double padded_operations(const Problem& problem) {
-  const auto& [N, K, C, H, W, h, w] = problem;
+  const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h, w = problem.w;
   return 2.0 * static_cast<double>(N * K * C) * static_cast<double>(h * w) *
          static_cast<double>(problem.output_rows() * problem.output_columns());
 }
@@ -204,6 +204,13 @@ struct Boundary {
 using BoundaryList = std::vector<Boundary> (*)(const Problem&, const PlanOptions&,
                                                std::size_t scalar_size);
 
+/// How an algorithm takes padding, stride, dilation, groups and output padding.
+enum class Layers {
+  adapted,  ///< as dense problems, to which the library reduces every layer
+  native,   ///< by its own code
+  none,     ///< not at all: it declines them
+};
+
 /// How often an algorithm runs another's code, so that it is no way of computing of its own.
 enum class Delegates { never, sometimes, always };
 
@@ -214,7 +221,12 @@ struct Algorithm {
   ErrorModel error_model;
   NonFinite non_finite;
   bool threaded = false;  ///< takes more than one thread
+  Layers layers = Layers::adapted;
+  /// Computes a window of a dense problem's output alone. Without it the whole is computed, in room
+  /// that the plan owns, and the window is copied.
+  bool crops = false;
   Delegates delegates = Delegates::never;
+  /// Of a problem that the planners below take; operations_of() tells of any.
   OperationCount operations = nominal_operations;
   /// What the libraries beneath may allocate by themselves within execute(), and give back, in
   /// each thread.
@@ -241,6 +253,9 @@ struct Algorithm {
   template <class T>
   Planned<T> plan(const Problem& problem, const PlanOptions& options = {}) const;
 };
+
+/// The operations that `algorithm` performs on any problem that it takes.
+double operations_of(const Algorithm& algorithm, const Problem& problem);
 
 /// All algorithms that this build has, in the order of algorithms/CMakeLists.txt.
 std::span<const Algorithm* const> algorithms();

@@ -1,0 +1,249 @@
+#include "core/layer_plan.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/parallel.h"
+#include "core/plane.h"
+#include "core/reduction.h"
+#include "core/staged_plan.h"
+
+namespace fullconv {
+namespace {
+
+template <class T>
+using PlanPointer = std::unique_ptr<Plan<T>>;
+
+/// Runs a plan for the whole output and copies the window that is wanted: for algorithms that know
+/// no window.
+template <class T>
+class CroppedPlan final : public Plan<T> {
+ public:
+  CroppedPlan(const Problem& problem, PlanPointer<T> whole)
+      : Plan<T>(problem),
+        whole_(std::move(whole)),
+        y_(element_count(whole_->problem().y_extents())) {}
+
+  std::size_t workspace_bytes() const override { return whole_->workspace_bytes() + y_.bytes(); }
+  int threads() const override { return whole_->threads(); }
+  bool takes_any_strides() const override { return whole_->takes_any_strides(); }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const Padding& crop = this->problem().padding;
+    const TensorView<T> whole(y_.data(), whole_->problem().y_extents());
+    whole_->execute(x, k, whole);
+    copy_elements(TensorView<T>{&whole(0, 0, crop.top, crop.left), y.extents, whole.strides}, y);
+  }
+
+ private:
+  PlanPointer<T> whole_;
+  Buffer<T> y_;
+};
+
+Problem whole_of(Problem problem) {
+  problem.padding = {};
+  return problem;
+}
+
+/// `algorithm`'s own plan of a dense problem.
+template <class T>
+Planned<T> plan_dense(const Algorithm& algorithm, const Problem& problem,
+                      const PlanOptions& options) {
+  const Planner<T> planner = planner_of<T>(algorithm);
+  if (problem.is_whole() || algorithm.crops) return planner(problem, options);
+  Planned<T> planned = planner(whole_of(problem), options);
+  if (auto* whole = std::get_if<PlanPointer<T>>(&planned)) {
+    return std::make_unique<CroppedPlan<T>>(problem, std::move(*whole));
+  }
+  return planned;
+}
+
+/// How threads share a layer: those of a dense problem, or whole groups.
+struct Sharing {
+  int threads;  ///< of a dense problem's plan
+  int plans;    ///< of each dense problem, one a thread that takes groups
+};
+
+Sharing sharing_of(const Problem& layer, const PlanOptions& options) {
+  if (layer.groups == 1) return {.threads = options.threads, .plans = 1};
+  return {.threads = 1, .plans = useful_threads(layer, options, layer.groups)};
+}
+
+PlanOptions dense_options(PlanOptions options, const Sharing& sharing) {
+  options.threads = sharing.threads;
+  options.any_strides = false;
+  return options;
+}
+
+/// Runs the dense problems of a layer, one after the other; threads share groups.
+template <class T>
+class LayerPlan final : public Plan<T> {
+ public:
+  /// `plans`: of each thread that takes groups, of each row shape, of each column shape.
+  LayerPlan(const Problem& problem, Reduction reduction, std::vector<PlanPointer<T>> plans,
+            int threads_of_groups, bool any_strides)
+      : Plan<T>(problem),
+        reduction_(std::move(reduction)),
+        plans_(std::move(plans)),
+        threads_of_groups_(threads_of_groups),
+        any_strides_(any_strides) {}
+
+  std::size_t workspace_bytes() const override {
+    std::size_t bytes = 0;
+    for (const PlanPointer<T>& plan : plans_) bytes += plan->workspace_bytes();
+    return bytes;
+  }
+  int threads() const override {
+    int most = threads_of_groups_;
+    for (const PlanPointer<T>& plan : plans_) most = std::max(most, plan->threads());
+    return most;
+  }
+  bool takes_any_strides() const override { return any_strides_; }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    if (!reduction_.rows.reaches_all || !reduction_.columns.reaches_all) fill_zero(y);
+    parallel_for(threads_of_groups_, this->problem().groups,
+                 [&](index_t group, int thread) { run_group(group, thread, x, k, y); });
+  }
+
+ private:
+  void run_group(index_t group, int thread, const TensorView<const T>& x,
+                 const TensorView<const T>& k, const TensorView<T>& y) const {
+    const auto& [rows, columns] = reduction_;
+    const Problem& layer = this->problem();
+    const index_t o = group * (layer.K / layer.groups);
+    const index_t c = group * (layer.C / layer.groups);
+    const PlanPointer<T>* plans =
+        &plans_[static_cast<std::size_t>(thread) * rows.shapes.size() * columns.shapes.size()];
+    for (const AxisPart& down : rows.parts) {
+      for (const AxisPart& across : columns.parts) {
+        Plan<T>& plan = *plans[down.shape * columns.shapes.size() + across.shape];
+        const Problem& dense = plan.problem();
+        plan.execute(
+            every(rows.sample_step, columns.sample_step,
+                  &x(0, o, down.first_sample, across.first_sample), dense.x_extents(), x.strides),
+            every(rows.tap_step, columns.tap_step, &k(o, 0, down.first_tap, across.first_tap),
+                  dense.k_extents(), k.strides),
+            every(rows.output_step, columns.output_step,
+                  &y(0, c, down.first_output, across.first_output), dense.y_extents(), y.strides));
+      }
+    }
+  }
+
+  /// A view of every so-manieth row and column.
+  template <class U>
+  static TensorView<U> every(index_t row_step, index_t column_step, U* first,
+                             const Extents& extents, const Extents& strides) {
+    return {
+        first, extents, {strides[0], strides[1], strides[2] * row_step, strides[3] * column_step}};
+  }
+
+  Reduction reduction_;
+  std::vector<PlanPointer<T>> plans_;
+  int threads_of_groups_;
+  bool any_strides_;
+};
+
+/// Calls visit(dense problem, how often it occurs) for what `layer` is reduced to, as `algorithm`
+/// computes it.
+template <class Visit>
+void for_each_dense(const Algorithm& algorithm, const Problem& layer, const Visit& visit) {
+  const Reduction reduction(layer);
+  const auto count = [](const AxisReduction& axis, const AxisPart& shape) {
+    return std::ranges::count(axis.parts, shape.shape, &AxisPart::shape);
+  };
+  for (const AxisPart& rows : reduction.rows.shapes) {
+    for (const AxisPart& columns : reduction.columns.shapes) {
+      const Problem dense = Reduction::part(layer, rows, columns);
+      visit(algorithm.crops ? dense : whole_of(dense),
+            layer.groups * count(reduction.rows, rows) * count(reduction.columns, columns));
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,
+                        const PlanOptions& options) {
+  Reduction reduction(problem);
+  if (reduction.is_trivial(problem)) {
+    return with_any_strides<T>(plan_dense<T>(algorithm, problem, options), options);
+  }
+  const Sharing sharing = sharing_of(problem, options);
+  const AnyStrides staged{.x = options.any_strides || reduction.columns.sample_step > 1,
+                          .k = options.any_strides || reduction.columns.tap_step > 1,
+                          .y = options.any_strides || reduction.columns.output_step > 1};
+  bool any_strides = true;
+  std::vector<PlanPointer<T>> plans;
+  for (int copy = 0; copy < sharing.plans; ++copy) {
+    for (const AxisPart& rows : reduction.rows.shapes) {
+      for (const AxisPart& columns : reduction.columns.shapes) {
+        Planned<T> planned = plan_dense<T>(algorithm, Reduction::part(problem, rows, columns),
+                                           dense_options(options, sharing));
+        auto* plan = std::get_if<PlanPointer<T>>(&planned);
+        if (plan == nullptr) return planned;
+        if (!(*plan)->takes_any_strides()) {
+          any_strides = options.any_strides;
+          if (staged.x || staged.k || staged.y) {
+            *plan = std::make_unique<StagedPlan<T>>(std::move(*plan), staged);
+          }
+        }
+        plans.push_back(std::move(*plan));
+      }
+    }
+  }
+  return std::make_unique<LayerPlan<T>>(problem, std::move(reduction), std::move(plans),
+                                        sharing.plans, any_strides);
+}
+
+template Planned<float> plan_adapted(const Algorithm&, const Problem&, const PlanOptions&);
+template Planned<double> plan_adapted(const Algorithm&, const Problem&, const PlanOptions&);
+
+std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& problem,
+                                    const PlanOptions& options, std::size_t scalar_size) {
+  if (algorithm.layers == Layers::native || (problem.is_dense() && problem.is_whole())) {
+    return algorithm.forecast(problem, options, scalar_size);
+  }
+  const Sharing sharing = sharing_of(problem, options);
+  const PlanOptions for_dense = dense_options(options, sharing);
+  Forecast sum;
+  bool taken = true;
+  for_each_dense(algorithm, problem, [&](const Problem& dense, index_t times) {
+    const auto part = algorithm.forecast(dense, for_dense, scalar_size);
+    taken = taken && part.has_value();
+    if (!taken) return;
+    sum.workspace_bytes += static_cast<std::size_t>(sharing.plans) * part->workspace_bytes;
+    if (!algorithm.crops) {
+      sum.workspace_bytes += scalar_size * static_cast<std::size_t>(sharing.plans) *
+                             static_cast<std::size_t>(element_count(dense.y_extents()));
+    }
+    for (Forecast::Term term : part->terms) {
+      term.seconds *= static_cast<double>(times) / sharing.plans;
+      const auto known = std::ranges::find(sum.terms, term.name, &Forecast::Term::name);
+      if (known == sum.terms.end()) {
+        sum.terms.push_back(term);
+      } else {
+        known->seconds += term.seconds;
+      }
+    }
+  });
+  return taken ? std::optional(sum) : std::nullopt;
+}
+
+double operations_of(const Algorithm& algorithm, const Problem& problem) {
+  if (algorithm.layers != Layers::adapted) return algorithm.operations(problem);
+  double sum = 0;
+  for_each_dense(algorithm, problem, [&](const Problem& dense, index_t times) {
+    sum += static_cast<double>(times) * algorithm.operations(dense);
+  });
+  return sum;
+}
+
+}  // namespace fullconv

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/buffer.h"
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+
+template <class T>
+bool rows_are_dense(const TensorView<T>& view) {
+  return view.strides[3] == 1 || view.extents[3] == 1;
+}
+
+template <class From, class To>
+void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
+  const auto& [A, B, I, J] = from.extents;
+  for (index_t a = 0; a < A; ++a)
+    for (index_t b = 0; b < B; ++b)
+      for (index_t i = 0; i < I; ++i)
+        for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
+}
+
+constexpr index_t element_count(const Extents& extents) {
+  return extents[0] * extents[1] * extents[2] * extents[3];
+}
+
+template <class T>
+void fill_zero(const TensorView<T>& y) {
+  const auto& [A, B, I, J] = y.extents;
+  for (index_t a = 0; a < A; ++a)
+    for (index_t b = 0; b < B; ++b)
+      for (index_t i = 0; i < I; ++i)
+        for (index_t j = 0; j < J; ++j) y(a, b, i, j) = T{0};
+}
+
+/// Which operands may come with any strides.
+struct AnyStrides {
+  bool x, k, y;
+};
+
+/// Runs a plan that needs dense rows, copying those operands that do not fit. Those that are not
+/// `any` must.
+template <class T>
+class StagedPlan final : public Plan<T> {
+ public:
+  StagedPlan(std::unique_ptr<Plan<T>> inner, AnyStrides any)
+      : Plan<T>(inner->problem()),
+        inner_(std::move(inner)),
+        any_(any),
+        x_(any.x ? element_count(this->problem().x_extents()) : 0),
+        k_(any.k ? element_count(this->problem().k_extents()) : 0),
+        y_(any.y ? element_count(this->problem().y_extents()) : 0) {}
+
+  std::size_t workspace_bytes() const override {
+    return inner_->workspace_bytes() + x_.bytes() + k_.bytes() + y_.bytes();
+  }
+  int threads() const override { return inner_->threads(); }
+  bool takes_any_strides() const override { return true; }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const TensorView<const T> rows_of_x = any_.x ? staged(x, x_) : x;
+    const TensorView<const T> rows_of_k = any_.k ? staged(k, k_) : k;
+    if (!any_.y || rows_are_dense(y)) {
+      inner_->execute(rows_of_x, rows_of_k, y);
+    } else {
+      const TensorView<T> dense_y(y_.data(), y.extents);
+      inner_->execute(rows_of_x, rows_of_k, dense_y);
+      copy_elements(dense_y, y);
+    }
+  }
+
+ private:
+  static TensorView<const T> staged(const TensorView<const T>& operand, Buffer<T>& room) {
+    if (rows_are_dense(operand)) return operand;
+    const TensorView<T> dense(room.data(), operand.extents);
+    copy_elements(operand, dense);
+    return dense;
+  }
+
+  std::unique_ptr<Plan<T>> inner_;
+  AnyStrides any_;
+  Buffer<T> x_, k_, y_;
+};
+
+/// What was planned, made to take operands of any strides where the options ask for that.
+template <class T>
+Planned<T> with_any_strides(Planned<T> planned, const PlanOptions& options) {
+  auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
+  if (plan != nullptr && options.any_strides && !(*plan)->takes_any_strides()) {
+    return std::make_unique<StagedPlan<T>>(std::move(*plan),
+                                           AnyStrides{.x = true, .k = true, .y = true});
+  }
+  return planned;
+}
+
+}  // namespace fullconv
