@@ -78,7 +78,7 @@ def _planes(results: Results, scalar: str, threads: int, table: str = "times") -
     rows = pick(
         getattr(results, table), phase="execute", scalar=scalar, threads=threads, **_USUAL
     )
-    rows = rows[(rows["layer"] == False) & (rows["rest"] == "")]  # noqa: E712
+    rows = rows[(rows["layer"] == False) & (rows["family"] == "")]  # noqa: E712
     rows = rows[(rows["H"] == rows["W"]) & (rows["h"] == rows["w"])]
     as_image = rows[rows["H"] == rows["h"]]
     return pd.concat([rows.assign(series=rows["h"]), as_image.assign(series=0)])
@@ -601,7 +601,7 @@ def first_call(results: Results) -> Iterator[Picture]:
     """How much longer a call takes that plans first."""
     rows = results.select(phase="oneshot", kind="ours", threads=1)
     rows = rows[(rows["layer"] == False) & (rows["H"] == rows["W"])]  # noqa: E712
-    rows = rows[(rows["h"] == rows["w"]) & (rows["rest"] == "")].assign(series=rows["h"])
+    rows = rows[(rows["h"] == rows["w"]) & (rows["family"] == "")].assign(series=rows["h"])
     if rows.empty:
         raise NothingToDraw("no call that plans first was timed")
     scalar = sorted(set(rows["scalar"]))[0]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 _CASE = re.compile(
     r"(?:n(?P<N>\d+)_i(?P<K>\d+)_o(?P<C>\d+)_)?"
-    r"(?P<H>\d+)x(?P<W>\d+)_k(?P<h>\d+)x(?P<w>\d+)(?:_(?P<rest>\w+))?"
+    r"(?P<H>\d+)x(?P<W>\d+)_k(?P<h>\d+)x(?P<w>\d+)"
+    r"(?:_p(?P<padding>\d+x\d+x\d+x\d+))?(?:_s(?P<stride>\d+x\d+))?(?:_d(?P<dilation>\d+x\d+))?"
+    r"(?:_g(?P<groups>\d+))?(?:_op(?P<output_padding>\d+x\d+))?(?:_(?P<family>(?!(?:[psdg]|op)\d)[a-z]+\d*))?"
 )
 _BENCHMARK = re.compile(
     r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:\+\d+)?)/(?P<scalar>f32|f64)/"
@@ -17,7 +19,7 @@ _BENCHMARK = re.compile(
 
 @dataclass(frozen=True)
 class Case:
-    """A problem with the family of its operands; sizes as in the library."""
+    """A problem with the family of its operands; sizes and fields as in the library."""
 
     text: str
     N: int
@@ -27,24 +29,42 @@ class Case:
     W: int
     h: int
     w: int
-    rest: str  # what follows the kernel: the operands' family and the like
+    padding: tuple[int, ...] = (0, 0, 0, 0)  # top, left, bottom, right
+    stride: tuple[int, ...] = (1, 1)
+    dilation: tuple[int, ...] = (1, 1)
+    groups: int = 1
+    output_padding: tuple[int, ...] = (0, 0)
+    family: str = ""  # of the operands; empty where they are random
 
     @property
     def layer(self) -> bool:
-        """Whether it has a batch or channels."""
-        return (self.N, self.K, self.C) != (1, 1, 1)
+        """Whether it is more than the full convolution of a plane."""
+        neutral = Case(self.text, 1, 1, 1, self.H, self.W, self.h, self.w, family=self.family)
+        return self != neutral
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """Rows and columns of y."""
+        top, left, bottom, right = self.padding
+        rows = (self.H - 1) * self.stride[0] + (self.h - 1) * self.dilation[0] + 1
+        columns = (self.W - 1) * self.stride[1] + (self.w - 1) * self.dilation[1] + 1
+        return (
+            rows - top - bottom + self.output_padding[0],
+            columns - left - right + self.output_padding[1],
+        )
 
     @property
     def multiply_adds(self) -> int:
-        """The products that exist."""
-        return self.N * self.K * self.C * self.H * self.W * self.h * self.w
+        """The products that exist before padding leaves anything out."""
+        products = self.N * self.K * self.C * self.H * self.W * self.h * self.w
+        return products // self.groups
 
     @property
     def values(self) -> int:
         """Elements of x, k and y together."""
-        outputs = (self.H + self.h - 1) * (self.W + self.w - 1)
-        images = self.N * (self.K * self.H * self.W + self.C * outputs)
-        return images + self.K * self.C * self.h * self.w
+        rows, columns = self.outputs
+        images = self.N * (self.K * self.H * self.W + self.C * rows * columns)
+        return images + self.K * self.C // self.groups * self.h * self.w
 
 
 def parse_case(text: str) -> Case:
@@ -53,9 +73,20 @@ def parse_case(text: str) -> Case:
     if not match:
         raise ValueError(f"'{text}' is no case: expected something like 8x8_k5x5")
     sizes = {name: int(match[name] or 1) for name in "NKCHWhw"}
-    if min(sizes.values()) < 1:
+    fields = {
+        name: tuple(map(int, match[name].split("x")))
+        for name in ("padding", "stride", "dilation", "output_padding")
+        if match[name]
+    }
+    groups = int(match["groups"] or 1)
+    case = Case(text=text, groups=groups, family=match["family"] or "", **sizes, **fields)
+    if min(*sizes.values(), *case.stride, *case.dilation, groups) < 1:
         raise ValueError(f"'{text}' is no case: every size must be at least 1")
-    return Case(text=text, rest=match["rest"] or "", **sizes)
+    if case.K % groups or case.C % groups:
+        raise ValueError(f"'{text}' is no case: its groups do not divide its channels")
+    if min(case.outputs) < 1:
+        raise ValueError(f"'{text}' is no case: it has no outputs")
+    return case
 
 
 def read_cases(path: str) -> dict[Case, str]:

@@ -236,7 +236,7 @@ class _Table:
 
 def _is_square(case: Case) -> bool:
     """Whether it has a place in the map: a square plane and kernel, random operands."""
-    return not case.layer and (case.H, case.h) == (case.W, case.w) and not case.rest
+    return not case.layer and (case.H, case.h) == (case.W, case.w) and not case.family
 
 
 # --- selections -----------------------------------------------------------------------------------

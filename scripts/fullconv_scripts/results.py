@@ -297,7 +297,7 @@ def _median(value: Any) -> float:
     return float(np.median(value)) if isinstance(value, list) else float(value)
 
 
-_CASE_COLUMNS = ["case", "layer", "rest", "N", "K", "C", "H", "W", "h", "w", "multiply_adds"]
+_CASE_COLUMNS = ["case", "layer", "family", "N", "K", "C", "H", "W", "h", "w", "multiply_adds"]
 _CELL_COLUMNS = ["scalar", "cache", "output", "cell"]
 _CONTENDER_COLUMNS = ["phase", "algorithm", "kind", "threads"]
 _TIME_COLUMNS = ["samples", "blocks", "positions", "seconds", "gflops", "values"]

@@ -17,7 +17,7 @@ class Cases(unittest.TestCase):
         self.assertEqual((case.H, case.W, case.h, case.w), (257, 300, 9, 4))
         self.assertEqual((case.N, case.K, case.C), (1, 1, 1))
         self.assertFalse(case.layer)
-        self.assertEqual(case.rest, "")
+        self.assertEqual(case.family, "")
 
     def test_layer(self):
         case = parse_case("n8_i64_o32_56x57_k3x5")
@@ -27,12 +27,28 @@ class Cases(unittest.TestCase):
         x, k, y = 8 * 64 * 56 * 57, 64 * 32 * 3 * 5, 8 * 32 * 58 * 61
         self.assertEqual(case.values, x + k + y)
 
-    def test_what_follows_the_kernel_is_kept(self):
-        self.assertEqual(parse_case("24x20_k5x3_ints").rest, "ints")
-        self.assertEqual(parse_case("24x20_k5x3_s2x2_gauss").rest, "s2x2_gauss")
+    def test_fields_of_a_layer(self):
+        case = parse_case("n2_i4_o6_5x7_k3x4_p1x2x3x0_s2x3_d4x5_g2_op3x0_ints")
+        self.assertEqual((case.padding, case.stride, case.dilation), ((1, 2, 3, 0), (2, 3), (4, 5)))
+        self.assertEqual((case.groups, case.output_padding, case.family), (2, (3, 0), "ints"))
+        self.assertEqual(case.outputs, (4 * 2 + 2 * 4 + 1 - 4 + 3, 6 * 3 + 3 * 5 + 1 - 2))
+        self.assertEqual(case.multiply_adds, 2 * 4 * 3 * 5 * 7 * 3 * 4)
+        x, k, y = 2 * 4 * 5 * 7, 4 * 3 * 3 * 4, 2 * 6 * 16 * 32
+        self.assertEqual(case.values, x + k + y)
+
+    def test_a_cropped_plane_is_a_layer(self):
+        self.assertTrue(parse_case("8x8_k5x5_p1x0x0x0").layer)
+        self.assertFalse(parse_case("8x8_k5x5_gauss").layer)
+
+    def test_family(self):
+        for family in ("ints", "gauss", "box", "rank2"):
+            self.assertEqual(parse_case(f"24x20_k5x3_{family}").family, family)
+        self.assertEqual(parse_case("24x20_k5x3_s2x2_gauss").family, "gauss")
 
     def test_malformed(self):
         malformed = "8x8 8x8k5x5 8x8_k5 0x8_k5x5 n1_8x8_k5x5 8x8_k5x5_ -8x8_k5x5".split()
+        malformed += "8x8_k5x5_p1x1 8x8_k5x5_s0x1 8x8_k5x5_s2x2_p1x1x1x1 8x8_k5x5_p9x9x9x9".split()
+        malformed += "n1_i4_o6_8x8_k5x5_g4 8x8_k5x5_op1 8x8_k5x5_s2x2x2".split()
         for text in ["", *malformed]:
             with self.subTest(text), self.assertRaisesRegex(ValueError, "no case"):
                 parse_case(text)
