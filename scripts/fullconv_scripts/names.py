@@ -9,7 +9,8 @@ _CASE = re.compile(
     r"(?:n(?P<N>\d+)_i(?P<K>\d+)_o(?P<C>\d+)_)?"
     r"(?P<H>\d+)x(?P<W>\d+)_k(?P<h>\d+)x(?P<w>\d+)"
     r"(?:_p(?P<padding>\d+x\d+x\d+x\d+))?(?:_s(?P<stride>\d+x\d+))?(?:_d(?P<dilation>\d+x\d+))?"
-    r"(?:_g(?P<groups>\d+))?(?:_op(?P<output_padding>\d+x\d+))?(?:_(?P<family>(?!(?:[psdg]|op)\d)[a-z]+\d*))?"
+    r"(?:_g(?P<groups>\d+))?(?:_op(?P<output_padding>\d+x\d+))?"
+    r"(?:_(?P<family>(?!(?:[psdg]|op)\d)[a-z]+\d*))?"
 )
 _BENCHMARK = re.compile(
     r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:\+\d+)?)/(?P<scalar>f32|f64)/"
