@@ -120,16 +120,24 @@ def _crosscheck(programs: Programs, raw: dict[str, Any], scalars: Sequence[str])
     return not wrong
 
 
+def _loud(text: str) -> str:
+    """Bold and red on a terminal."""
+    return f"\x1b[1;31m{text}\x1b[0m" if sys.stdout.isatty() else text
+
+
 def _tell(folder: Path) -> None:
     """Draws and prints what was measured."""
     found = results.load(folder)
     drawn = charts.draw_all(found, folder / "charts")
+    banner = report.contamination_banner(found)
+    if banner:
+        print("\n" + _loud(banner))
     if not found.times.empty:
         print(f"\n{report.winner_table(found)}")
     if found.floors:
         print(f"\n{report.floor_table(found)}")
     print()
-    for line in (report.precision_line(found), *report.peer_lines(found)):
+    for line in report.peer_lines(found):
         print(line)
     for line in drawn.missing:
         print(f"not drawn: {line}")
@@ -143,7 +151,8 @@ def _tell(folder: Path) -> None:
     print(f"{pictures} charts, PNG and SVG: {folder / 'charts'}")
     told = page.write(folder)
     print(f"records, one line a contender and cell: {folder / records.FILE_NAME}")
-    print(f"report: {told}", flush=True)
+    print(f"report: {told}")
+    print(report.reliance_line(found), flush=True)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -160,9 +169,12 @@ def _run(argv: Sequence[str]) -> int:
         return _BAD_QUESTION
     try:
         _say("checking every algorithm against SciPy")
+        watch = spoilers.Watch()
         if not _crosscheck(programs, raw, asked.scalars):
             _say("not measured, since an algorithm is wrong")
             return _NO
+        for warning in watch.warnings():
+            _say(f"{warning}; on an idle machine times are shorter and verdicts surer")
         return _measure(programs, settings, raw, jobs, folder)
     except (ProgramFailed, results.BadResults, OSError) as error:
         _say(str(error))

@@ -353,22 +353,30 @@ def _last_if_nan(value: float) -> float:
 # --- summaries of a report ------------------------------------------------------------------------
 
 
+NEAR = 1.2  # contenders within this of the fastest are those that a decision is between
+
+
 @dataclass(frozen=True)
 class Precision:
-    """How well the ratios to the fastest are known: relative half-widths of their intervals."""
+    """How well ratios to the fastest are known: relative half-widths of their intervals."""
 
     median: float
     p95: float
     ratios: int
 
 
-def precision(fields: Iterable[Field], confidence: float | None = None) -> Precision:
-    """Over all ratios to the fastest, floors left out; NaN where there are none. Without
-    `confidence` at that of the fields."""
+def precision(
+    fields: Iterable[Field],
+    confidence: float | None = None,
+    above: float = 0.0,
+    up_to: float = math.inf,
+) -> Precision:
+    """Over all ratios to the fastest within these limits, floors left out; NaN where there are
+    none. Without `confidence` at that of the fields."""
     widths = []
     for field in fields:
-        ratios = field.among().ratios(confidence)
-        widths += [found.half_width for found in ratios.values()]
+        ratios = field.among().ratios(confidence).values()
+        widths += [r.half_width for r in ratios if above < r.estimate <= up_to]
     if not widths:
         return Precision(math.nan, math.nan, 0)
     median, p95 = np.quantile(widths, (0.5, 0.95), method="inverted_cdf")  # may be infinite

@@ -92,11 +92,12 @@ def spread_out(cases: Iterable[Case]) -> list[Case]:
 
 
 def plan_jobs(cases: Iterable[Case], modes: int = 0) -> list[Job]:
-    """All jobs, case by case, so that any first part of them holds all kinds: executing, other
-    modes of that for the first few cases, phases, planning where it matters."""
-    jobs = []
-    for number, case in enumerate(spread_out(cases)):
-        jobs.append(Job(case))
+    """All jobs: executing every case, which is what was asked for; then the extras, case by case:
+    other modes of executing for the first few cases, phases, planning where it matters. Any first
+    part of either ranges over all sizes."""
+    ordered = spread_out(cases)
+    jobs = [Job(case) for case in ordered]
+    for number, case in enumerate(ordered):
         if number < modes:
             jobs += [Job(case, cache="cold"), Job(case, output="fresh")]
         jobs.append(Job(case, "phases"))

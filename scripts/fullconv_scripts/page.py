@@ -51,6 +51,7 @@ def render(data: dict[str, Any]) -> str:
     """The page's text."""
     parts = {
         "title": html.escape(f"fullconv: {data['run'].get('folder', 'report')}"),
+        "alarm": _alarm(data),
         "headline": _headline(data),
         "style": _part("style.css"),
         "licence": html.escape(_part("d3-licence.txt")),
@@ -79,6 +80,12 @@ def _json(data: dict[str, Any]) -> str:
     """JSON that may stand inside a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _alarm(data: dict[str, Any]) -> str:
+    """That others used the machine, ahead of everything."""
+    text = data["run"]["contamination"]
+    return f'<p class="notice" role="alert">{html.escape(text)}</p>' if text else ""
 
 
 def _headline(data: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fullconv_scripts import comparison
+from fullconv_scripts import comparison, spoilers
 from fullconv_scripts.chart_style import times_text
 from fullconv_scripts.comparison import Contender
 from fullconv_scripts.names import Case, parse_case, short_names
@@ -60,6 +60,9 @@ def _run(table: _Table) -> dict[str, Any]:
     raw = table.results.raw
     return {
         "status": raw.get("status", "unknown"),
+        "contamination": spoilers.contamination(
+            [cell.get("warnings", []) for cell in raw["cells"]]
+        ),
         "leftOut": raw.get("left_out_cells", []),
         "failures": [f"{entry['job']}: {entry['reason']}" for entry in raw.get("failures", [])],
         "confidence": comparison.CONFIDENCE,

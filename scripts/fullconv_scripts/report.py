@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fullconv_scripts import spoilers
 from fullconv_scripts.chart_style import seconds_text, times_text
 from fullconv_scripts.charts import BASELINE, at_most_text, evenly, main_kind, threads_text
 from fullconv_scripts.comparison import (
     CONFIDENCE,
+    NEAR,
     Contender,
     Field,
     Ratio,
@@ -143,18 +145,46 @@ def _winner_row(field: Field) -> list[str]:
     return [win.winner.algorithm + alike, time, ahead, behind]
 
 
-def precision_line(results: Results) -> str:
-    """How well ratios are known."""
-    fields = results.fields.values()
-    corrected, alone = precision(fields), precision(fields, CONFIDENCE)
-    if not corrected.ratios:
-        return "no ratios: nothing ran side by side"
+def contamination_banner(results: Results) -> str:
+    """That others used the machine, where they did; else empty."""
+    said = spoilers.contamination([cell.get("warnings", []) for cell in results.raw["cells"]])
+    if not said:
+        return ""
+    line = "*" * 78
+    return f"{line}\n{said}\n{line}"
+
+
+def reliance_line(results: Results) -> str:
+    """How well ratios to the fastest with at most so many threads are known: of those that a
+    decision is between, and of the others."""
+    fields = [
+        field.among(threads=threads)
+        for field in results.fields.values()
+        for threads in sorted({who.threads for who in field.contenders})
+    ]
+    near = precision(fields, CONFIDENCE, up_to=NEAR)
+    others = precision(fields, CONFIDENCE, above=NEAR)
+    if not near.ratios + others.ratios:
+        return "nothing to rely on: nothing ran side by side"
+    parts = [
+        f"{who}: {_reach_text(known.p95)} ({_reach_text(known.median)} half of them)"
+        for who, known in (
+            (f"between contenders within {percent_text(NEAR - 1)} of the fastest", near),
+            ("for others", others),
+        )
+        if known.ratios
+    ]
     return (
-        f"{corrected.ratios} ratios to the fastest are known to ±{percent_text(corrected.median)} "
-        f"(median) and ±{percent_text(corrected.p95)} (95 of 100), all verdicts together at "
-        f"{percent_text(CONFIDENCE)}; each alone to ±{percent_text(alone.median)} and "
-        f"±{percent_text(alone.p95)}"
+        f"what ratios can be relied on to, 95 of 100 of them: {', '.join(parts)}; each interval by "
+        f"itself at {percent_text(CONFIDENCE)}, those of the verdicts all together"
     )
+
+
+def _reach_text(half_width: float) -> str:
+    """`±1.2 %`; from 100 % on, where per cents mislead, a factor."""
+    if not math.isfinite(half_width):
+        return "not known"
+    return f"±{percent_text(half_width)}" if half_width < 1 else f"a factor of {1 + half_width:.2g}"
 
 
 def peer_lines(results: Results) -> list[str]:

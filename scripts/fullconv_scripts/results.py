@@ -352,7 +352,7 @@ def _names(raw: dict[str, Any]) -> list[str]:
 
 
 def _stranger(name: str, registry: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The entry of one that the registry does not know, as that of a handicapped algorithm."""
+    """The entry of one that the registry does not know: a variant of one that it knows."""
     return {**registry.get(base_name(name), {"kind": "ours"}), "name": name}
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+_CONTAMINATED = re.compile(r"contaminated: (others|the hypervisor) \w+ (\d+)% of a core")
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/stat
 
 # Shares of one core. Below them lies what a shell, a terminal and the kernel need anyway.
@@ -59,6 +60,29 @@ def of_build(build: dict[str, Any]) -> list[str]:
     if build.get("omp_wait_policy", "unset").lower() == "active":
         warnings.append("OMP_WAIT_POLICY=active: idle threads slow down whoever runs next")
     return warnings
+
+
+def contamination(cells: list[list[str]]) -> str:
+    """In one line who else used the machine, by the warnings of each cell; empty where nobody
+    did."""
+    shares: dict[str, list[int]] = {}
+    for warnings in cells:
+        for who, share in filter(None, map(_found, warnings)):
+            shares.setdefault(who, []).append(share)
+    if not shares:
+        return ""
+    parts = [
+        f"{who} used {'–'.join(map(str, sorted({min(found), max(found)})))} % of a core during "
+        f"{len(found)} of {len(cells)} cells"
+        for who, found in shares.items()
+    ]
+    return f"CONTAMINATED: {', '.join(parts)}. Measure again on an idle machine."
+
+
+def _found(warning: str) -> tuple[str, int] | None:
+    match = _CONTAMINATED.match(warning)
+    names = {"others": "other processes", "the hypervisor": "the hypervisor"}
+    return (names[match[1]], int(match[2])) if match else None
 
 
 def _system_seconds() -> tuple[float, float]:

@@ -65,13 +65,44 @@ class Winners(unittest.TestCase):
 
 
 class Lines(unittest.TestCase):
-    def test_precision(self):
-        found = tabulated(two_cells())
+    def test_what_can_be_relied_on(self):
+        def line(*contenders):
+            return report.reliance_line(tabulated([cell("8x8_k3x3", list(contenders))]))
+
+        def times(factor, spread):
+            return [factor * (1 + spread * turn) for turn in (1, -1, 1, -1, 1, -1, 1, -1)]
+
+        fastest = contender("beta", [1.0] * 8)
+        near = contender("alpha_one", times(1.15, 0.01))
+        far = contender("peer_one", times(1.3, 0.1))
+        together = line(fastest, near, far)
         self.assertRegex(
-            report.precision_line(found),
-            r"^6 ratios to the fastest are known to ±[\de.-]+ % \(median\) and ±[\de.-]+ % \(95 of",
+            together,
+            r"^what ratios can be relied on to, 95 of 100 of them: between contenders within 20 % "
+            r"of the fastest: ±0\.\d+ % \(±0\.\d+ % half of them\), for others: ±[89]\.\d % ",
         )
-        self.assertIn("no ratios", report.precision_line(tabulated([])))
+        self.assertNotIn("within 20 %", line(fastest, far))
+        self.assertNotIn("others", line(fastest, near))
+        # Within 20 % with one thread, though not of the fastest with two.
+        with_two = contender("alpha_two", [0.5] * 8, 2)
+        self.assertIn("within 20 %", line(fastest, near, with_two))
+        self.assertIn("others: a factor of", line(fastest, contender("beta", times(3, 0.99), 2)))
+        self.assertIn("others: not known", line(fastest, contender("peer_one", [2.0] * 2)))
+        self.assertIn("nothing ran", report.reliance_line(tabulated([])))
+
+    def test_contamination_comes_loudly(self):
+        said = [["contaminated: others used 101% of a core meanwhile"], ["too hot"], [],
+                ["contaminated: others used 133% of a core meanwhile",
+                 "contaminated: the hypervisor took 7% of a core meanwhile"]]  # fmt: skip
+        cells = [cell(f"{n + 3}x3_k1x1", [], warnings=lines) for n, lines in enumerate(said)]
+        banner = report.contamination_banner(tabulated(cells))
+        self.assertEqual(
+            banner.splitlines()[1],
+            "CONTAMINATED: other processes used 101–133 % of a core during 2 of 4 cells, "
+            "the hypervisor used 7 % of a core during 1 of 4 cells. "
+            "Measure again on an idle machine.",
+        )
+        self.assertEqual(report.contamination_banner(tabulated(cells[1:3])), "")
 
     def test_peers(self):
         (line,) = report.peer_lines(tabulated(two_cells()))
