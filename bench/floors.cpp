@@ -20,7 +20,9 @@
 #ifdef FULLCONV_HAVE_OPENBLAS
 #include <cblas.h>
 #endif
-#ifndef _OPENMP
+#ifdef _OPENMP
+#include <omp.h>
+#else
 #include <thread>
 #endif
 
@@ -151,6 +153,9 @@ void multiply_rows(blasint rows, const double* a, const double* b, double* c) {
 template <class T>
 void gemm(benchmark::State& state, int threads) {
   openblas_set_num_threads(1);
+#ifdef _OPENMP
+  omp_set_num_threads(1);  // OpenBLAS 0.3.29 listens to this alone
+#endif
   constexpr std::size_t kElements = std::size_t{kGemmSize} * kGemmSize;
   std::vector<T> a(kElements, T{1}), b(kElements, T{1}), c(kElements);
   for (auto _ : state) {

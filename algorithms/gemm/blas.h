@@ -4,14 +4,40 @@
 
 #include <limits>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "fullconv/view.h"
 
 // For float and double alike: row-major C[m,n] = A[m,k]·B[k,n] + beta·C.
 namespace fullconv::blas {
 
+/// While this lives, OpenMP gives the calling thread no others. OpenBLAS 0.3.29 takes as many as it
+/// gives, whatever openblas_set_num_threads() said before the first product.
+class OneThread {
+ public:
+#ifdef _OPENMP
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+
+ public:
+#else
+  OneThread() {}
+#endif
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+};
+
 /// OpenBLAS's thread count belongs to the whole process; it stays at one, and we thread over
-/// panels.
-inline void use_one_thread() { openblas_set_num_threads(1); }
+/// panels. OpenBLAS 0.3.21 would pass it on to OpenMP.
+inline void use_one_thread() {
+  const OneThread and_openmp_as_before;
+  openblas_set_num_threads(1);
+}
 
 /// Whether a size or a stride between rows fits OpenBLAS's integers.
 constexpr bool takes_size(index_t size) { return size <= std::numeric_limits<blasint>::max(); }

@@ -109,6 +109,7 @@ class Im2colGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
+    const blas::OneThread in_this_scope;
     gather_weights(k);
     const index_t panels = this->problem().N * panels_down_ * panels_across_;
     parallel_for(threads_, panels, [&](index_t panel, int thread) {
