@@ -25,6 +25,7 @@ inline void forget_fftw_wisdom() {
   fftw_forget_wisdom();
 }
 
+// The functions are not constexpr: GCC 16 warns of a lambda that calls a constexpr one.
 template <class T>
 struct Fftw;
 
@@ -32,26 +33,26 @@ template <>
 struct Fftw<float> {
   using Handle = fftwf_plan;
   using Complex = fftwf_complex;
-  static constexpr auto plan_r2c = fftwf_plan_many_dft_r2c;
-  static constexpr auto plan_c2c = fftwf_plan_many_dft;
-  static constexpr auto plan_c2r = fftwf_plan_many_dft_c2r;
-  static constexpr auto execute_r2c = fftwf_execute_dft_r2c;
-  static constexpr auto execute_c2c = fftwf_execute_dft;
-  static constexpr auto execute_c2r = fftwf_execute_dft_c2r;
-  static constexpr auto destroy = fftwf_destroy_plan;
+  static inline const auto plan_r2c = fftwf_plan_many_dft_r2c;
+  static inline const auto plan_c2c = fftwf_plan_many_dft;
+  static inline const auto plan_c2r = fftwf_plan_many_dft_c2r;
+  static inline const auto execute_r2c = fftwf_execute_dft_r2c;
+  static inline const auto execute_c2c = fftwf_execute_dft;
+  static inline const auto execute_c2r = fftwf_execute_dft_c2r;
+  static inline const auto destroy = fftwf_destroy_plan;
 };
 
 template <>
 struct Fftw<double> {
   using Handle = fftw_plan;
   using Complex = fftw_complex;
-  static constexpr auto plan_r2c = fftw_plan_many_dft_r2c;
-  static constexpr auto plan_c2c = fftw_plan_many_dft;
-  static constexpr auto plan_c2r = fftw_plan_many_dft_c2r;
-  static constexpr auto execute_r2c = fftw_execute_dft_r2c;
-  static constexpr auto execute_c2c = fftw_execute_dft;
-  static constexpr auto execute_c2r = fftw_execute_dft_c2r;
-  static constexpr auto destroy = fftw_destroy_plan;
+  static inline const auto plan_r2c = fftw_plan_many_dft_r2c;
+  static inline const auto plan_c2c = fftw_plan_many_dft;
+  static inline const auto plan_c2r = fftw_plan_many_dft_c2r;
+  static inline const auto execute_r2c = fftw_execute_dft_r2c;
+  static inline const auto execute_c2c = fftw_execute_dft;
+  static inline const auto execute_c2r = fftw_execute_dft_c2r;
+  static inline const auto destroy = fftw_destroy_plan;
 };
 
 /// Owns an FFTW plan.
