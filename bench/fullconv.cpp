@@ -12,11 +12,13 @@
 #include <cstdio>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "check.h"
 #include "contender.h"
 #include "errors.h"
+#include "help.h"
 #include "memory.h"
 #include "npy.h"
 #include "operand_files.h"
@@ -434,6 +436,7 @@ CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& arguments) {
 
 ExitCode run(int argc, char** argv) {
   CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
+  app.formatter(std::make_shared<HelpFormatter>());  // of its commands, too
   app.set_version_flag("--version", "fullconv " FULLCONV_VERSION);
   ListArguments list_arguments;
   ConvolveArguments convolve_arguments;

@@ -16,6 +16,7 @@
 #include "commit.h"
 #include "errors.h"
 #include "google_benchmark.h"
+#include "help.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -88,6 +89,7 @@ void take_report_file(int& argc, char** argv) {
 }  // namespace
 
 std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  app.formatter(std::make_shared<HelpFormatter>());
   const auto wants_help = [](std::string_view argument) { return argument == "--help"; };
   try {
     take_report_file(argc, argv);
