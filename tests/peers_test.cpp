@@ -3,6 +3,7 @@
 // where they may be missing.
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 #include <utility>
@@ -67,6 +68,13 @@ TEST(Peers, HaveNamesVersionsAndLedgers) {
   }
 }
 
+TEST(Peers, EigenIsOfTheVersionThatItsPackageNames) {
+  const auto found = std::ranges::find(bench::peers(), std::string_view("eigen_tensor"),
+                                       [](const auto& peer) { return peer.algorithm->name; });
+  if (found == bench::peers().end()) GTEST_SKIP() << "this build has no Eigen";
+  EXPECT_EQ(found->version(), "Eigen " FULLCONV_EIGEN_VERSION " (its own threads)");
+}
+
 // --- peers that run in another process ---
 
 struct Remote {
@@ -98,12 +106,16 @@ class RemotePeers : public ::testing::TestWithParam<Remote> {
     return declined ? declined->reason : "";
   }
 
+  /// Returns how many cases were left out, since the time was over.
   template <class T>
-  static void expect_right() {
+  static std::size_t expect_right(std::chrono::steady_clock::time_point deadline) {
     const auto& [peer, threads] = GetParam();
     std::map<std::string, int> declined;
     int judged = 0;
+    std::size_t left = conformance_cases().size();
     for (const Case& c : conformance_cases()) {
+      if (std::chrono::steady_clock::now() > deadline) break;
+      --left;
       const Verdict verdict = judge<T>(*peer.algorithm, c, {.threads = threads});
       if (verdict.declined.empty()) {
         ++judged;
@@ -117,6 +129,7 @@ class RemotePeers : public ::testing::TestWithParam<Remote> {
     for (const auto& [reason, count] : declined) {
       std::cout << count << " cases declined: " << reason << '\n';
     }
+    return left;
   }
 };
 INSTANTIATE_TEST_SUITE_P(, RemotePeers, ::testing::ValuesIn(remotes()),
@@ -129,8 +142,16 @@ TEST_P(RemotePeers, ConformOnEveryShape) {
   const std::string in_float = why_not<float>();
   const std::string in_double = why_not<double>();
   if (!in_float.empty() && !in_double.empty()) GTEST_SKIP() << "declined: " << in_double;
-  if (in_float.empty()) expect_right<float>();
-  if (in_double.empty()) expect_right<double>();
+  // A library's threads that wait for each other can take milliseconds for a call where other
+  // processes use the cores. What was judged counts; ctest would end all of it after 300 s.
+  constexpr std::chrono::seconds kTime{240};
+  const auto deadline = std::chrono::steady_clock::now() + kTime;
+  std::size_t left = 0;
+  if (in_float.empty()) left += expect_right<float>(deadline);
+  if (in_double.empty()) left += expect_right<double>(deadline);
+  if (left > 0) {
+    GTEST_SKIP() << left << " cases not judged: " << kTime.count() << " s were over";
+  }
 }
 
 // --- peers used wrongly, as people use them wrongly ---

@@ -13,6 +13,7 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 
 #include "peers/dense_plan.h"
+#include "peers/eigen_version.h"
 #include "peers/registry.h"
 
 namespace fullconv::bench {
@@ -88,9 +89,9 @@ Planned<T> plan_eigen_tensor(const Problem& problem, const PlanOptions& options)
 }
 
 std::string version() {
-  return "Eigen " + std::to_string(EIGEN_WORLD_VERSION) + '.' +
-         std::to_string(EIGEN_MAJOR_VERSION) + '.' + std::to_string(EIGEN_MINOR_VERSION) +
-         " (its own threads)";
+  const auto& [major, minor, patch] = kEigenVersion;
+  return "Eigen " + std::to_string(major) + '.' + std::to_string(minor) + '.' +
+         std::to_string(patch) + " (its own threads)";
 }
 
 constinit const Algorithm kAlgorithm{

@@ -180,6 +180,9 @@ Planned<float> plan_onednn(const Problem& problem, const PlanOptions& options) {
     return std::make_unique<SomePlan>(problem, options.threads);
   } catch (const dnnl::error& error) {
     return Declined{std::string("oneDNN: ") + error.what()};
+  } catch (const InsufficientMemory& error) {
+    // Of its own choosing: for a kernel larger than the image some versions lower the whole layer.
+    return Declined{std::string("oneDNN: ") + error.what()};
   }
 }
 
