@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 #include "support/operands.h"
@@ -20,13 +22,19 @@ bool is_quick(const Problem& problem, double most_multiply_adds) {
     for (const index_t extent : extents) product *= static_cast<double>(extent);
     return product;
   };
-  const double x = count(problem.x_extents()), k = count(problem.k_extents()),
-               y = count(problem.y_extents());
+  const double x = count(problem.x_extents()), k = count(problem.k_extents());
+  // With what padding leaves out, since some compute that, too.
+  const double y = count({problem.N, problem.C, problem.full_rows(), problem.full_columns()});
+  const auto steps = static_cast<double>(problem.stride.y * problem.stride.x);
   const double taps = static_cast<double>(problem.h) * static_cast<double>(problem.w);
+  const auto groups = static_cast<double>(problem.groups);
   return std::max({x, k, y}) <= most_elements &&
-         x * taps * static_cast<double>(problem.C) <= most_multiply_adds &&
-         y * taps * static_cast<double>(problem.K) <= kMostPadding * most_multiply_adds;
+         x * taps * static_cast<double>(problem.C) / groups <= most_multiply_adds &&
+         y * taps * static_cast<double>(problem.K) / groups / steps <=
+             kMostPadding * most_multiply_adds;
 }
+
+constexpr index_t ceil_divide(index_t a, index_t b) { return (a + b - 1) / b; }
 
 /// The size that a boundary is of.
 index_t& size_of(Problem& problem, Boundary::Of of) {
@@ -82,15 +90,17 @@ Problem Drawing::problem() {
   constexpr index_t kLeastWork = index_t{1} << 12, kMostWork = index_t{1} << 9;
   const auto work = static_cast<double>(kLeastWork * size(kMostWork));
   while (true) {
-    Problem problem = free_problem();
+    Problem problem = dense_problem();
     if (!is_quick(problem, work)) continue;
-    if (chance(0.5)) return problem;
-    for (index_t moves = 1 + below(3); moves > 0; --moves) problem = moved_to_boundary(problem);
+    if (chance(0.5)) {
+      for (index_t moves = 1 + below(3); moves > 0; --moves) problem = moved_to_boundary(problem);
+    }
+    if (chance(0.5)) problem = layer_of(problem);
     if (is_quick(problem, work)) return problem;
   }
 }
 
-Problem Drawing::free_problem() {
+Problem Drawing::dense_problem() {
   constexpr index_t kMostImage = 4096, kMostKernel = 300, kMostBatch = 6, kMostChannels = 200;
   Problem problem{.H = size(kMostImage), .W = size(kMostImage)};
   problem.h = size(kMostKernel);
@@ -124,6 +134,57 @@ Problem Drawing::moved_to_boundary(Problem problem) {
   if (boundary.of == Boundary::output_columns) wanted -= problem.w - 1;
   if (wanted >= 1) size_of(problem, boundary.of) = wanted;
   return problem;
+}
+
+PerAxis Drawing::step() {
+  constexpr index_t kMostSteps = 7;
+  if (chance(0.4)) return {1, 1};
+  const index_t steps = size(kMostSteps);
+  return chance(0.6) ? PerAxis{steps, steps} : PerAxis{size(kMostSteps), size(kMostSteps)};
+}
+
+std::pair<index_t, index_t> Drawing::padding(index_t outputs) {
+  const auto some = [&](index_t most) {
+    if (chance(0.3)) return index_t{0};
+    return chance(0.2) ? below(most + 1) : size(most + 1) - 1;
+  };
+  const index_t first = some(outputs - 1);
+  const index_t second = some(outputs - 1 - first);
+  return chance(0.5) ? std::pair{first, second} : std::pair{second, first};
+}
+
+Problem Drawing::layer_of(Problem dense) {
+  Problem layer = dense;
+  layer.stride = step();
+  layer.dilation = step();
+  // Samples and taps of which each residue has as many as the dense problem.
+  const auto spread = [&](index_t& samples, index_t& taps, index_t stride, index_t dilation) {
+    const index_t common = std::gcd(stride, dilation);
+    samples = (samples - 1) * (dilation / common) + 1 + below(dilation / common);
+    taps = (taps - 1) * (stride / common) + 1 + below(stride / common);
+  };
+  spread(layer.H, layer.h, layer.stride.y, layer.dilation.y);
+  spread(layer.W, layer.w, layer.stride.x, layer.dilation.x);
+  if (chance(0.3)) {
+    constexpr index_t kMostGroups = 32;
+    layer.groups = size(kMostGroups);
+    layer.K *= layer.groups;
+    layer.C *= layer.groups;
+  }
+  if (chance(0.4)) {
+    layer.output_padding = {below(std::max(layer.stride.y, layer.dilation.y)),
+                            below(std::max(layer.stride.x, layer.dilation.x))};
+  }
+  if (chance(0.3)) return layer;
+  auto& [top, left, bottom, right] = layer.padding;
+  std::tie(top, bottom) = padding(layer.output_rows());
+  std::tie(left, right) = padding(layer.output_columns());
+  // What is left of y is as large as the dense problem's, so that boundaries of y are met.
+  if (chance(0.5)) {
+    layer.H += ceil_divide(top + bottom, layer.stride.y);
+    layer.W += ceil_divide(left + right, layer.stride.x);
+  }
+  return layer;
 }
 
 Layout Drawing::layout() {

@@ -20,6 +20,31 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// What a problem consists of, and the least that each may be.
+struct Field {
+  index_t& (*of)(Problem&);
+  index_t least;
+};
+constexpr Field kFields[] = {
+    {[](Problem& p) -> index_t& { return p.N; }, 1},
+    {[](Problem& p) -> index_t& { return p.K; }, 1},
+    {[](Problem& p) -> index_t& { return p.C; }, 1},
+    {[](Problem& p) -> index_t& { return p.H; }, 1},
+    {[](Problem& p) -> index_t& { return p.W; }, 1},
+    {[](Problem& p) -> index_t& { return p.h; }, 1},
+    {[](Problem& p) -> index_t& { return p.w; }, 1},
+    {[](Problem& p) -> index_t& { return p.padding.top; }, 0},
+    {[](Problem& p) -> index_t& { return p.padding.left; }, 0},
+    {[](Problem& p) -> index_t& { return p.padding.bottom; }, 0},
+    {[](Problem& p) -> index_t& { return p.padding.right; }, 0},
+    {[](Problem& p) -> index_t& { return p.stride.y; }, 1},
+    {[](Problem& p) -> index_t& { return p.stride.x; }, 1},
+    {[](Problem& p) -> index_t& { return p.dilation.y; }, 1},
+    {[](Problem& p) -> index_t& { return p.dilation.x; }, 1},
+    {[](Problem& p) -> index_t& { return p.output_padding.y; }, 0},
+    {[](Problem& p) -> index_t& { return p.output_padding.x; }, 0},
+};
+
 /// Attempts that are less than this one in one way each.
 std::vector<Attempt> lesser(const Attempt& attempt) {
   std::vector<Attempt> all;
@@ -38,13 +63,20 @@ std::vector<Attempt> lesser(const Attempt& attempt) {
   add([](Attempt& a) { a.c.family = Family::random; });
   add([](Attempt& a) { a.operands = 1; });
   add([](Attempt& a) { a.scalar = Scalar::f32; });
-  for (index_t Problem::*size : {&Problem::N, &Problem::K, &Problem::C, &Problem::H, &Problem::W,
-                                 &Problem::h, &Problem::w}) {
-    add([&](Attempt& a) { a.c.problem.*size = 1; });
-    add([&](Attempt& a) { a.c.problem.*size = (a.c.problem.*size + 1) / 2; });
-    // Evens from evens, too.
-    for (const index_t less : {1, 2}) {
-      add([&](Attempt& a) { a.c.problem.*size = std::max<index_t>(1, a.c.problem.*size - less); });
+  add([](Attempt& a) {
+    Problem& layer = a.c.problem;
+    layer.K /= layer.groups;
+    layer.C /= layer.groups;
+    layer.groups = 1;
+  });
+  for (const auto& [of, least] : kFields) {
+    Problem problem = attempt.c.problem;
+    const index_t now = of(problem);
+    // By a group, for channels; by two, for what is even.
+    for (const index_t lower :
+         {least, problem.groups, (now + least) / 2, now - problem.groups, now - 2, now - 1}) {
+      if (lower < least || lower >= now) continue;
+      add([&, field = of](Attempt& a) { field(a.c.problem) = lower; });
     }
   }
   return all;

@@ -6,6 +6,7 @@
 
 #include <iostream>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "fuzz/draw.h"
@@ -54,6 +55,8 @@ std::vector<Attempt> draws(std::span<const Algorithm* const> all, int count) {
   return attempts;
 }
 
+bool is_whole_and_dense(const Problem& problem) { return problem.is_dense() && problem.is_whole(); }
+
 TEST(Drawing, IsTheSameForASeed) {
   EXPECT_EQ(draws(algorithms(), 100), draws(algorithms(), 100));
   Drawing another(algorithms(), kSeed + 1);
@@ -64,7 +67,8 @@ TEST(Drawing, DrawsAllThereIs) {
   std::set<Family> families;
   std::set<int> threads;
   std::set<Scalar> scalars;
-  std::set<bool> limited, dense_rows, layers, kernel_is_larger;
+  std::set<bool> limited, dense_rows, channels, kernel_is_larger;
+  std::set<bool> padded, strided, dilated, grouped, extended, has_common_steps, depthwise;
   for (const Attempt& attempt : draws(algorithms(), 500)) {
     const Problem& problem = attempt.c.problem;
     families.insert(attempt.c.family);
@@ -72,13 +76,21 @@ TEST(Drawing, DrawsAllThereIs) {
     scalars.insert(attempt.scalar);
     limited.insert(attempt.options.workspace_limit.has_value());
     dense_rows.insert(attempt.placement.x.has_dense_rows());
-    layers.insert(problem.N > 1 && problem.K > 1 && problem.C > 1);
+    channels.insert(problem.N > 1 && problem.K > 1 && problem.C > 1);
+    padded.insert(!problem.is_whole());
+    strided.insert(problem.stride.y > 1 && problem.stride.x > 1);
+    dilated.insert(problem.dilation.y > 1 && problem.dilation.x > 1);
+    grouped.insert(problem.groups > 1);
+    extended.insert(problem.output_padding.y > 0 && problem.output_padding.x > 0);
+    has_common_steps.insert(std::gcd(problem.stride.y, problem.dilation.y) > 1);
+    depthwise.insert(problem.groups > 1 && problem.groups == problem.K);
     kernel_is_larger.insert(problem.h > problem.H && problem.w > problem.W);
   }
   EXPECT_EQ(families.size(), 5U);
   EXPECT_EQ(threads, (std::set{1, 2, 3, 4, 5}));
   EXPECT_EQ(scalars.size(), 2U);
-  for (const auto& both : {limited, dense_rows, layers, kernel_is_larger}) {
+  for (const auto& both : {limited, dense_rows, channels, kernel_is_larger, padded, strided,
+                           dilated, grouped, extended, has_common_steps, depthwise}) {
     EXPECT_EQ(both.size(), 2U);
   }
 }
@@ -93,6 +105,7 @@ TEST(Drawing, GoesAroundBoundaries) {
   const Algorithm* const one[] = {&cutting};
   std::map<index_t, int> rows, columns, channels;
   for (const Attempt& attempt : draws(one, 3000)) {
+    if (!is_whole_and_dense(attempt.c.problem)) continue;
     ++rows[attempt.c.problem.output_rows()];
     ++columns[attempt.c.problem.w];
     ++channels[attempt.c.problem.K];
@@ -109,7 +122,8 @@ TEST(Boundaries, AreSizesOfAnyProblem) {
   int stated = 0;
   for (const Algorithm* algorithm : algorithms()) {
     if (algorithm->boundaries == nullptr) continue;
-    for (const Attempt& attempt : draws(algorithms(), 100)) {
+    for (const Attempt& attempt : draws(algorithms(), 200)) {
+      if (!is_whole_and_dense(attempt.c.problem)) continue;
       for (const std::size_t scalar_size : {sizeof(float), sizeof(double)}) {
         const auto all = algorithm->boundaries(attempt.c.problem, attempt.options, scalar_size);
         for (const Boundary& boundary : all) {

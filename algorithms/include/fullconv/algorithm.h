@@ -200,7 +200,8 @@ struct Boundary {
   index_t at;
 };
 
-/// Those for problems of about these sizes, for scalars of `scalar_size` bytes.
+/// Those for dense problems of about these sizes, without padding, for scalars of `scalar_size`
+/// bytes.
 using BoundaryList = std::vector<Boundary> (*)(const Problem&, const PlanOptions&,
                                                std::size_t scalar_size);
 
