@@ -95,23 +95,36 @@ class IntegerConvolution {
   void by_definition(const TensorView<I>& y) const {
     // Unsigned, so that it wraps around; products of 16 bits would overflow int.
     using Wide = std::conditional_t<sizeof(I) == 8, std::uint64_t, std::uint32_t>;
-    const Problem& problem = problem_;
+    const Problem& P = problem_;
+    const index_t outputs_of_group = P.C / P.groups, inputs_of_group = P.K / P.groups;
+    const index_t step = x_.strides[3], y_step = y.strides[3] * P.stride.x;
     for_each(y, [](I& value) { value = 0; });
-    for (index_t n = 0; n < problem.N; ++n)
-      for (index_t c = 0; c < problem.C; ++c)
-        for (index_t o = 0; o < problem.K; ++o)
-          for (index_t i = 0; i < problem.H; ++i)
-            for (index_t p = 0; p < problem.h; ++p)
-              for (index_t q = 0; q < problem.w; ++q) {
-                const auto tap = static_cast<Wide>(k_(o, c, p, q));
-                const I* from = &x_(n, o, i, 0);
-                I* to = &y(n, c, i + p, q);
-                const index_t step = x_.strides[3];
-                for (index_t j = 0; j < problem.W; ++j) {
-                  to[j] = static_cast<I>(static_cast<Wide>(to[j]) +
-                                         tap * static_cast<Wide>(from[j * step]));
+    for (index_t n = 0; n < P.N; ++n)
+      for (index_t o = 0; o < P.K; ++o)
+        for (index_t m = 0; m < outputs_of_group; ++m)
+          for (index_t i = 0; i < P.H; ++i)
+            for (index_t p = 0; p < P.h; ++p) {
+              const index_t c = o / inputs_of_group * outputs_of_group + m;
+              const index_t row = i * P.stride.y + p * P.dilation.y - P.padding.top;
+              if (row < 0 || row >= P.output_rows()) continue;
+              for (index_t q = 0; q < P.w; ++q) {
+                const auto tap = static_cast<Wide>(k_(o, m, p, q));
+                // Column j lands at first + j * stride.
+                const index_t first = q * P.dilation.x - P.padding.left;
+                const index_t begin = first < 0 ? (-first + P.stride.x - 1) / P.stride.x : 0;
+                const index_t room = P.output_columns() - first;
+                const index_t end =
+                    room <= 0 ? 0 : std::min(P.W, (room + P.stride.x - 1) / P.stride.x);
+                const I* from = x_.data + n * x_.strides[0] + o * x_.strides[1] + i * x_.strides[2];
+                I* to = y.data + n * y.strides[0] + c * y.strides[1] + row * y.strides[2];
+                const index_t shift = first * y.strides[3];
+                for (index_t j = begin; j < end; ++j) {
+                  to[shift + j * y_step] =
+                      static_cast<I>(static_cast<Wide>(to[shift + j * y_step]) +
+                                     tap * static_cast<Wide>(from[j * step]));
                 }
               }
+            }
   }
 
   const Problem& problem_;

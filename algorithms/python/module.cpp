@@ -2,14 +2,16 @@
 // and executed without the interpreter's lock. What arguments mean is the business of the Python
 // files beside this one.
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
+#include <array>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <variant>
 
+#include "arrays.h"
 #include "integers.h"
 #include "plans.h"
 
@@ -19,8 +21,6 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-
-namespace py = pybind11;
 
 namespace fullconv::python {
 namespace {
@@ -72,165 +72,221 @@ int thread_count(const std::optional<int>& asked, const Algorithm& algorithm,
   return allowed_threads();
 }
 
-/// Those of an array of 2 or 4 axes.
-Extents extents(const py::array& array) {
-  Extents result{1, 1, 1, 1};
-  std::copy(array.shape(), array.shape() + array.ndim(), result.end() - array.ndim());
-  return result;
-}
+/// What a layer is beside its shapes: padding (top, left, bottom, right), then for rows and columns
+/// stride, dilation and output padding, then groups.
+using Layer = std::tuple<std::array<index_t, 4>, std::array<index_t, 2>, std::array<index_t, 2>,
+                         std::array<index_t, 2>, index_t>;
 
-/// The view of an array of 2 or 4 axes, which holds elements of this type.
-template <class T>
-TensorView<T> view(const py::array& array, T* data) {
-  // The axes that a plane does not have are as those of a dense tensor.
-  TensorView<T> result(data, extents(array));
-  const py::ssize_t axes = array.ndim();
-  for (py::ssize_t axis = 0; axis < axes; ++axis) {
-    result.strides[static_cast<std::size_t>(4 - axes + axis)] =
-        array.strides(axis) / static_cast<py::ssize_t>(sizeof(T));
+/// Throws where shapes and layer do not go together.
+Problem problem_of(const Extents& x, const Extents& k, const Layer& layer) {
+  const auto& [padding, stride, dilation, output_padding, groups] = layer;
+  if (x[1] != k[0]) {
+    throw std::invalid_argument("x has " + std::to_string(x[1]) + " channels and k takes " +
+                                std::to_string(k[0]));
   }
-  return result;
-}
-
-template <class T>
-TensorView<const T> const_view(const py::array& array) {
-  return view(array, static_cast<const T*>(array.data()));
-}
-
-template <class T>
-TensorView<T> mutable_view(py::array& array) {
-  return view(array, static_cast<T*>(array.mutable_data()));
-}
-
-template <class T>
-bool rows_are_dense(const TensorView<T>& tensor) {
-  return tensor.strides[3] == 1 || tensor.extents[3] == 1;
-}
-
-/// Whether the elements lie where a pointer to their type can reach them.
-bool is_addressable(const py::array& array) {
-  if ((array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0) return false;
-  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
-    if (array.strides(axis) % array.itemsize() != 0) return false;
-  }
-  return true;
-}
-
-bool is_empty(const py::array& array) { return array.size() == 0; }
-
-/// The number of the type where arrays hold it in the machine's byte order.
-int type_number(const py::array& array) {
-  const py::dtype type = array.dtype();
-  const char order = type.byteorder();
-  return order == '=' || order == '|' ? type.num() : -1;
-}
-
-constexpr int kFloat = py::detail::npy_api::NPY_FLOAT_;
-constexpr int kDouble = py::detail::npy_api::NPY_DOUBLE_;
-
-Problem problem_of(const Extents& x, const Extents& k) {
-  return {.N = x[0], .K = x[1], .C = k[1], .H = x[2], .W = x[3], .h = k[2], .w = k[3]};
-}
-
-template <class T>
-py::array new_array(const Extents& extents, int axes) {
-  return py::array(py::dtype::of<T>(),
-                   py::array::ShapeContainer(extents.end() - axes, extents.end()));
-}
-
-/// x ∗ k as a new array of as many axes.
-template <class T>
-py::array convolve(const py::array& x, const py::array& k, const Algorithm& algorithm,
-                   const std::optional<int>& threads) {
-  const auto x_view = const_view<T>(x), k_view = const_view<T>(k);
-  const Problem problem = problem_of(x_view.extents, k_view.extents);
-  const Request request{problem,
-                        &algorithm,
-                        {.threads = thread_count(threads, algorithm, problem),
-                         .any_strides = !rows_are_dense(x_view) || !rows_are_dense(k_view)}};
+  const Problem problem{.N = x[0],
+                        .K = x[1],
+                        .C = k[1] * groups,
+                        .H = x[2],
+                        .W = x[3],
+                        .h = k[2],
+                        .w = k[3],
+                        .padding = {padding[0], padding[1], padding[2], padding[3]},
+                        .stride = {stride[0], stride[1]},
+                        .dilation = {dilation[0], dilation[1]},
+                        .groups = groups,
+                        .output_padding = {output_padding[0], output_padding[1]}};
   validate(problem);
-  py::array y = new_array<T>(problem.y_extents(), static_cast<int>(x.ndim()));
+  return problem;
+}
+
+/// Overwrites y, whose elements are of type T as those of x and k.
+template <class T>
+void convolve(const Problem& problem, const py::array& x, const py::array& k, py::array& y,
+              const Algorithm& algorithm, const std::optional<int>& threads) {
+  const auto x_view = const_view<T>(x), k_view = const_view<T>(k);
   const auto y_view = mutable_view<T>(y);
+  const bool dense = rows_are_dense(x_view) && rows_are_dense(k_view) && rows_are_dense(y_view);
+  const Request request{
+      problem,
+      &algorithm,
+      {.threads = thread_count(threads, algorithm, problem), .any_strides = !dense}};
   LentPlan<T> plan(request);
   unlocked(problem, [&] { plan.execute(x_view, k_view, y_view); });
-  return y;
 }
 
-/// What nearly every call is: the full convolution of two planes of one type, float or double. None
-/// for all else.
-py::object convolve_planes(const py::handle in1, const py::handle in2, const std::string_view name,
-                           const std::optional<int>& threads) {
-  // Only arrays themselves: a subclass may have a mind of its own.
-  const auto& numpy = py::detail::npy_api::get();
-  const auto is_array = [&](const py::handle object) {
-    return reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())) ==
-           reinterpret_cast<PyObject*>(numpy.PyArray_Type_);
-  };
-  if (!is_array(in1) || !is_array(in2)) return py::none();
+/// What nearly every call is: the convolution of two planes of one type, float or double. None for
+/// all else.
+py::object convolve_planes(const py::handle in1, const py::handle in2, const std::string_view mode,
+                           const std::string_view name, const std::optional<int>& threads) {
+  if (!is_plain_array(in1) || !is_plain_array(in2)) return py::none();
   const auto x = py::reinterpret_borrow<py::array>(in1), k = py::reinterpret_borrow<py::array>(in2);
-  const int type = type_number(x);
-  if ((type != kFloat && type != kDouble) || type != type_number(k)) return py::none();
-  if (x.ndim() != 2 || k.ndim() != 2 || is_empty(x) || is_empty(k)) return py::none();
+  const Scalar scalar = scalar_of(x);
+  if (scalar == Scalar::other || scalar != scalar_of(k)) return py::none();
+  if (x.ndim() != 2 || k.ndim() != 2 || x.size() == 0 || k.size() == 0) return py::none();
   if (!is_addressable(x) || !is_addressable(k)) return py::none();
 
+  Problem problem{.H = x.shape(0), .W = x.shape(1), .h = k.shape(0), .w = k.shape(1)};
+  const index_t rows = problem.h - 1, columns = problem.w - 1;
+  if (mode == "same") {
+    problem.padding = {rows / 2, columns / 2, rows - rows / 2, columns - columns / 2};
+  } else if (mode == "valid" && rows < problem.H && columns < problem.W) {
+    problem.padding = {rows, columns, rows, columns};
+  } else if (mode != "full") {
+    return py::none();
+  }
   const Algorithm& algorithm = algorithm_named(name);
-  return type == kFloat ? convolve<float>(x, k, algorithm, threads)
-                        : convolve<double>(x, k, algorithm, threads);
-}
-
-/// x and k of one type, float or double, with 4 axes each.
-py::array convolve_tensors(const py::array& x, const py::array& k, const std::string_view name,
-                           const std::optional<int>& threads) {
-  const Algorithm& algorithm = algorithm_named(name);
-  return type_number(x) == kFloat ? convolve<float>(x, k, algorithm, threads)
-                                  : convolve<double>(x, k, algorithm, threads);
+  py::array y = new_array(x.dtype(), problem.y_extents(), 2);
+  if (scalar == Scalar::f32) {
+    convolve<float>(problem, x, k, y, algorithm, threads);
+  } else {
+    convolve<double>(problem, x, k, y, algorithm, threads);
+  }
+  return std::move(y);
 }
 
 template <class I>
-py::array convolve_integers(const py::array& x, const py::array& k, const Algorithm& algorithm,
-                            const std::optional<int>& threads) {
+void convolve_integers(const Problem& problem, const py::array& x, const py::array& k, py::array& y,
+                       const Algorithm& algorithm, const std::optional<int>& threads) {
   const auto x_view = const_view<I>(x), k_view = const_view<I>(k);
-  const Problem problem = problem_of(x_view.extents, k_view.extents);
-  validate(problem);
-  py::array y = new_array<I>(problem.y_extents(), static_cast<int>(x.ndim()));
   const auto y_view = mutable_view<I>(y);
   const int count = thread_count(threads, algorithm, problem);
   unlocked(problem, [&] {
     IntegerConvolution<I>(problem, algorithm, count, x_view, k_view).execute(y_view);
   });
-  return y;
 }
 
-/// x and k of one integer type, with 4 axes each.
-py::array convolve_integer_tensors(const py::array& x, const py::array& k,
-                                   const std::string_view name, const std::optional<int>& threads) {
+/// Overwrites y. All have 4 axes and elements of one type: float, double or an integer.
+void convolve_tensors(const py::array& x, const py::array& k, py::array& y, const Layer& layer,
+                      const std::string_view name, const std::optional<int>& threads) {
   const Algorithm& algorithm = algorithm_named(name);
-  const auto convolved = [&]<class I>(I) { return convolve_integers<I>(x, k, algorithm, threads); };
+  const Problem problem = problem_of(extents(x), extents(k), layer);
+  const Scalar scalar = scalar_of(x);
+  if (scalar == Scalar::f32) return convolve<float>(problem, x, k, y, algorithm, threads);
+  if (scalar == Scalar::f64) return convolve<double>(problem, x, k, y, algorithm, threads);
+
+  const auto convolve_as = [&]<class I>(I) {
+    convolve_integers<I>(problem, x, k, y, algorithm, threads);
+  };
   const bool is_signed = x.dtype().kind() == 'i';
   switch (x.itemsize()) {
     case 1:
-      return is_signed ? convolved(std::int8_t{}) : convolved(std::uint8_t{});
+      return is_signed ? convolve_as(std::int8_t{}) : convolve_as(std::uint8_t{});
     case 2:
-      return is_signed ? convolved(std::int16_t{}) : convolved(std::uint16_t{});
+      return is_signed ? convolve_as(std::int16_t{}) : convolve_as(std::uint16_t{});
     case 4:
-      return is_signed ? convolved(std::int32_t{}) : convolved(std::uint32_t{});
+      return is_signed ? convolve_as(std::int32_t{}) : convolve_as(std::uint32_t{});
     default:
-      return is_signed ? convolved(std::int64_t{}) : convolved(std::uint64_t{});
+      return is_signed ? convolve_as(std::int64_t{}) : convolve_as(std::uint64_t{});
+  }
+}
+
+/// A plan of the library with the lock that lets several threads share it, one after the other.
+class SharedPlan {
+ public:
+  SharedPlan(const Extents& x, const Extents& k, bool is_double, const Layer& layer, bool is_plane,
+             const std::string_view name, const std::optional<int>& threads, bool measure,
+             const std::string_view accuracy, std::optional<std::size_t> workspace_limit)
+      : axes_(is_plane ? 2 : 4) {
+    const Problem problem = problem_of(x, k, layer);
+    const Algorithm& algorithm = algorithm_named(name);
+    const Request request{
+        problem,
+        &algorithm,
+        {.threads = thread_count(threads, algorithm, problem),
+         .effort = measure ? Effort::measure : Effort::estimate,
+         .any_strides = true,
+         .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
+         .workspace_limit = workspace_limit}};
+    const py::gil_scoped_release released;
+    if (is_double) {
+      plan_ = make_plan<double>(request);
+    } else {
+      plan_ = make_plan<float>(request);
+    }
+  }
+
+  const Problem& problem() const {
+    return std::visit([](const auto& plan) -> const Problem& { return plan->problem(); }, plan_);
+  }
+  std::size_t workspace_bytes() const {
+    return std::visit([](const auto& plan) { return plan->workspace_bytes(); }, plan_);
+  }
+  int threads() const {
+    return std::visit([](const auto& plan) { return plan->threads(); }, plan_);
+  }
+  py::dtype dtype() const {
+    return plan_.index() == 0 ? py::dtype::of<float>() : py::dtype::of<double>();
+  }
+  py::tuple output_shape() const {
+    const Extents y = problem().y_extents();
+    py::tuple shape(axes_);
+    for (std::size_t axis = 0; axis < axes_; ++axis) shape[axis] = y[4 - axes_ + axis];
+    return shape;
+  }
+
+  py::array execute(const py::handle x, const py::handle k, const py::handle out) {
+    const py::array x_array = operand(x, "x"), k_array = operand(k, "k");
+    py::array y = out.is_none()
+                      ? new_array(dtype(), problem().y_extents(), static_cast<py::ssize_t>(axes_))
+                      : operand(out, "out");
+    if (!y.writeable()) throw std::invalid_argument("out is read-only");
+    std::visit(
+        [&]<class T>(const std::unique_ptr<Plan<T>>& plan) {
+          const auto x_view = const_view<T>(x_array), k_view = const_view<T>(k_array);
+          const auto y_view = mutable_view<T>(y);
+          if (problem().multiply_adds() < kWorthReleasing) {
+            // Whoever has the plan and no interpreter's lock needs a moment only.
+            const std::unique_lock lock(mutex_, std::try_to_lock);
+            if (lock.owns_lock()) return plan->execute(x_view, k_view, y_view);
+          }
+          const py::gil_scoped_release released;
+          const std::lock_guard lock(mutex_);
+          plan->execute(x_view, k_view, y_view);
+        },
+        plan_);
+    return y;
+  }
+
+ private:
+  /// Refuses what would have to be copied, which is for the caller to do, and once.
+  py::array operand(const py::handle object, const char* name) const {
+    if (!py::isinstance<py::array>(object)) {
+      throw py::type_error(std::string(name) + " is of type " + Py_TYPE(object.ptr())->tp_name +
+                           ": expected numpy.ndarray");
+    }
+    auto array = py::reinterpret_borrow<py::array>(object);
+    if (scalar_of(array) != (plan_.index() == 0 ? Scalar::f32 : Scalar::f64)) {
+      throw py::type_error(std::string(name) + " holds " + std::string(py::str(array.dtype())) +
+                           ": the plan is for " + std::string(py::str(dtype())));
+    }
+    if (array.ndim() != static_cast<py::ssize_t>(axes_)) {
+      throw std::invalid_argument(std::string(name) + " has " + std::to_string(array.ndim()) +
+                                  " axes: the plan is for " + std::to_string(axes_));
+    }
+    if (!is_addressable(array)) {
+      throw std::invalid_argument(std::string(name) + " is not aligned to its elements: copy it");
+    }
+    return array;
+  }
+
+  std::size_t axes_;
+  std::variant<std::unique_ptr<Plan<float>>, std::unique_ptr<Plan<double>>> plan_;
+  std::mutex mutex_;
+};
+
+std::string_view name_of(ErrorModel model) {
+  switch (model) {
+    case ErrorModel::componentwise:
+      return "componentwise";
+    case ErrorModel::normwise:
+      return "normwise";
+    default:
+      return "low_rank";
   }
 }
 
 py::list describe_algorithms() {
-  const auto name = [](ErrorModel model) {
-    switch (model) {
-      case ErrorModel::componentwise:
-        return "componentwise";
-      case ErrorModel::normwise:
-        return "normwise";
-      case ErrorModel::low_rank:
-        return "low_rank";
-    }
-    return "";
-  };
   py::list result;
   for (const Algorithm* algorithm : algorithms()) {
     py::list scalars;
@@ -240,23 +296,57 @@ py::list describe_algorithms() {
     row["name"] = std::string(algorithm->name);
     row["summary"] = std::string(algorithm->summary);
     row["scalars"] = py::tuple(scalars);
-    row["error_model"] = name(algorithm->error_model);
+    row["error_model"] = std::string(name_of(algorithm->error_model));
     row["threaded"] = algorithm->threaded;
     result.append(row);
   }
   return result;
 }
 
-}  // namespace
-
 void define(py::module_& m) {
   m.def("convolve_planes", convolve_planes);
   m.def("convolve_tensors", convolve_tensors);
-  m.def("convolve_integers", convolve_integer_tensors);
   m.def("algorithms", describe_algorithms);
   m.def("allowed_threads", allowed_threads);
+
+  py::class_<SharedPlan> plan(m, "Plan",
+                              R"(A full convolution made ready to run; `fullconv.plan` makes it.
+
+Attributes
+----------
+problem : str
+    Its name, '8x8_k5x5' or 'n8_i64_o32_56x56_k3x3'.
+dtype : numpy.dtype
+    Of operands and result.
+output_shape : tuple of int
+    Of the result.
+threads : int
+    How many it uses.
+workspace_bytes : int
+    What it holds beside the operands.
+
+Examples
+--------
+>>> import fullconv
+>>> plan = fullconv.plan((8, 8), (5, 5))
+>>> plan.output_shape, plan.threads
+((12, 12), 1)
+)");
+  plan.attr("__module__") = "fullconv";
+  plan.def(
+          py::init<const Extents&, const Extents&, bool, const Layer&, bool, std::string_view,
+                   const std::optional<int>&, bool, std::string_view, std::optional<std::size_t>>())
+      .def_property_readonly("problem",
+                             [](const SharedPlan& plan) { return to_string(plan.problem()); })
+      .def_property_readonly("dtype", &SharedPlan::dtype)
+      .def_property_readonly("output_shape", &SharedPlan::output_shape)
+      .def_property_readonly("threads", &SharedPlan::threads)
+      .def_property_readonly("workspace_bytes", &SharedPlan::workspace_bytes)
+      .def("__call__", &SharedPlan::execute, py::arg("x"), py::arg("k"),
+           py::arg("out") = py::none());
 }
 
+}  // namespace
 }  // namespace fullconv::python
 
 #if PYBIND11_VERSION_HEX >= 0x020D0000

@@ -11,8 +11,12 @@ Nothing is loaded, NumPy included, before it is used.
 import importlib
 
 _HOMES = {
+    "Plan": "_plans",
     "algorithms": "_plans",
+    "conv2d_input": "_layers",
+    "conv_transpose2d": "_layers",
     "convolve2d": "_planes",
+    "plan": "_plans",
 }
 
 __all__ = sorted(_HOMES)

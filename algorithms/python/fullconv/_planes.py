@@ -73,8 +73,8 @@ def convolve2d(
     >>> fullconv.convolve2d(x, [[1.0, 1.0], [1.0, 1.0]], mode="valid")
     array([[10.]])
     """
-    if mode == "full" and boundary == "fill" and type(fillvalue) is int and fillvalue == 0:
-        out = _core.convolve_planes(in1, in2, algorithm, threads)
+    if boundary == "fill" and type(fillvalue) is int and fillvalue == 0 and type(mode) is str:
+        out = _core.convolve_planes(in1, in2, mode, algorithm, threads)
         if out is not None:
             return out
 
@@ -106,8 +106,9 @@ def convolve2d(
         return np.zeros(shape, dtype)
 
     x, k = (a.astype(dtype, copy=False)[np.newaxis, np.newaxis] for a in (in1, in2))
-    y = _engine.convolve(x, k, algorithm, threads)
-    return np.ascontiguousarray(y[0, 0, rows.start : rows.stop, columns.start : columns.stop])
+    (H, W), (h, w) = in1.shape, in2.shape
+    padding = (rows.start, columns.start, H + h - 1 - rows.stop, W + w - 1 - columns.stop)
+    return _engine.convolve(x, k, _engine.Layer(padding), algorithm, threads)[0, 0]
 
 
 def _is_inside(shape1, shape2):

@@ -1,6 +1,10 @@
 """What the library offers, and plans that are made once and executed often."""
 
+import numpy as np
+
 from . import _core
+from ._layers import _layer
+from ._core import Plan
 
 
 def algorithms():
@@ -19,3 +23,101 @@ def algorithms():
     True
     """
     return _core.algorithms()
+
+
+def plan(
+    x,
+    k,
+    dtype=None,
+    *,
+    stride=1,
+    padding=0,
+    output_padding=0,
+    groups=1,
+    dilation=1,
+    algorithm="auto",
+    threads=None,
+    effort="estimate",
+    accuracy="normwise",
+    workspace_limit=None,
+):
+    """Make a full convolution ready to run, once for as many calls as you like.
+
+    Parameters
+    ----------
+    x, k : tuple of int or array
+        Shapes, or arrays that have them: [H, W] and [h, w], or [N, K, H, W] and
+        [K, C / groups, h, w].
+    dtype : {'float32', 'float64'}, optional
+        By default that of the arrays, or float32 for shapes.
+    stride, padding, output_padding, groups, dilation : optional
+        As in `conv_transpose2d`.
+    algorithm, threads : optional
+        As in `convolve2d`.
+    effort : {'estimate', 'measure'}, optional
+        Whether planning may take seconds to time the alternatives.
+    accuracy : {'normwise', 'componentwise'}, optional
+        'componentwise' rules out what has errors that are small beside the largest values only.
+    workspace_limit : int, optional
+        How many bytes 'auto' may plan for.
+
+    Returns
+    -------
+    plan : Plan
+        ``plan(x, k, out=None)`` convolves arrays of these shapes and this type, of any strides,
+        and writes into `out` if that is given: an array that overlaps neither. Several threads may
+        call one plan, and wait for each other; plans of several threads run side by side.
+        Operands that are changed meanwhile give some mixture of old and new values.
+
+    Raises
+    ------
+    ValueError
+        If shapes and numbers do not go together, or the algorithm declines them.
+    MemoryError
+        If the workspace would not fit into this machine.
+
+    Examples
+    --------
+    >>> import numpy as np, fullconv
+    >>> plan = fullconv.plan((2, 3), (1, 2), dtype="float64")
+    >>> plan.problem, plan.output_shape
+    ('2x3_k1x2', (2, 4))
+    >>> y = np.empty(plan.output_shape)
+    >>> plan(np.ones((2, 3)), np.array([[1.0, 2.0]]), out=y) is y
+    True
+    >>> y[0]
+    array([1., 3., 3., 2.])
+    """
+    x_shape, k_shape = (tuple(getattr(a, "shape", a)) for a in (x, k))
+    if len(x_shape) != len(k_shape) or len(x_shape) not in (2, 4):
+        raise ValueError(
+            f"x is {list(x_shape)} and k is {list(k_shape)}: expected two axes each, or four"
+        )
+    if dtype is None:
+        dtype = getattr(x, "dtype", np.float32)
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"plans are for float32 and float64, not {dtype}")
+    if accuracy not in ("normwise", "componentwise"):
+        raise ValueError(f"accuracy is {accuracy!r}: expected 'normwise' or 'componentwise'")
+    if effort not in ("estimate", "measure"):
+        raise ValueError(f"effort is {effort!r}: expected 'estimate' or 'measure'")
+    try:
+        layer = _layer(stride, padding, output_padding, dilation, groups)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    is_plane = len(x_shape) == 2
+    if is_plane:
+        x_shape, k_shape = (1, 1, *x_shape), (1, 1, *k_shape)
+    return Plan(
+        x_shape,
+        k_shape,
+        dtype == np.float64,
+        layer,
+        is_plane,
+        algorithm,
+        threads,
+        effort == "measure",
+        accuracy,
+        workspace_limit,
+    )

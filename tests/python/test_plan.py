@@ -1,0 +1,163 @@
+"""Plans that are made once and executed often, by several threads too."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import numpy as np
+import scipy.signal
+
+import fullconv
+from support import bound, random
+
+
+class Plans(unittest.TestCase):
+    def test_planes(self):
+        for dtype in (np.float32, np.float64):
+            x, k = random(20, 30, dtype=dtype), random(5, 4, dtype=dtype, seed=1)
+            expected = scipy.signal.convolve2d(x, k)
+            plan = fullconv.plan(x, k)
+            self.assertEqual(plan.dtype, dtype)
+            self.assertEqual((plan.problem, plan.output_shape), ("20x30_k5x4", (24, 33)))
+            for _ in range(2):
+                y = plan(x, k)
+                self.assertEqual(y.dtype, dtype)
+                self.assertLessEqual(np.abs(y - expected).max(), bound(x, k, dtype))
+            out = np.full(plan.output_shape, np.nan, dtype)
+            self.assertIs(plan(x, k, out=out), out)
+            np.testing.assert_array_equal(out, y)
+            wide = np.full((24, 66), np.nan, dtype)
+            plan(x[::-1, ::-1].copy()[::-1, ::-1], k, wide[:, ::2])
+            np.testing.assert_allclose(wide[:, ::2], y, atol=bound(x, k, dtype))
+            self.assertTrue(np.isnan(wide[:, 1::2]).all())
+
+    def test_layers(self):
+        x, k = random(2, 4, 5, 6), random(4, 3, 3, 4, seed=1)
+        options = {"stride": (3, 2), "padding": (0, 1, 1, 1), "output_padding": 1, "groups": 2}
+        plan = fullconv.plan(x.shape, k.shape, "float64", **options)
+        self.assertEqual(plan.problem, "n2_i4_o6_5x6_k3x4_p0x1x1x1_s3x2_g2_op1x1")
+        expected = fullconv.conv_transpose2d(x, k, **options)
+        self.assertEqual(plan.output_shape, expected.shape)
+        np.testing.assert_allclose(plan(x, k), expected, rtol=0, atol=1e-12)
+
+    def test_options(self):
+        for threads in (1, 2):
+            plan = fullconv.plan((64, 64), (9, 9), threads=threads)
+            self.assertLessEqual(plan.threads, threads)
+        measured = fullconv.plan((64, 64), (9, 9), effort="measure", accuracy="componentwise")
+        x, k = random(64, 64, dtype=np.float32), random(9, 9, dtype=np.float32, seed=1)
+        np.testing.assert_allclose(measured(x, k), plan(x, k), atol=bound(x, k, np.float32))
+        self.assertGreater(fullconv.plan((64, 64), (3, 3), algorithm="zero_pad").workspace_bytes, 0)
+
+    def test_bad_input(self):
+        for arguments, options, error, word in (
+            (((4, 5), (3,)), {}, ValueError, "axes"),
+            (((4, 5), (3, 0)), {}, ValueError, "0"),
+            (((1, 2, 4, 5), (3, 1, 2, 2)), {}, ValueError, "channels"),
+            (((4, 5), (2, 2)), {"dtype": "int32"}, ValueError, "int32"),
+            (((4, 5), (2, 2)), {"dtype": object}, ValueError, "object"),
+            (((4, 5), (2, 2)), {"algorithm": "nonsense"}, ValueError, "nonsense"),
+            (((4, 5), (2, 2)), {"threads": 0}, ValueError, "threads is 0"),
+            (((4, 5), (2, 2)), {"accuracy": "high"}, ValueError, "high"),
+            (((4, 5), (2, 2)), {"effort": "much"}, ValueError, "much"),
+            (((4, 5), (2, 2)), {"stride": 0}, ValueError, "stride"),
+            (((4, 5), (2, 2)), {"padding": 9}, ValueError, "p9x9x9x9"),
+            (((2**40, 2**40), (2, 2)), {}, ValueError, "too large"),
+            (((2**20, 2**20), (2, 2)), {"algorithm": "zero_pad"}, MemoryError, "MiB"),
+        ):
+            with self.subTest(arguments=arguments, options=options):
+                with self.assertRaisesRegex(error, word) as caught:
+                    fullconv.plan(*arguments, **options)
+                self.assertNotIn("\n", str(caught.exception))
+
+    def test_bad_operands(self):
+        x, k, out = random(4, 5), random(2, 3), np.empty((5, 7))
+        plan = fullconv.plan(x, k)
+        read_only = np.empty((5, 7))
+        read_only.flags.writeable = False
+        memory = np.zeros(100)
+        unaligned = np.zeros(8 * 20 + 1, np.uint8)[1:].view(np.float64).reshape(4, 5)
+        for arguments, error, word in (
+            ((x[:3], k), ValueError, r"x is \[1,1,3,5\]"),
+            ((x, k.T), ValueError, "k is"),
+            ((x, k, out[:4]), ValueError, "y is"),
+            ((x[0], k), ValueError, "x has 1 axes"),
+            ((x.astype(np.float32), k), TypeError, "float32"),
+            ((x.astype(">f8"), k), TypeError, ">f8"),
+            ((x.tolist(), k), TypeError, "list"),
+            ((x, k, np.zeros((5, 7), int)), TypeError, "int64"),
+            ((x, k, read_only), ValueError, "read-only"),
+            ((unaligned, k), ValueError, "aligned"),
+            ((memory[:20].reshape(4, 5), k, memory[10:45].reshape(5, 7)), ValueError, "overlaps x"),
+            ((x, memory[:6].reshape(2, 3), memory[5:40].reshape(5, 7)), ValueError, "overlaps k"),
+            ((x, k, np.broadcast_to(memory[:1], (5, 7))), ValueError, "read-only"),
+        ):
+            with self.subTest(word=word):
+                with self.assertRaisesRegex(error, word) as caught:
+                    plan(*arguments)
+                self.assertNotIn("\n", str(caught.exception))
+
+
+class Threads(unittest.TestCase):
+    def test_share_a_plan_and_have_their_own(self):
+        x, k = random(200, 210, dtype=np.float32), random(9, 9, dtype=np.float32, seed=1)
+        shared = fullconv.plan(x, k)
+        images = [x * (thread + 1) for thread in range(4)]
+        expected = [shared(image, k) for image in images]
+        failures = []
+
+        def work(thread):
+            own = fullconv.plan(x, k)
+            for _ in range(50):
+                for y in (
+                    shared(images[thread], k),
+                    own(images[thread], k),
+                    fullconv.convolve2d(images[thread], k),
+                ):
+                    if not np.array_equal(y, expected[thread]):
+                        failures.append(thread)
+
+        threads = [threading.Thread(target=work, args=[i]) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_the_lock_of_the_interpreter_is_given_up(self):
+        x, k = random(3000, 3000), random(11, 11, seed=1)
+        plan = fullconv.plan(x, k, algorithm="naive_branching")
+        out = np.empty(plan.output_shape)
+        worker = threading.Thread(target=plan, args=[x, k, out])
+        ticks = 0
+        worker.start()
+        while worker.is_alive():
+            ticks += 1
+            time.sleep(0.001)
+        # With the lock kept there would be none, or one.
+        self.assertGreater(ticks, 10)
+
+    def allowed(self, program, **environment):
+        result = subprocess.run(
+            [sys.executable, "-c", "from fullconv import _core\n" + program],
+            env={**os.environ, **environment},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return int(result.stdout)
+
+    def test_limits(self):
+        print_threads = "print(_core.allowed_threads())"
+        processors = len(os.sched_getaffinity(0))
+        self.assertLessEqual(self.allowed(print_threads), processors)
+        self.assertEqual(self.allowed(print_threads, OMP_NUM_THREADS="1"), 1)
+        bind = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        self.assertEqual(self.allowed(bind + print_threads), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
