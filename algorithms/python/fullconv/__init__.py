@@ -11,8 +11,10 @@ Nothing is loaded, NumPy included, before it is used.
 import importlib
 
 _HOMES = {
+    "Finding": "_check",
     "Plan": "_plans",
     "algorithms": "_plans",
+    "check": "_check",
     "conv2d_input": "_layers",
     "conv_transpose2d": "_layers",
     "convolve2d": "_planes",

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
@@ -13,6 +13,13 @@ class Algorithm(TypedDict):
     scalars: tuple[Literal["float32", "float64"], ...]
     error_model: str
     threaded: bool
+
+class Finding:
+    right: bool
+    explanation: str
+    wrong: NDArray[np.bool_]
+    error: float
+    def __bool__(self) -> bool: ...
 
 class Plan:
     @property
@@ -30,6 +37,9 @@ class Plan:
     ) -> NDArray[Any]: ...
 
 def algorithms() -> list[Algorithm]: ...
+def check(
+    mine: Callable[[NDArray[Any], NDArray[Any]], ArrayLike] | ArrayLike, x: ArrayLike, k: ArrayLike
+) -> Finding: ...
 def conv2d_input(
     input_size: Sequence[int],
     weight: _Array,
