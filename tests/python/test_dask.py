@@ -126,6 +126,28 @@ class Planes(unittest.TestCase):
                     fullconv.dask.convolve2d(*arguments)
 
 
+class Batches(unittest.TestCase):
+    def test_are_those_of_arrays(self):
+        x, weight = random(7, 4, 5, 6), random(4, 3, 3, 2, seed=1)
+        bias = random(6)
+        options = {"stride": 2, "padding": (1, 0, 2, 1), "groups": 2}
+        expected = fullconv.conv_transpose2d(x, weight, bias, **options)
+        for chunks in (1, 3, (2, 3, 2, 6), 7):
+            with self.subTest(chunks=chunks):
+                lazy = da.from_array(x, chunks)
+                y = fullconv.dask.conv_transpose2d(lazy, weight, bias, **options)
+                self.assertEqual((y.shape, y.dtype), (expected.shape, expected.dtype))
+                self.assertEqual(y.chunks[0], lazy.chunks[0])
+                np.testing.assert_allclose(y.compute(), expected, rtol=0, atol=1e-12)
+
+    def test_bad_input_is_found_early(self):
+        x = da.zeros((7, 4, 5, 6), chunks=2)
+        with self.assertRaisesRegex(RuntimeError, "channels"):
+            fullconv.dask.conv_transpose2d(x, np.zeros((3, 3, 3, 2)))
+        with self.assertRaisesRegex(RuntimeError, "type"):
+            fullconv.dask.conv_transpose2d(x, np.zeros((4, 3, 3, 2), np.float32))
+
+
 @unittest.skipUnless(importlib.util.find_spec("distributed"), "no distributed (python3-distributed)")
 class Cluster(unittest.TestCase):
     def test_survives_the_death_of_a_worker(self):

@@ -5,17 +5,16 @@ the h - 1 rows and w - 1 columns that reach it. `dask.array.map_overlap` can't d
 output, which is larger than the image: it announces one shape and computes another.
 """
 
+from operator import getitem
+
 import dask.array as da
 import numpy as np
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
-from operator import getitem
 
-import fullconv
+from . import _engine, _layers, _planes
 
-from . import _planes
-
-__all__ = ["convolve2d"]
+__all__ = ["conv_transpose2d", "convolve2d"]
 
 
 def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
@@ -108,6 +107,75 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
     return da.Array(graph, name, chunks, dtype=dtype)
 
 
+def conv_transpose2d(
+    x,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    output_padding=0,
+    groups=1,
+    dilation=1,
+    *,
+    algorithm="auto",
+    threads=1,
+):
+    """Transposed convolution of a batch that is a Dask array, lazily.
+
+    Parameters
+    ----------
+    x : dask.array.Array
+        [N, K, H, W], in chunks along the batch; those along other axes are joined.
+    weight, bias : ndarray
+        [K, C / groups, h, w] and [C] or None: they go to each task as a whole.
+    stride, padding, output_padding, groups, dilation, algorithm : optional
+        As in `fullconv.conv_transpose2d`.
+    threads : int, optional
+        At most so many within each task; Dask itself runs tasks side by side.
+
+    Returns
+    -------
+    y : dask.array.Array
+        [N, C, rows, columns], in the chunks of `x` along the batch.
+
+    Raises
+    ------
+    RuntimeError, TypeError
+        As `fullconv.conv_transpose2d`, before anything is computed.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np
+    >>> import fullconv.dask
+    >>> x = da.ones((5, 3, 4, 4), chunks=2)
+    >>> y = fullconv.dask.conv_transpose2d(x, np.ones((3, 1, 2, 2)), stride=2)
+    >>> y.shape, y.chunks[0]
+    ((5, 1, 8, 8), (2, 2, 1))
+    """
+    x = da.asarray(x)
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": output_padding,
+        "groups": groups,
+        "dilation": dilation,
+        "algorithm": algorithm,
+        "threads": threads,
+    }
+    # An empty batch tells the shape, or what is wrong.
+    nothing = np.empty((0, *x.shape[1:]), x.dtype)
+    shape = _layers.conv_transpose2d(nothing, weight, bias, **options).shape
+    return x.rechunk({1: -1, 2: -1, 3: -1}).map_blocks(
+        _layers.conv_transpose2d,
+        weight,
+        bias,
+        **options,
+        dtype=x.dtype,
+        chunks=(x.chunks[0], *((size,) for size in shape[1:])),
+        meta=np.empty((0, 0, 0, 0), x.dtype),
+    )
+
+
 def _output_chunks(wanted, chunks, mode):
     """Ranges of the full output that make up the chunks of the result, on one axis."""
     ranges = []
@@ -142,11 +210,9 @@ def _convolve(pieces, kernel, crop, dtype, algorithm, threads):
     (top, rows), (left, columns) = crop
     if not pieces or not pieces[0] or kernel.size == 0 or rows == 0 or columns == 0:
         return np.zeros((rows, columns), dtype)
-    image = np.block(pieces).astype(dtype, copy=False)
-    full = fullconv.convolve2d(
-        image, kernel.astype(dtype, copy=False), algorithm=algorithm, threads=threads
-    )
-    y = np.zeros((rows, columns), dtype)
-    part = full[top : top + rows, left : left + columns]
-    y[: part.shape[0], : part.shape[1]] = part
-    return y
+    single = len(pieces) == len(pieces[0]) == 1
+    image = pieces[0][0] if single else np.block(pieces)
+    x, k = (a.astype(dtype, copy=False)[np.newaxis, np.newaxis] for a in (image, kernel))
+    (H, W), (h, w) = image.shape, kernel.shape
+    padding = (top, left, H + h - 1 - top - rows, W + w - 1 - left - columns)
+    return _engine.convolve(x, k, _engine.Layer(padding), algorithm, threads)[0, 0]
