@@ -350,7 +350,7 @@ Examples
 }  // namespace fullconv::python
 
 #if PYBIND11_VERSION_HEX >= 0x020D0000
-PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
 #else
 PYBIND11_MODULE(_core, m) {
 #endif
