@@ -212,6 +212,17 @@ class Modes(BlocksTest):
         self.assertGreater(fastest("--output", "fresh"), usual)
 
 
+class Table(BlocksTest):
+    def test_says_nothing_of_how_google_benchmark_was_built(self):
+        # Debian's takes itself for a debug build.
+        for mode in (QUICK, ("--phase", "execute", "--benchmark_min_time=0.001")):
+            done = self.run_bench("--case", "8x8_k3x3", "--algorithm", "clamp_bounds",
+                                  "--threads", "1", *mode)  # fmt: skip
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(b"build_type: ", done.stderr + done.stdout)
+            self.assertNotIn(b"built as DEBUG", done.stderr + done.stdout)
+
+
 class Floors(BlocksTest):
     def test_are_rows(self):
         rows = self.rows(*QUICK, "--case", "64x64_k3x3", "--scalar", "f64", "--floors",
