@@ -75,6 +75,19 @@ TEST(Peers, EigenIsOfTheVersionThatItsPackageNames) {
   EXPECT_EQ(found->version(), "Eigen " FULLCONV_EIGEN_VERSION " (its own threads)");
 }
 
+/// oneDNN 3.7 would take 4 TB of scratch for this by its forward convolution.
+TEST(Peers, DeclineWhatTakesThemMoreMemoryThanThereIs) {
+  const Problem problem = parse_problem("512x512_k600x600");
+  for (const Algorithm* peer : algorithms()) {
+    SCOPED_TRACE(peer->name);
+    EXPECT_NO_THROW({
+      const auto planned = peer->plan<float>(problem);
+      const auto* declined = std::get_if<Declined>(&planned);
+      if (declined) std::cout << peer->name << " declined: " << declined->reason << '\n';
+    });
+  }
+}
+
 // --- peers that run in another process ---
 
 struct Remote {
