@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _core, _engine
 
-_MODES = {"full", "same", "valid"}
+_MODES = {"full": 0, "same": 1, "valid": 2}
 _BOUNDARIES = {
     "fill": "fill",
     "pad": "fill",
