@@ -42,6 +42,12 @@ class LiftedPlan final : public Plan<T> {
 template <class T>
 using AddPlane = void (*)(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y);
 
+/// One that computes no more than a window of the full output: y(i, j) is the full output's, and
+/// what is outside of the window is not there.
+template <class T>
+using AddWindow = void (*)(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                           const Window& window);
+
 /// The planner of a class that LiftedPlan lifts.
 template <class T, class PlaneAlgorithm>
 Planned<T> plan_lifted(const Problem& problem, const PlanOptions&) {
@@ -65,7 +71,29 @@ class PlaneFunction {
   Plane<const T> x_{};
 };
 
+template <class T, AddWindow<T> add_window>
+class WindowFunction {
+ public:
+  explicit WindowFunction(const Problem& problem) : window_(problem.window()) {}
+  void load(const Plane<const T>& x) { x_ = x; }
+  void add(const Plane<const T>& k, const Plane<T>& y) {
+    const PhaseTimer timing(Phase::direct);
+    add_window(x_, k, in_full_output(y, window_), window_);
+  }
+  std::size_t workspace_bytes() const { return 0; }
+
+ private:
+  Window window_;
+  Plane<const T> x_{};
+};
+
 }  // namespace internal
+
+/// The planner of a function that computes windows: its row says `crops`.
+template <class T, AddWindow<T> add_window>
+Planned<T> plan_lifted(const Problem& problem, const PlanOptions& options) {
+  return plan_lifted<T, internal::WindowFunction<T, add_window>>(problem, options);
+}
 
 /// The planner of a function.
 template <class T, AddPlane<T> add_plane>

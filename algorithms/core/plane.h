@@ -38,6 +38,21 @@ void fill_zero(const Plane<T>& y) {
   for (index_t i = 0; i < y.rows; ++i) std::fill_n(y.row(i), y.columns, T{0});
 }
 
+/// In the coordinates of `y`.
+template <class T>
+void fill_zero(const Plane<T>& y, const Window& window) {
+  for (index_t i = window.rows.begin; i < window.rows.end; ++i) {
+    std::fill_n(y.row(i) + window.columns.begin, window.columns.size(), T{0});
+  }
+}
+
+/// `y`, which holds a window of the full output, in the full output's coordinates.
+template <class T>
+Plane<T> in_full_output(const Plane<T>& y, const Window& window) {
+  return {y.data - window.rows.begin * y.row_stride - window.columns.begin, y.rows, y.columns,
+          y.row_stride};
+}
+
 /// y[j] += a·x[j] for `count` elements: the inner loop of the direct forms. The ranges must not
 /// overlap.
 template <class T>

@@ -10,13 +10,16 @@ namespace fullconv {
 namespace {
 
 template <class T>
-void add_clamped(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y) {
-  for (index_t i = 0; i < y.rows; ++i) {
+void add_clamped(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                 const Window& window) {
+  for (index_t i = window.rows.begin; i < window.rows.end; ++i) {
     const index_t first = std::max<index_t>(0, i - x.rows + 1);
     const index_t last = std::min(i, k.rows - 1);
     for (index_t p = first; p <= last; ++p) {
       for (index_t q = 0; q < k.columns; ++q) {
-        add_scaled_row(k(p, q), x.row(i - p), y.row(i) + q, x.columns);
+        const index_t begin = std::max(window.columns.begin, q);
+        const index_t end = std::min(window.columns.end, q + x.columns);
+        add_scaled_row(k(p, q), x.row(i - p) + begin - q, y.row(i) + begin, end - begin);
       }
     }
   }
@@ -29,6 +32,7 @@ constinit const Algorithm builtin::clamp_bounds{
     .summary = "first and last tap of each sum by min and max, rows of outputs advanced together",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
+    .crops = true,
     .plan_f32 = plan_lifted<float, add_clamped<float>>,
     .plan_f64 = plan_lifted<double, add_clamped<double>>,
 };

@@ -53,13 +53,15 @@ bool all_finite(const Plane<const T>& k) {
 /// For kernels with taps that must not meet the zeros around an image: 0·Inf is NaN.
 template <class T>
 void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                          Range wanted, bool add) {
-  for (index_t i = wanted.begin; i < wanted.end; ++i) {
-    if (!add) std::fill_n(y.row(i), y.columns, T{0});
+                          const Window& wanted, bool add) {
+  if (!add) fill_zero(y, wanted);
+  for (index_t i = wanted.rows.begin; i < wanted.rows.end; ++i) {
     const Range taps = intersection({0, k.rows}, {i - x.rows + 1, i + 1});
     for (index_t p = taps.begin; p < taps.end; ++p) {
       for (index_t q = 0; q < k.columns; ++q) {
-        add_scaled_row(k(p, q), x.row(i - p), y.row(i) + q, x.columns);
+        const Range columns = intersection(wanted.columns, {q, q + x.columns});
+        add_scaled_row(k(p, q), x.row(i - p) + columns.begin - q, y.row(i) + columns.begin,
+                       columns.size());
       }
     }
   }
@@ -68,24 +70,28 @@ void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, cons
 /// With a kernel that is one piece.
 template <class T>
 void convolve_piece(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                    Range wanted, bool add, int threads) {
+                    const Window& wanted, bool add, int threads) {
   if constexpr (kRollingPays) {
-    if (rolls(k.rows)) return RollingConvolution<T>(x, k, y, add, threads).compute(wanted);
+    if (rolls(k.rows)) {
+      return RollingConvolution<T>(x, k, y, wanted.columns, add, threads).compute(wanted.rows);
+    }
   }
-  TiledConvolution<T>(x, k, y, add).compute(wanted);
+  TiledConvolution<T>(x, k, y, wanted.columns, add).compute(wanted.rows);
 }
 
-/// y's rows `wanted` = x ∗ k, or += where `add`.
+/// y's window `wanted` = x ∗ k, or += where `add`.
 template <class T>
 void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                    Range wanted, bool add, int threads) {
+                    const Window& wanted, bool add, int threads) {
   if (!all_finite(k)) {
     convolve_rows_by_tap(x, k, y, wanted, add);
     return;
   }
   if constexpr (!kRollingPays) {
-    if (y.row_stride == y.columns && FlatPlane<T>::suits(k.rows, k.columns, y.columns)) {
-      return FlatPlane<T>(x, k, y, add).compute(wanted);
+    const index_t columns = x.columns + k.columns - 1;
+    if (y.row_stride == columns && wanted.columns.size() == columns &&
+        FlatPlane<T>::suits(k.rows, k.columns, columns)) {
+      return FlatPlane<T>(x, k, y, add).compute(wanted.rows);
     }
   }
   const Pieces<T> pieces(k.rows, k.columns);
@@ -93,9 +99,7 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
     convolve_piece(x, k, y, wanted, add, threads);
     return;
   }
-  if (!add) {
-    for (index_t i = wanted.begin; i < wanted.end; ++i) std::fill_n(y.row(i), y.columns, T{0});
-  }
+  if (!add) fill_zero(y, wanted);
   const auto& [down, across] = pieces;
   for (index_t a = 0; a < down; ++a) {
     const Range rows{a * k.rows / down, (a + 1) * k.rows / down};
@@ -105,10 +109,13 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
                                 k.row_stride};
       const Plane<T> sums{y.row(rows.begin) + columns.begin, x.rows + part.rows - 1,
                           x.columns + part.columns - 1, y.row_stride};
-      convolve_piece(
-          x, part, sums,
-          intersection({wanted.begin - rows.begin, wanted.end - rows.begin}, {0, sums.rows}), true,
-          threads);
+      const Window of_part{
+          intersection({wanted.rows.begin - rows.begin, wanted.rows.end - rows.begin},
+                       {0, sums.rows}),
+          intersection({wanted.columns.begin - columns.begin, wanted.columns.end - columns.begin},
+                       {0, sums.columns})};
+      if (of_part.rows.empty() || of_part.columns.empty()) continue;
+      convolve_piece(x, part, sums, of_part, true, threads);
     }
   }
 }

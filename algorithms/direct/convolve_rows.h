@@ -7,13 +7,13 @@
 
 namespace fullconv {
 
-/// y's rows `wanted` = x ∗ k, or += where `add`: y has H+h−1 rows of W+w−1, of which others than
-/// those wanted are neither read nor written, and need not be there. The inner loop of direct_simd,
+/// y's window `wanted` = x ∗ k, or += where `add`: y(i, j) is the full output's, and what is not
+/// wanted of it is neither read nor written, and need not be there. The inner loop of direct_simd,
 /// on one of the `threads` that have rows of this plane, each in a cache of its own. Calls for few
 /// rows take some of the image's rows once more each.
 template <class T>
 void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                   Range wanted, bool add, int threads = 1);
+                   const Window& wanted, bool add, int threads = 1);
 
 /// The time in seconds that convolve_rows takes for all rows of y: to be forecast, not to be relied
 /// upon.

@@ -71,24 +71,27 @@ class DirectSimdPlan final : public Plan<T> {
            const TensorView<T>& y) override {
     const Problem& problem = this->problem();
     const index_t N = problem.N, K = problem.K, C = problem.C;
-    const auto compute = [&](index_t n, index_t c, Range wanted) {
+    const Window window = problem.window();
+    const auto compute = [&](index_t n, index_t c, Range rows) {
+      const Plane<T> outputs = in_full_output(plane(y, n, c), window);
       const PhaseTimer timing(Phase::direct);
       for (index_t o = 0; o < K; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0,
+        convolve_rows(plane(x, n, o), plane(k, o, c), outputs, {rows, window.columns}, o > 0,
                       threads_of_a_plane_);
       }
     };
     if (threads_ == 1) {
       // Without the divisions below: 8x8_k5x5 took 1.07 times as long.
       for (index_t n = 0; n < N; ++n) {
-        for (index_t c = 0; c < C; ++c) compute(n, c, {0, y.extents[2]});
+        for (index_t c = 0; c < C; ++c) compute(n, c, window.rows);
       }
       return;
     }
     parallel_for(threads_, N * C * blocks_, [&](index_t part, int) {
       const index_t block = part % blocks_;
       const index_t plane = part / blocks_;
-      compute(plane / C, plane % C, {first_row(block), first_row(block + 1)});
+      const index_t top = window.rows.begin;
+      compute(plane / C, plane % C, {top + first_row(block), top + first_row(block + 1)});
     });
   }
 
@@ -153,6 +156,7 @@ constinit const Algorithm builtin::direct_simd{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .forecast = forecast_direct_simd,
     .boundaries = boundaries_of_direct_simd,
     .plan_f32 = plan_direct_simd<float>,

@@ -54,7 +54,7 @@ class FlatPlane {
   }
 
   FlatPlane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add)
-      : x_(x), k_(k), y_(y), pitch_(y.columns), add_(add) {}
+      : x_(x), k_(k), y_(y), pitch_(x.columns + k.columns - 1), add_(add) {}
 
   /// y's rows `wanted` = x ∗ k, or += where `add`.
   void compute(Range wanted) const {

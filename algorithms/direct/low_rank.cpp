@@ -309,7 +309,8 @@ class SeparablePasses final : public Shortcut<T> {
     // what has overflowed on the way only, comes out here.
     if (is_finite<T>(block)) return;
     for (index_t o = 0; o < problem_.K; ++o) {
-      convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), wanted, o > 0);
+      convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), {wanted, {0, y.extents[3]}},
+                    o > 0);
     }
   }
 

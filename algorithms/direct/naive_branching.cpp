@@ -28,10 +28,11 @@ inline Taps existing_taps(index_t i, index_t size, index_t taps) {
 }
 
 template <class T>
-void add_branching(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y) {
-  for (index_t i = 0; i < y.rows; ++i) {
+void add_branching(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                   const Window& window) {
+  for (index_t i = window.rows.begin; i < window.rows.end; ++i) {
     const Taps rows = existing_taps(i, x.rows, k.rows);
-    for (index_t j = 0; j < y.columns; ++j) {
+    for (index_t j = window.columns.begin; j < window.columns.end; ++j) {
       const Taps columns = existing_taps(j, x.columns, k.columns);
       T sum = 0;
       for (index_t p = rows.begin; p < rows.end; ++p) {
@@ -49,6 +50,7 @@ constinit const Algorithm builtin::naive_branching{
     .summary = "head, middle and tail of each axis told apart by if/else, one output at a time",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
+    .crops = true,
     .plan_f32 = plan_lifted<float, add_branching<float>>,
     .plan_f64 = plan_lifted<double, add_branching<double>>,
 };

@@ -33,6 +33,7 @@ void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, R
       for (index_t q = 0; q < k.columns; ++q) {
         const index_t begin = std::max(columns.begin, q);
         const index_t end = std::min(columns.end, q + x.columns);
+        if (begin >= end) continue;
         add_scaled_row(k(p, q), x.row(i - p) + begin - q,
                        tile.row(i - rows.begin) + begin - columns.begin, end - begin);
       }
@@ -71,9 +72,12 @@ class OpenMpTiledPlan final : public Plan<T> {
     const index_t down = tile / tiles_across_ % tiles_down_;
     const index_t c = tile / (tiles_across_ * tiles_down_) % problem.C;
     const index_t n = tile / (tiles_across_ * tiles_down_ * problem.C);
-    const Range rows{down * kTileRows, std::min((down + 1) * kTileRows, problem.output_rows())};
-    const Range columns{across * kTileColumns,
-                        std::min((across + 1) * kTileColumns, problem.output_columns())};
+    const Window window = problem.window();
+    const Range rows = intersection(window.rows, {window.rows.begin + down * kTileRows,
+                                                  window.rows.begin + (down + 1) * kTileRows});
+    const Range columns =
+        intersection(window.columns, {window.columns.begin + across * kTileColumns,
+                                      window.columns.begin + (across + 1) * kTileColumns});
 
     // Summing in y itself, neighbours would fight over the cache line in which their tiles meet:
     // at 1024x1024_k15x15 two threads were then no faster than one (0.9×), and are 1.9× so.
@@ -85,7 +89,7 @@ class OpenMpTiledPlan final : public Plan<T> {
       add_to_tile(plane(x, n, o), plane(k, o, c), rows, columns, sums);
     }
     timing.enter(Phase::copies);
-    const Plane<T> target = plane(y, n, c);
+    const Plane<T> target = in_full_output(plane(y, n, c), window);
     for (index_t i = 0; i < sums.rows; ++i) {
       std::copy_n(sums.row(i), sums.columns, target.row(rows.begin + i) + columns.begin);
     }
@@ -109,6 +113,7 @@ constinit const Algorithm builtin::openmp_tiled{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .boundaries = boundaries_of_tiles,
     .plan_f32 = plan_openmp_tiled<float>,
     .plan_f64 = plan_openmp_tiled<double>,

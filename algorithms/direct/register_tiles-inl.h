@@ -425,11 +425,16 @@ struct Columns {
 
   /// None are wrapped for low kernels, where it does not pay, nor where rows share places: there,
   /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
-  Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride)
-      : others{0, image_columns + kernel_columns - 1} {
+  /// Nor where only some of y's columns are `wanted`.
+  Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride,
+          Range wanted)
+      : others(wanted) {
     const auto vectors = [](index_t columns) { return ceil_divide(columns, kLanes<T>); };
     const index_t edge = kernel_columns - 1;
-    if (low || image_columns < edge || rows_share_places<T>(image_stride)) return;
+    if (low || image_columns < edge || rows_share_places<T>(image_stride) ||
+        wanted.size() < image_columns + edge) {
+      return;
+    }
     const auto beside = [&](index_t wrapped_vectors) {  // vectors, too
       return vectors(image_columns - wrapped_vectors * kLanes<T>);
     };
@@ -455,13 +460,15 @@ struct Columns {
 template <class T>
 class TiledConvolution {
  public:
-  TiledConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add)
+  TiledConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                   Range wanted_columns, bool add)
       : x_(x),
         k_(k),
         y_(y),
+        wanted_columns_(wanted_columns),
         add_(add),
         low_(is_low<T>(k.rows, x.row_stride)),
-        columns_(low_, x.columns, k.columns, x.row_stride),
+        columns_(low_, x.columns, k.columns, x.row_stride, wanted_columns),
         strips_(widest_tile(low_, k.rows), columns_.others, false) {}
 
   void compute(Range wanted) const {
@@ -469,7 +476,8 @@ class TiledConvolution {
     // Strips that need no columns beside the image's. They are one run.
     Range inner{0, strips_.count};
     const auto fits = [&](index_t s) {
-      return strips_.begin(s) - k_.columns + 1 >= 0 && strips_.begin(s + 1) <= x_.columns;
+      return strips_.begin(s) - k_.columns + 1 >= 0 &&
+             strips_.begin(s + 1) <= std::min(x_.columns, wanted_columns_.end);
     };
     while (!inner.empty() && !fits(inner.begin)) ++inner.begin;
     while (!inner.empty() && !fits(inner.end - 1)) --inner.end;
@@ -561,9 +569,9 @@ class TiledConvolution {
     const index_t vectors = strips_.vectors(s);
     const index_t width = vectors * kLanes<T>;
     index_t column = strips_.begin(s);
-    bool beyond = column + width > y_.columns;
-    if (beyond && !add_ && width <= y_.columns) {  // some columns once more
-      column = y_.columns - width;
+    bool beyond = column + width > wanted_columns_.end;
+    if (beyond && !add_ && width <= wanted_columns_.size()) {  // some columns once more
+      column = wanted_columns_.end - width;
       beyond = false;
     }
     // Taps that meet the image.
@@ -585,7 +593,8 @@ class TiledConvolution {
       for (; tiles.count > 0; next(tiles)) {
         HWY_ALIGN T sums[kMostOfTile];
         convolve(apart(tiles, sums, width));
-        unstage(sums, width, rows.of_a_tile, y_.columns - column, add_, tiles.y, tiles.y_stride);
+        unstage(sums, width, rows.of_a_tile, wanted_columns_.end - column, add_, tiles.y,
+                tiles.y_stride);
       }
     });
   }
@@ -672,6 +681,7 @@ class TiledConvolution {
   const Plane<const T> x_;
   const Plane<const T> k_;
   const Plane<T> y_;
+  const Range wanted_columns_;
   const bool add_;
   const bool low_;
   const Columns<T> columns_;
@@ -736,7 +746,7 @@ double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   const auto kernel_rows = static_cast<double>(h);
   const auto taps = static_cast<double>(w);
   const auto output_rows = static_cast<double>(H + h - 1);
-  const Columns<T> from(low, W, w, W);
+  const Columns<T> from(low, W, w, W, {0, W + w - 1});
   const Strips<T> cut(widest_tile(low, h), from.others, false);
   const Strips<T> wrapped(kMostVectors, from.wrapped, false);
   const auto strips = static_cast<double>(cut.count);

@@ -268,15 +268,18 @@ inline index_t rolling_block_rows(bool far, index_t kernel_rows) {
 template <class T>
 class RollingConvolution {
  public:
-  RollingConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y, bool add,
-                     int threads)
+  RollingConvolution(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                     Range columns, bool add, int threads)
       : x_(x),
         y_(y),
         k_(k),
+        columns_(columns),
         add_(add),
-        strips_(widest_rolling_strip(static_cast<int>(k.rows)), {0, y.columns}, true),
-        far_(is_far(sizeof(T) * static_cast<double>(x.rows * x.columns + y.rows * y.columns) /
-                    threads)) {
+        strips_(widest_rolling_strip(static_cast<int>(k.rows)), columns, true),
+        far_(is_far(
+            sizeof(T) *
+            static_cast<double>(x.rows * x.columns + (x.rows + k.rows - 1) * columns.size()) /
+            threads)) {
     for (index_t q = 0; q < k.columns; ++q) {
       for (index_t p = 0; p < k.rows; ++p) taps_[q * k.rows + p] = k(p, q);
     }
@@ -308,15 +311,16 @@ class RollingConvolution {
                           .taps_columns = reach.taps.size(),
                           .y = y_.row(rows.begin) + first,
                           .y_stride = y_.row_stride,
-                          .outputs = y_.columns - first,
+                          .outputs = columns_.end - first,
                           .rows = rows.size(),
                           .wanted = {wanted.begin - rows.begin, wanted.end - rows.begin},
                           .opened = {opened.begin - rows.begin, opened.end - rows.begin},
                           .prefetches = far_};
     const auto width = static_cast<std::size_t>(vectors - 1);
     const auto height = static_cast<std::size_t>(k_.rows - 1);
-    // Then y has all of its columns, too: it has more than the image.
-    if (reach.from_image.size() == vectors) return kRolls<T, WholeRows>[height][width](strip);
+    if (reach.from_image.size() == vectors && first + vectors * kLanes<T> <= columns_.end) {
+      return kRolls<T, WholeRows>[height][width](strip);
+    }
     HWY_ALIGN T staged[kStagedElements];
     const index_t edge = reach.edge();
     const index_t pitch = edge + vectors * kLanes<T>;
@@ -361,6 +365,7 @@ class RollingConvolution {
   const Plane<const T> x_;
   const Plane<T> y_;
   const Plane<const T> k_;
+  const Range columns_;  // of y that are wanted
   const bool add_;
   const Strips<T> strips_;
   const bool far_;

@@ -169,7 +169,7 @@ void convolve_plane_columns(const Plane<const T>& x, const T* column, index_t h,
     // Only rows that are wanted are there.
     const Plane<T> whole{y.data - wanted.begin * y.row_stride, x.rows + h - 1, x.columns,
                          y.row_stride};
-    convolve_rows<T>(x, {column, h, 1, 1}, whole, wanted, false);
+    convolve_rows<T>(x, {column, h, 1, 1}, whole, {wanted, {0, whole.columns}}, false);
     return;
   }
   convolve_columns_by<T, kMostRows>(x, column, h, wanted, y);

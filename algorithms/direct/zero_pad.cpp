@@ -15,7 +15,8 @@ template <class T>
 class ZeroPad {
  public:
   explicit ZeroPad(const Problem& problem)
-      : h_(problem.h),
+      : window_(problem.window()),
+        h_(problem.h),
         w_(problem.w),
         columns_(problem.W + 2 * (problem.w - 1)),
         padded_((problem.H + 2 * (problem.h - 1)) * columns_),
@@ -36,7 +37,7 @@ class ZeroPad {
     for (index_t i = 0; i < y.rows; ++i) {
       for (index_t p = 0; p < h_; ++p) {
         for (index_t q = 0; q < w_; ++q) {
-          add_scaled_row(flipped_row(p)[q], padded_row(i + p) + q, y.row(i), y.columns);
+          add_scaled_row(flipped_row(p)[q], window_row(i + p) + q, y.row(i), y.columns);
         }
       }
     }
@@ -46,8 +47,13 @@ class ZeroPad {
 
  private:
   T* padded_row(index_t i) const { return padded_.data() + i * columns_; }
+  /// The same from the first row and column that y's window needs.
+  T* window_row(index_t i) const {
+    return padded_row(window_.rows.begin + i) + window_.columns.begin;
+  }
   T* flipped_row(index_t p) const { return flipped_.data() + p * w_; }
 
+  Window window_;
   index_t h_, w_, columns_;
   Buffer<T> padded_;
   Buffer<T> flipped_;
@@ -61,6 +67,7 @@ constinit const Algorithm builtin::zero_pad{
         "image padded with h-1 and w-1 zeros, then a valid correlation with the flipped kernel",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
+    .crops = true,
     .operations = padded_operations,
     .plan_f32 = plan_lifted<float, ZeroPad<float>>,
     .plan_f64 = plan_lifted<double, ZeroPad<double>>,

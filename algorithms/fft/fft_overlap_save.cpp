@@ -611,7 +611,7 @@ class OverlapSavePlan final : public Plan<T> {
       const index_t first = part % blocks * kMendedRows;
       const Range rows{first, std::min(first + kMendedRows, sums.rows)};
       for (index_t o = 0; o < K; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), sums, rows, o > 0);
+        convolve_rows(plane(x, n, o), plane(k, o, c), sums, {rows, {0, sums.columns}}, o > 0);
       }
     });
   }

@@ -138,6 +138,8 @@ class Im2colGemmPlan final : public Plan<T> {
                      const TensorView<const T>& x, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
     const index_t rows = std::min(panel_.rows, problem.output_rows() - row);
+    // Where the panel begins in the full output.
+    const index_t down = row + problem.padding.top, right = column + problem.padding.left;
     T* lowered = lowered_.data() + thread * lowered_share_;
     // Where outputs lie as in the panel, with nothing beside it, the products go straight to them.
     const bool in_place =
@@ -151,19 +153,19 @@ class Im2colGemmPlan final : public Plan<T> {
       const index_t slice = std::min(panel_.depth, depth_ - depth);
       for (index_t p_begin = 0; p_begin < problem.h; p_begin += panel_.taps) {
         const index_t p_end = std::min(p_begin + panel_.taps, problem.h);
-        const index_t top = row - (p_end - 1);  // the first image row that is reached
+        const index_t top = down - (p_end - 1);  // the first image row that is reached
         PhaseTimer timing(Phase::lowering);
         for (index_t d = 0; d < slice; ++d) {
           const index_t o = (depth + d) / problem.w;
           const index_t q = (depth + d) % problem.w;
-          lower(plane(x, n, o), {top, row + rows - p_begin}, column - q,
+          lower(plane(x, n, o), {top, down + rows - p_begin}, right - q,
                 lowered + d * panel_.lowered_columns());
         }
         timing.enter(Phase::gemm);
         for (index_t p = p_begin; p < p_end; ++p) {
           blas::gemm(problem.C, rows * panel_.pitch, slice,
                      weights_.data() + p * problem.C * depth_ + depth, depth_,
-                     lowered + (row - p - top) * panel_.pitch, panel_.lowered_columns(),
+                     lowered + (down - p - top) * panel_.pitch, panel_.lowered_columns(),
                      first ? T{0} : T{1}, products, products_stride);
           first = false;
         }
@@ -277,6 +279,7 @@ constinit const Algorithm builtin::im2col_gemm{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
     .threaded = true,
+    .crops = true,
     .operations = padded_operations,
     // Some of OpenBLAS's kernels for small matrices copy four columns of the left one.
     .scratch_bytes = 4 * kMostDepth * sizeof(double) + 1024,
