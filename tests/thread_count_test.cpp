@@ -4,6 +4,10 @@
 #include <filesystem>
 #include <iterator>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "contender.h"
 #include "support/operands.h"
 
@@ -40,6 +44,28 @@ TEST_P(ThreadCount, IsAtMostWhatThePlanSays) {
       EXPECT_LE(count_threads(), std::max<index_t>(before, plan->threads())) << to_string(problem);
     }
   });
+}
+
+/// OpenBLAS 0.3.21 tells OpenMP what it is told, so that loops of the caller's would be serial.
+TEST_P(ThreadCount, OfTheCallersOwnParallelRegionsIsLeftAlone) {
+#ifdef _OPENMP
+  run([]<class T>(const Contender<T>& contender) {
+    const Problem problem = parse_problem("n1_i64_o64_28x28_k3x3");
+    const int before = omp_get_max_threads();
+    constexpr int kOfTheCaller = 3;
+    omp_set_num_threads(kOfTheCaller);
+    if (const auto plan = contender.plan(problem)) {
+      EXPECT_EQ(omp_get_max_threads(), kOfTheCaller) << "after planning";
+      const auto operands = make_operands<T>({problem});
+      Tensor<T> y(problem.y_extents());
+      plan->execute(operands.x_view(), operands.k_view(), y.view());
+      EXPECT_EQ(omp_get_max_threads(), kOfTheCaller) << "after executing";
+    }
+    omp_set_num_threads(before);
+  });
+#else
+  GTEST_SKIP() << "this build has no OpenMP";
+#endif
 }
 
 }  // namespace
