@@ -13,7 +13,7 @@ from unittest import mock
 
 from support import SCRIPTS, ProgramsTest
 
-from fullconv_scripts import arguments, bench, charts, crosscheck, results
+from fullconv_scripts import arguments, bench, charts, crosscheck, page, results, spoilers
 
 DRAW_ALL = charts.draw_all
 
@@ -98,6 +98,23 @@ class Script(BenchTest):
         self.assertIn("bench: beta on 8x8_k5x5 f32: ", stderr)
         self.assertNotIn("naive_branching on", stderr)
         self.assertFalse(self.out.exists())
+
+    def test_a_run_that_is_cut_off_leaves_whole_cells(self):
+        self.mischief("slow")
+        cases = [word for n in range(3, 40) for word in ("--case", f"{n}x{n}_k3x3")]
+        process = self.start(*cases, "--scalar", "f32")
+        raw_file = self.out / results.FILE_NAME
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline:
+            if raw_file.exists() and len(self.raw()["cells"]) > 1:
+                break
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        self.assertEqual(self.raw()["status"], "running")
+        self.assertTrue(1 < len(self.raw()["cells"]) < 37)
+        self.assertIn("8x8_k3x3", page.write(self.out).read_text(encoding="utf-8"))
 
     def test_interruption_leaves_what_was_measured(self):
         self.mischief("slow")
@@ -223,7 +240,7 @@ class Inside(BenchTest):
                 self.assertEqual(code, 1)
                 self.assertIn("bench: 9x9_k3x3: fullconv_bench: ", stderr)
                 self.assertEqual(self.raw()["cells"], [])
-                self.assertIn("no ratios: nothing ran side by side", stdout)
+                self.assertIn("nothing to rely on: nothing ran side by side", stdout)
                 self.assertTrue((self.out / "report.html").exists())
 
     def test_times_that_are_none(self):
@@ -238,8 +255,22 @@ class Inside(BenchTest):
         code, stdout, _ = self.bench(*cases, "--budget", "0.2", "--scalar", "f32", "--threads", "1")
         self.assertEqual(code, 0)
         left_out = self.raw()["left_out_cells"]
-        self.assertEqual(left_out[:2], ["8x8_k3x3 cold cache", "8x8_k3x3 fresh output"])
-        self.assertIn(f"{len(left_out)} left out, over the budget: 8x8_k3x3 cold cache", stdout)
+        self.assertEqual(left_out[:2], ["16x16_k3x3", "8x8_k3x3 cold cache"])
+        self.assertIn(f"{len(left_out)} left out, over the budget: 16x16_k3x3, 8x8_k3x3", stdout)
+
+    def test_the_summary_begins_with_contamination_and_ends_with_what_can_be_relied_on(self):
+        busy = ["contaminated: others used 101% of a core meanwhile"]
+        question = ("--case", "8x8_k3x3", "--scalar", "f32", "--threads", "1")
+        with mock.patch.object(spoilers.Watch, "warnings", lambda _: busy):
+            code, stdout, stderr = self.bench(*question)
+        self.assertEqual(code, 0)
+        self.assertIn("bench: contaminated: others used 101% of a core meanwhile; on an", stderr)
+        summary = stdout[stdout.index("*" * 78) :].splitlines()
+        self.assertRegex(summary[1], "^CONTAMINATED: other processes used 101 % of a core during ")
+        self.assertLess(stdout.index("CONTAMINATED"), stdout.index("fastest of ours"))
+        self.assertRegex(summary[-1], "^what ratios can be relied on to, ")
+        page = (self.out / "report.html").read_text(encoding="utf-8")
+        self.assertIn('<p class="notice" role="alert">CONTAMINATED: other processes', page)
 
     def test_what_spoils_it_is_told(self):
         self.mischief("spinning")
