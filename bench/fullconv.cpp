@@ -46,6 +46,10 @@ std::string name(ErrorModel model) {
       return "normwise";
     case ErrorModel::low_rank:
       return "low_rank";
+    case ErrorModel::winograd:
+      return "winograd";
+    case ErrorModel::of_choice:
+      return "of_choice";
   }
   return {};
 }

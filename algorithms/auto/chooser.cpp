@@ -450,7 +450,7 @@ template const Algorithm* chosen<double>(const Problem&, const PlanOptions&);
 constinit const Algorithm builtin::chooser{
     .name = "auto",
     .summary = "whichever is expected to be fastest, with the definition's answer on any operands",
-    .error_model = ErrorModel::normwise,
+    .error_model = ErrorModel::of_choice,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .crops = true,

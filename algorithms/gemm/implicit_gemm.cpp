@@ -13,6 +13,7 @@
 #include <bit>
 
 #include "core/buffer.h"
+#include "core/definition.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/phases.h"
@@ -22,13 +23,6 @@
 
 namespace fullconv {
 namespace {
-
-/// Rows and columns of the full convolution that y holds.
-struct OutputWindow {
-  Range rows, columns;
-  explicit OutputWindow(const Problem& problem)
-      : rows{0, problem.output_rows()}, columns{0, problem.output_columns()} {}
-};
 
 /// How the work is cut.
 struct Blocking {
@@ -44,12 +38,6 @@ struct Blocking {
   index_t sums_stride;   // of y's
   index_t weights_pitch, weights_tile, weights_block;
 };
-
-/// Elements from row to row, or from channel to channel, whose first ones do not share a set of the
-/// first-level cache.
-index_t apart(index_t elements, index_t lanes) {
-  return (ceil_divide(elements, lanes) | 1) * lanes;
-}
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, int threads) {
@@ -104,34 +92,6 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   b.weights_tile = apart(problem.K * taps * b.weights_pitch + lanes, lanes);
   b.weights_block = tiles * b.weights_tile;
   return b;
-}
-
-/// y's outputs within reach of a kernel that is not finite, as the definition has them.
-template <class T>
-void convolve_by_tap(const Problem& problem, const TensorView<const T>& x,
-                     const TensorView<const T>& k, index_t n, index_t c, const TensorView<T>& y) {
-  const OutputWindow window(problem);
-  const Plane<T> to = plane(y, n, c);
-  fill_zero(to);
-  for (index_t o = 0; o < problem.K; ++o) {
-    const Plane<const T> image = plane(x, n, o), kernel = plane(k, o, c);
-    for (index_t p = 0; p < problem.h; ++p) {
-      for (index_t q = 0; q < problem.w; ++q) {
-        // The image's rows and columns that this tap brings into the window.
-        const Range rows =
-            intersection({0, problem.H}, {window.rows.begin - p, window.rows.end - p});
-        const Range columns =
-            intersection({0, problem.W}, {window.columns.begin - q, window.columns.end - q});
-        if (columns.empty()) continue;
-        for (index_t r = rows.begin; r < rows.end; ++r) {
-          add_scaled_row(
-              kernel(p, q), image.row(r) + columns.begin,
-              to.row(r + p - window.rows.begin) + columns.begin + q - window.columns.begin,
-              columns.size());
-        }
-      }
-    }
-  }
 }
 
 template <class T>

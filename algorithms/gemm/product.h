@@ -46,6 +46,12 @@ index_t vector_lanes();
 /// Vectors of each row of a tile, at most, for a C of so many rows.
 index_t most_tile_vectors(index_t rows);
 
+/// So many elements or more, an odd number of vectors: rows that are so far apart do not begin in
+/// the same set of a cache.
+constexpr index_t apart(index_t elements, index_t lanes) {
+  return (ceil_divide(elements, lanes) | 1) * lanes;
+}
+
 /// Tile t of `tiles` that share `rows` rows evenly.
 constexpr Range rows_of_tile(index_t rows, index_t tiles, index_t t) {
   return {t * rows / tiles, (t + 1) * rows / tiles};

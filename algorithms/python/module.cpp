@@ -281,9 +281,14 @@ std::string_view name_of(ErrorModel model) {
       return "componentwise";
     case ErrorModel::normwise:
       return "normwise";
-    default:
+    case ErrorModel::low_rank:
       return "low_rank";
+    case ErrorModel::winograd:
+      return "winograd";
+    case ErrorModel::of_choice:
+      return "of_choice";
   }
+  return {};
 }
 
 py::list describe_algorithms() {

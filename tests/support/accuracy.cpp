@@ -56,7 +56,8 @@ void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<
           std::sqrt(static_cast<double>(outputs) * static_cast<double>(problem.h * problem.w)) *
           plane.operand_norms;
       const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps, local_norms};
-      const double bound = model == ErrorModel::normwise
+      const bool is_local = model == ErrorModel::componentwise || model == ErrorModel::low_rank;
+      const double bound = !is_local
                                ? static_cast<double>(outputs) * error_bound(model, oracle, whole)
                                : error_bound(model, oracle, whole);
       const double ratio = in_bounds(static_cast<double>(total - plane.total), bound + summing);
@@ -97,6 +98,22 @@ double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>
       return std::max(
           error_bound(ErrorModel::componentwise, oracle, reference),
           u * (growth * sums + truncation) * reference.local_norms + rank * oracle_error);
+    }
+    case ErrorModel::winograd: {
+      // What underflows is multiplied by no more than what is rounded.
+      constexpr double growth = 94, transforms = 36;
+      const double sums = static_cast<double>(oracle.problem().K) + transforms;
+      return u * growth * sums * oracle.plane(reference.n, reference.c).tile_norms +
+             growth * oracle_error;
+    }
+    case ErrorModel::of_choice: {
+      const Problem& problem = oracle.problem();
+      double most = std::max(error_bound(ErrorModel::normwise, oracle, reference),
+                             error_bound(ErrorModel::low_rank, oracle, reference));
+      if (problem.h == 3 && problem.w == 3) {
+        most = std::max(most, error_bound(ErrorModel::winograd, oracle, reference));
+      }
+      return most;
     }
   }
   return 0;

@@ -28,6 +28,9 @@ struct Accuracy {
 /// low_rank:      u·(3·(h + 4·K·w) + 20)·Σ_o‖x_o‖₂‖k_o‖₂ with the norms of what one output depends
 ///                on, no more than H rows and W columns of k; componentwise where that is more.
 ///                fullconv/algorithm.h says why. Underflows up to four times as often.
+/// winograd:      94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂ with the norm of 6×6 samples of x, at most.
+///                fullconv/algorithm.h says why. Underflows are multiplied by 94, too.
+/// of_choice:     the most of these.
 /// All: plus the oracle's own error, plus n times the smallest subnormal.
 template <class T>
 double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>& reference);

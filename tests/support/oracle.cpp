@@ -302,6 +302,8 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
     Wide<T> sum = 0;
     double absolute = 0;
     double square = 0;
+    double largest = 0;
+    double tile_norm() const { return std::min(norm(), 6 * largest); }
     double norm() const { return std::sqrt(square); }
   };
   const auto moments = [](const TensorView<const T>& tensor) {
@@ -314,6 +316,7 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
           for (index_t j = 0; j < J; ++j) {
             const T value = tensor(a, b, i, j);
             m.sum += value;
+            m.largest = std::max(m.largest, std::abs(static_cast<double>(value)));
             m.absolute += std::abs(static_cast<double>(value));
             m.square += static_cast<double>(value) * static_cast<double>(value);
           }
@@ -325,7 +328,7 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
   const std::vector<Moments> kernels = moments(k);
   const index_t group_outputs = problem_.C / problem_.groups;
 
-  planes_.assign(static_cast<std::size_t>(problem_.N * problem_.C), {0, 0, 0, 0});
+  planes_.assign(static_cast<std::size_t>(problem_.N * problem_.C), {0, 0, 0, 0, 0});
   for (index_t n = 0; n < problem_.N; ++n)
     for (index_t c = 0; c < problem_.C; ++c) {
       PlaneSummary& summary = planes_[static_cast<std::size_t>(n * problem_.C + c)];
@@ -334,6 +337,7 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
         const Moments& image = images[static_cast<std::size_t>(n * problem_.K + o)];
         const Moments& kernel = kernels[static_cast<std::size_t>(o * group_outputs + group.output)];
         summary.operand_norms += image.norm() * kernel.norm();
+        summary.tile_norms += image.tile_norm() * kernel.norm();
         summary.total += image.sum * kernel.sum;
         summary.magnitude += image.absolute * kernel.absolute;
       }

@@ -1,0 +1,403 @@
+// Winograd's convolution with 3×3 taps: each tile of m×m outputs takes (m+2)² products for every
+// two channels instead of 9·m². Images, kernels and sums are transformed for that, as
+// winograd/cook_toom.h says, and the products of all channels are a matrix product for each of the
+// (m+2)² points. 2·(m+2)²/m² flops an output and two channels, 4.5 for m = 4 where the definition
+// has 18; rounding errors grow with m.
+// Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+
+#include "core/buffer.h"
+#include "core/definition.h"
+#include "core/forecast.h"
+#include "core/parallel.h"
+#include "core/phases.h"
+#include "core/plane.h"
+#include "core/registry.h"
+#include "gemm/product.h"
+#include "winograd/cook_toom.h"
+#include "winograd/transforms.h"
+
+namespace fullconv {
+namespace {
+
+/// How the work is cut, for tiles of m×m outputs.
+struct Blocking {
+  index_t m, points;  // points in all
+  index_t tiles_across;
+  index_t tile_rows;  // of all images
+  // Rows of tiles, all channels of which are transformed at a time, of the image and back.
+  index_t block_rows, blocks;
+  index_t block_channels, channel_blocks;  // of y
+  index_t depth;                           // channels of x whose kernels are transformed at a time
+  /// Whether all kernels are transformed at once, and blocks of the image are shared out to
+  /// threads; if not, blocks come one after the other, and threads share the channels of each.
+  bool keeps_kernels;
+  // Elements.
+  index_t image_tile, image_point;     // from tile to tile and from point to point
+  index_t sums_point;                  // of block_channels for each tile
+  index_t kernel_point, kernel_block;  // of block_channels for each of the depth
+
+  index_t tiles() const { return block_rows * tiles_across; }
+};
+
+template <class T>
+Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
+  const OutputWindow window(problem);
+  const index_t lanes = vector_lanes<T>();
+  const auto scalar_bytes = static_cast<index_t>(sizeof(T));
+  Blocking b{};
+  b.m = m;
+  b.points = (m + kTaps - 1) * (m + kTaps - 1);
+  b.tiles_across = ceil_divide(window.columns.size(), m);
+  b.tile_rows = problem.N * ceil_divide(window.rows.size(), m);
+  const index_t padded_K = apart(problem.K, lanes);
+  const index_t vectors_C = ceil_divide(problem.C, lanes);
+
+  // With its kernels kept, a block of the image in the second-level cache meets all of them.
+  constexpr index_t kImageBytes = 512 * 1024;
+  const index_t row_bytes = b.points * b.tiles_across * padded_K * scalar_bytes;
+  // Else what kernels are transformed to meets as many tiles as that cache has sums of.
+  constexpr index_t kSumsBytes = 448 * 1024;
+  const index_t widest = std::min<index_t>(2, vectors_C) * lanes;
+  const index_t sums_bytes = b.points * b.tiles_across * widest * scalar_bytes;
+  constexpr index_t kFewestTiles = 14;
+  const index_t rows_at_once = std::max<index_t>(1, kSumsBytes / sums_bytes);
+  b.keeps_kernels =
+      rows_at_once < b.tile_rows && kImageBytes / row_bytes * b.tiles_across >= kFewestTiles;
+  const index_t most_rows =
+      b.keeps_kernels ? std::max<index_t>(1, kImageBytes / row_bytes) : rows_at_once;
+  b.blocks = ceil_divide(b.tile_rows, most_rows);
+  if (b.keeps_kernels && threads > 1) {
+    b.blocks = std::min(ceil_divide(b.blocks, threads) * threads, b.tile_rows);
+  }
+  b.block_rows = ceil_divide(b.tile_rows, b.blocks);
+  b.blocks = ceil_divide(b.tile_rows, b.block_rows);
+
+  b.block_channels = std::min(most_tile_vectors(b.tiles()), vectors_C) * lanes;
+  b.channel_blocks = ceil_divide(problem.C, b.block_channels);
+  // So much of the transformed kernels goes through the second-level cache at a time.
+  constexpr index_t kKernelBytes = 192 * 1024;
+  const index_t deepest = std::clamp<index_t>(
+      kKernelBytes / (b.points * b.block_channels * scalar_bytes), lanes, problem.K);
+  b.depth = b.keeps_kernels ? problem.K : ceil_divide(problem.K, ceil_divide(problem.K, deepest));
+  b.image_tile = padded_K;
+  b.image_point = apart(b.tiles() * b.image_tile, lanes);
+  b.sums_point = apart(b.tiles() * b.block_channels, lanes);
+  b.kernel_point = apart(b.depth * b.block_channels, lanes);
+  b.kernel_block = b.points * b.kernel_point;
+  return b;
+}
+
+/// Elements for the transformed image, sums and kernels.
+template <class T>
+struct Room {
+  index_t image_share, sums_share, kernel_share;
+  index_t images, sums, kernels;
+
+  Room(const Blocking& b, int threads)
+      : image_share(share_of_thread(b.points * b.image_point, sizeof(T))),
+        sums_share(share_of_thread(b.points * b.sums_point, sizeof(T))),
+        kernel_share(b.keeps_kernels ? b.kernel_block : share_of_thread(b.kernel_block, sizeof(T))),
+        images((b.keeps_kernels ? threads : 1) * image_share),
+        sums(threads * sums_share),
+        kernels((b.keeps_kernels ? b.channel_blocks : threads) * kernel_share) {}
+
+  double bytes() const {
+    return sizeof(T) *
+           (static_cast<double>(images) + static_cast<double>(sums) + static_cast<double>(kernels));
+  }
+};
+
+/// The terms of one execution, in seconds, for one thread.
+template <class T>
+std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& b) {
+  const index_t lanes = vector_lanes<T>();
+  const auto points = static_cast<double>(b.points);
+  const auto K = static_cast<double>(problem.K);
+  const auto vectors_K = static_cast<double>(ceil_divide(problem.K, lanes));
+  const auto vectors_C = static_cast<double>(ceil_divide(problem.C, lanes));
+  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across);
+  const auto passes = static_cast<double>(b.keeps_kernels ? 1 : b.blocks);
+  const double rows =
+      static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
+  const double vectors = static_cast<double>(most_tile_vectors(b.tiles()));
+  // A step loads a vector for each of B's and an element for each row, two in a cycle.
+  const double loads = std::max(1.0, (rows + 2 * vectors) / (rows * vectors));
+  constexpr double kFma = 0.165e-9;
+  constexpr double kPoint = 1.3e-9;  // of a vector of channels, and for each tile
+  constexpr double kKernelPoint = 1.1e-9;
+  return {{"products", points * tiles * K * vectors_C * loads * kFma},
+          {"kernels", passes * points * K * vectors_C * kKernelPoint},
+          {"images", points * tiles * vectors_K * kPoint},
+          {"outputs", points * tiles * vectors_C * kPoint}};
+}
+
+double seconds(const std::vector<Forecast::Term>& terms) {
+  return Forecast{.terms = terms}.seconds();
+}
+
+/// The tile that takes least time.
+template <class T>
+Blocking best_blocking(const Problem& problem, int threads) {
+  std::array<Blocking, 3> candidates;
+  for (index_t m = 2; m <= 4; ++m) {
+    candidates[static_cast<std::size_t>(m - 2)] = choose_blocking<T>(problem, m, threads);
+  }
+  return *std::ranges::min_element(
+      candidates, {}, [&](const Blocking& b) { return seconds(terms_of<T>(problem, b)); });
+}
+
+template <class T>
+class WinogradPlan final : public Plan<T> {
+ public:
+  WinogradPlan(const Problem& problem, int threads)
+      : Plan<T>(problem),
+        window_(problem),
+        threads_(threads),
+        blocking_(best_blocking<T>(problem, threads)),
+        transforms_(winograd_transforms<T>(blocking_.m)),
+        room_(blocking_, threads),
+        images_(room_.images),
+        sums_(room_.sums),
+        kernels_(room_.kernels),
+        is_suspect_(problem.N * problem.C) {}
+
+  std::size_t workspace_bytes() const override {
+    return images_.bytes() + sums_.bytes() + kernels_.bytes() + is_suspect_.bytes();
+  }
+  int threads() const override { return threads_; }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const Blocking& b = blocking_;
+    std::ranges::fill(is_suspect_.elements(), char{0});
+    if (b.keeps_kernels) {
+      parallel_for(threads_, b.channel_blocks, [&](index_t c, int) {
+        transform_kernels(k, c, 0, kernels_.data() + c * room_.kernel_share);
+      });
+      parallel_for(threads_, b.blocks, [&](index_t block, int thread) {
+        T* images = images_.data() + thread * room_.image_share;
+        for (index_t row = 0; row < rows_of(block).size(); ++row) {
+          transform_images(x, block, row, {0, vectors_of(this->problem().K)}, images);
+        }
+        for (index_t c = 0; c < b.channel_blocks; ++c) {
+          T* sums = sums_.data() + thread * room_.sums_share;
+          multiply_points(block, c, 0, images, kernels_.data() + c * room_.kernel_share, sums);
+          transform_outputs(block, c, sums, y);
+        }
+      });
+    } else {
+      for (index_t block = 0; block < b.blocks; ++block) compute_block(block, x, k, y);
+    }
+    replace_suspects(x, k, y);
+  }
+
+ private:
+  index_t vectors_of(index_t channels) const { return ceil_divide(channels, transforms_.lanes); }
+
+  /// Rows of tiles.
+  Range rows_of(index_t block) const {
+    return {block * blocking_.block_rows,
+            std::min((block + 1) * blocking_.block_rows, blocking_.tile_rows)};
+  }
+
+  /// Channels of y.
+  Range channels_of(index_t channel_block) const {
+    const index_t first = channel_block * blocking_.block_channels;
+    return {first, std::min(first + blocking_.block_channels, this->problem().C)};
+  }
+
+  /// One block of images whose channels of y are shared out to threads.
+  void compute_block(index_t block, const TensorView<const T>& x, const TensorView<const T>& k,
+                     const TensorView<T>& y) {
+    const Blocking& b = blocking_;
+    const index_t vectors = vectors_of(this->problem().K);
+    parallel_for(threads_, vectors, [&](index_t v, int) {
+      for (index_t row = 0; row < rows_of(block).size(); ++row) {
+        transform_images(x, block, row, {v, v + 1}, images_.data());
+      }
+    });
+    parallel_for(threads_, b.channel_blocks, [&](index_t c, int thread) {
+      T* kernels = kernels_.data() + thread * room_.kernel_share;
+      T* sums = sums_.data() + thread * room_.sums_share;
+      for (index_t o = 0; o < this->problem().K; o += b.depth) {
+        transform_kernels(k, c, o, kernels);
+        multiply_points(block, c, o, images_.data(), kernels, sums);
+      }
+      transform_outputs(block, c, sums, y);
+    });
+  }
+
+  /// From channel o of x on.
+  void transform_kernels(const TensorView<const T>& k, index_t channel_block, index_t o, T* to) {
+    const PhaseTimer timing(Phase::transforms);
+    const Blocking& b = blocking_;
+    const Range channels = channels_of(channel_block);
+    transforms_.kernels(&k(o, channels.begin, 0, 0), k.strides[0], k.strides[1], k.strides[2],
+                        std::min(b.depth, this->problem().K - o), channels.size(), to,
+                        b.kernel_point, b.block_channels);
+  }
+
+  /// A row of tiles of the block, for so many vectors of channels.
+  void transform_images(const TensorView<const T>& x, index_t block, index_t row, Range vectors,
+                        T* to) {
+    const PhaseTimer timing(Phase::transforms);
+    const Blocking& b = blocking_;
+    const index_t lanes = transforms_.lanes;
+    const index_t rows_of_image = b.tile_rows / this->problem().N;
+    const index_t tile_row = rows_of(block).begin + row;
+    const index_t n = tile_row / rows_of_image;
+    const index_t first_row = window_.rows.begin + tile_row % rows_of_image * b.m - (kTaps - 1);
+    for (index_t v = vectors.begin; v < vectors.end; ++v) {
+      transforms_.images(
+          plane(x, n, v * lanes), x.strides[1], std::min(lanes, this->problem().K - v * lanes),
+          first_row, window_.columns.begin - (kTaps - 1), b.tiles_across,
+          to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point, b.image_tile);
+    }
+  }
+
+  void multiply_points(index_t block, index_t channel_block, index_t o, const T* images,
+                       const T* kernels, T* sums) {
+    const PhaseTimer timing(Phase::products);
+    const Blocking& b = blocking_;
+    const index_t lanes = transforms_.lanes;
+    const index_t columns = vectors_of(channels_of(channel_block).size()) * lanes;
+    for (index_t point = 0; point < b.points; ++point) {
+      multiply<T>({.rows = rows_of(block).size() * b.tiles_across,
+                   .columns = columns,
+                   .depth = std::min(b.depth, this->problem().K - o),
+                   .a = images + point * b.image_point + o,
+                   .a_row = b.image_tile,
+                   .a_depth = 1,
+                   .b = kernels + point * b.kernel_point,
+                   .b_depth = b.block_channels,
+                   .b_columns = columns,
+                   .c = sums + point * b.sums_point,
+                   .c_row = b.block_channels,
+                   .add = o > 0});
+    }
+  }
+
+  void transform_outputs(index_t block, index_t channel_block, const T* sums,
+                         const TensorView<T>& y) {
+    const PhaseTimer timing(Phase::transforms);
+    const Blocking& b = blocking_;
+    const index_t lanes = transforms_.lanes;
+    const index_t rows_of_image = b.tile_rows / this->problem().N;
+    const Range channels = channels_of(channel_block);
+    const Range rows = rows_of(block);
+    for (index_t tile_row = rows.begin; tile_row < rows.end; ++tile_row) {
+      const index_t n = tile_row / rows_of_image;
+      const index_t first = tile_row % rows_of_image * b.m;
+      for (index_t c = 0; c < channels.size(); c += lanes) {
+        Plane<T> to = plane(y, n, channels.begin + c);
+        to.data = to.row(first);
+        to.rows = std::min(b.m, to.rows - first);
+        const index_t count = std::min(lanes, channels.size() - c);
+        const bool finite = transforms_.outputs(
+            sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c, b.sums_point,
+            b.block_channels, b.tiles_across, count, to, y.strides[1]);
+        if (!finite) mark_suspects(n, {channels.begin + c, channels.begin + c + count});
+      }
+    }
+  }
+
+  void mark_suspects(index_t n, Range channels) {
+    for (index_t c = channels.begin; c < channels.end; ++c) {
+      std::atomic_ref(is_suspect_[n * this->problem().C + c]).store(1, std::memory_order_relaxed);
+    }
+  }
+
+  /// A tile that holds what is not finite, in operands or because of an overflow, spoils all of its
+  /// outputs that could be affected. Planes with such tiles are done again as the definition has
+  /// them.
+  void replace_suspects(const TensorView<const T>& x, const TensorView<const T>& k,
+                        const TensorView<T>& y) {
+    const index_t C = this->problem().C;
+    const auto suspects = is_suspect_.elements();
+    if (std::ranges::find(suspects, 1) == suspects.end()) return;
+    parallel_for(threads_, this->problem().N * C, [&](index_t part, int) {
+      if (is_suspect_[part]) convolve_by_tap(this->problem(), x, k, part / C, part % C, y);
+    });
+  }
+
+  OutputWindow window_;
+  int threads_;
+  Blocking blocking_;
+  const WinogradTransforms<T>& transforms_;
+  Room<T> room_;
+  Buffer<T> images_, sums_, kernels_;
+  Buffer<char> is_suspect_;
+};
+
+/// Why a problem is not taken, or null.
+const char* objection(const Problem& problem) {
+  if (problem.h != kTaps || problem.w != kTaps) return "kernel is not 3×3";
+  // Everything that is transformed is at most so many times as large.
+  constexpr double kMostElements = 0x1p56;
+  const auto elements = [](const Extents& e) {
+    return static_cast<double>(e[0]) * static_cast<double>(e[1]) * static_cast<double>(e[2]) *
+           static_cast<double>(e[3]);
+  };
+  if (elements(problem.x_extents()) + elements(problem.k_extents()) +
+          elements(problem.y_extents()) >
+      kMostElements) {
+    return "has more samples than transforms of them could be counted";
+  }
+  return nullptr;
+}
+
+template <class T>
+Planned<T> plan_winograd(const Problem& problem, const PlanOptions& options) {
+  if (const char* reason = objection(problem)) return Declined{reason};
+  const int threads = useful_threads(problem, options, options.threads);
+  return std::make_unique<WinogradPlan<T>>(problem, threads);
+}
+
+template <class T>
+Forecast forecast(const Problem& problem, const PlanOptions& options) {
+  const int threads = useful_threads(problem, options, options.threads);
+  const Blocking b = best_blocking<T>(problem, threads);
+  const double planes = static_cast<double>(problem.N * problem.C);
+  return {.terms = divided_among_threads(terms_of<T>(problem, b), threads),
+          .workspace_bytes = static_cast<std::size_t>(Room<T>(b, threads).bytes() + planes)};
+}
+
+std::optional<Forecast> forecast_winograd(const Problem& problem, const PlanOptions& options,
+                                          std::size_t scalar_size) {
+  if (objection(problem) != nullptr) return std::nullopt;
+  // Vectors would be all but empty.
+  constexpr index_t kFewestChannels = 4;
+  if (std::min(problem.K, problem.C) < kFewestChannels) return std::nullopt;
+  return scalar_size == sizeof(float) ? forecast<float>(problem, options)
+                                      : forecast<double>(problem, options);
+}
+
+/// Of products, and of tiles of 4×4: what transforms take depends on how they are cut.
+double operations(const Problem& problem) {
+  const OutputWindow window(problem);
+  const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), 4) *
+                                         ceil_divide(window.columns.size(), 4));
+  return 2.0 * 36 * tiles * static_cast<double>(problem.K * problem.C);
+}
+
+}  // namespace
+
+constinit const Algorithm builtin::winograd{
+    .name = "winograd",
+    .summary = "tiles of up to 4×4 outputs of 3×3 kernels by up to four times fewer products",
+    .error_model = ErrorModel::winograd,
+    .non_finite = NonFinite::as_defined,
+    .threaded = true,
+    .operations = operations,
+    .forecast = forecast_winograd,
+    .plan_f32 = plan_winograd<float>,
+    .plan_f64 = plan_winograd<double>,
+};
+
+}  // namespace fullconv
