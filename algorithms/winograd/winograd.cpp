@@ -378,6 +378,26 @@ std::optional<Forecast> forecast_winograd(const Problem& problem, const PlanOpti
                                       : forecast<double>(problem, options);
 }
 
+template <class T>
+std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
+  if (objection(problem) != nullptr) return {};
+  const Blocking b = best_blocking<T>(problem, useful_threads(problem, options, options.threads));
+  return {{Boundary::output_rows, b.m},
+          {Boundary::output_rows, b.m * b.block_rows},
+          {Boundary::output_columns, b.m},
+          {Boundary::output_columns, vector_lanes<T>()},
+          {Boundary::x_channels, b.depth},
+          {Boundary::x_channels, vector_lanes<T>()},
+          {Boundary::y_channels, b.block_channels},
+          {Boundary::y_channels, vector_lanes<T>()}};
+}
+
+std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanOptions& options,
+                                             std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? boundaries<float>(problem, options)
+                                      : boundaries<double>(problem, options);
+}
+
 /// Of products, and of tiles of 4×4: what transforms take depends on how they are cut.
 double operations(const Problem& problem) {
   const OutputWindow window(problem);
@@ -396,6 +416,7 @@ constinit const Algorithm builtin::winograd{
     .threaded = true,
     .operations = operations,
     .forecast = forecast_winograd,
+    .boundaries = boundaries_of_winograd,
     .plan_f32 = plan_winograd<float>,
     .plan_f64 = plan_winograd<double>,
 };
