@@ -401,6 +401,14 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
 template <class T>
 Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
+  if (!problem.is_dense()) {
+    // Whoever is not native to a layer leaves each of its dense problems to a choice of its own.
+    const bool is_native = choice.plan && choice.algorithm->layers == Layers::native &&
+                           choice.algorithm->non_finite == NonFinite::as_defined;
+    if (is_native) return std::move(choice.plan);
+    choice.plan.reset();
+    return plan_adapted<T>(builtin::chooser, problem, options);
+  }
   if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
   const double seconds = choice.seconds;
   PlanPointer<T> plan = recomputing<T>(std::move(choice), problem, options);
@@ -453,6 +461,7 @@ constinit const Algorithm builtin::chooser{
     .error_model = ErrorModel::of_choice,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .layers = Layers::native,
     .crops = true,
     .delegates = Delegates::always,
     .operations = operations_of_choice,

@@ -1,12 +1,13 @@
 // Implicit lowering: the matrix that im2col_gemm writes down is never there. Lay the rows of an
 // image one behind the other, with as many zeros between them as taps reach beyond their ends: then
-// the samples that a tap (p,q) takes for all outputs are the same row of numbers, begun p rows and
-// q columns earlier. So the rows of the lowered matrix are shifted views of the image, and y[n] =
-// A·B with A[C, K·h·w] the weights and B those views. The image is copied once, block by block into
-// the second-level cache; for 1×1 kernels not even that. 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops. Where
-// the image has few pixels, the other way around: Z = Xᵀ·k, the weights as they are as a matrix of
-// K rows, has for each pixel what it adds to y. 2·H·W·h·w·N·K·C flops. Chetlur et al., cuDNN:
-// Efficient Primitives for Deep Learning, arXiv:1410.0759, 2014.
+// the samples that a tap takes for all outputs are the same row of numbers, begun at another place.
+// So the rows of the lowered matrix are shifted views of the image, and y[n] = A·B with A[C, K·h·w]
+// the weights and B those views. The image is copied once, block by block into the second-level
+// cache. With a stride of s, the outputs of each of s×s residues are such a product of the taps
+// that have that residue; all take the same views, and are put beside each other in the end. Single
+// pixels are the rows of another product, by the weights as they are.
+// 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops.
+// Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, arXiv:1410.0759, 2014.
 
 #include <algorithm>
 #include <atomic>
@@ -24,72 +25,122 @@
 namespace fullconv {
 namespace {
 
+/// One axis of a layer with stride s and dilation d. Output s·u + a, of the full output and with
+/// 0 ≤ a < s, takes tap p of sample u − v where p·d = s·v + a: all outputs of a residue a are a
+/// convolution with stride 1, and u is their number.
+struct Axis {
+  index_t samples, taps, stride, dilation;
+  Range outputs;  // of the full output
+  Range numbers;  // u
+
+  Axis(index_t sample_count, index_t tap_count, index_t layer_stride, index_t layer_dilation,
+       Range window)
+      : samples(sample_count),
+        taps(tap_count),
+        stride(layer_stride),
+        dilation(layer_dilation),
+        outputs(window),
+        numbers{window.begin / stride, (window.end - 1) / stride + 1} {}
+
+  index_t residue(index_t tap) const { return tap * dilation % stride; }
+  index_t shift(index_t tap) const { return tap * dilation / stride; }
+  index_t most_shift() const { return shift(taps - 1); }
+  /// Zeros that are needed before the samples and behind them.
+  index_t zeros_before() const { return std::max<index_t>(0, most_shift() - numbers.begin); }
+  index_t zeros_behind() const { return std::max<index_t>(0, numbers.end - samples); }
+  /// Numbers of those outputs of a residue that exist.
+  Range numbers_of(index_t a) const {
+    const auto first_from = [&](index_t output) {
+      return output <= a ? 0 : ceil_divide(output - a, stride);
+    };
+    return {first_from(outputs.begin), first_from(outputs.end)};
+  }
+};
+
+struct Layer {
+  Axis rows, columns;
+  index_t K, C;  // of a group
+
+  explicit Layer(const Problem& problem)
+      : rows(problem.H, problem.h, problem.stride.y, problem.dilation.y, problem.window().rows),
+        columns(problem.W, problem.w, problem.stride.x, problem.dilation.x,
+                problem.window().columns),
+        K(problem.K / problem.groups),
+        C(problem.C / problem.groups) {}
+
+  index_t taps() const { return rows.taps * columns.taps; }
+  index_t residues() const { return rows.stride * columns.stride; }
+};
+
 /// How the work is cut.
 struct Blocking {
   // The image, as one long row.
   index_t pitch;   // from one of its rows to the next
   index_t margin;  // zeros before the first
-  // Blocks of y: some rows of some channels.
+  // Blocks of y: some rows, of every residue, of some channels of a group.
   index_t row_blocks, block_rows;
   index_t channel_blocks, block_channels;
   index_t depth;  // channels of x that are summed over at a time
   // Elements.
   index_t image_stride;  // from one channel of the copied image to the next
-  index_t sums_stride;   // of y's
+  index_t sums_stride;   // of y's, of one residue
   index_t weights_pitch, weights_tile, weights_block;
 };
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, int threads) {
-  const OutputWindow window(problem);
+  const Layer layer(problem);
+  const auto& [rows, columns, K, C] = layer;
   const index_t lanes = vector_lanes<T>();
-  const index_t taps = problem.h * problem.w;
   Blocking b{};
-  const index_t left = std::max<index_t>(0, problem.w - 1 - window.columns.begin);
-  const index_t right = std::max<index_t>(0, window.columns.end - problem.W);
-  b.pitch = std::max(window.columns.size(), problem.W + std::max(left, right));
-  b.margin = left;
+  b.pitch = std::max(columns.numbers.size(),
+                     columns.samples + std::max(columns.zeros_before(), columns.zeros_behind()));
+  b.margin = columns.zeros_before();
 
   // What a strip of tiles takes of the image, and of the weights for one tile, is in the
   // first-level cache together.
   constexpr index_t kStripBytes = 20 * 1024;
-  const index_t strip = most_tile_vectors(problem.C) + 1 + (problem.w - 1) / lanes;
-  const index_t of_a_channel = problem.h * strip * lanes * static_cast<index_t>(sizeof(T));
-  const index_t deepest = std::clamp<index_t>(kStripBytes / of_a_channel, 4, problem.K);
-  b.depth = ceil_divide(problem.K, ceil_divide(problem.K, deepest));
+  const index_t strip = most_tile_vectors(C) + 1 + columns.most_shift() / lanes;
+  const index_t of_a_channel =
+      std::min(rows.taps, rows.most_shift() + 1) * strip * lanes * static_cast<index_t>(sizeof(T));
+  const index_t deepest = std::clamp<index_t>(kStripBytes / of_a_channel, 4, K);
+  b.depth = ceil_divide(K, ceil_divide(K, deepest));
 
   // And a block of y and of the image in the second-level one.
   constexpr index_t kBlockBytes = 512 * 1024;
-  const index_t of_a_row = (problem.C + b.depth) * b.pitch * static_cast<index_t>(sizeof(T));
-  b.block_rows = std::clamp<index_t>(kBlockBytes / of_a_row, 1, window.rows.size());
-  b.row_blocks = ceil_divide(window.rows.size(), b.block_rows);
+  const index_t of_a_row =
+      (C * layer.residues() + b.depth) * b.pitch * static_cast<index_t>(sizeof(T));
+  b.block_rows = std::clamp<index_t>(kBlockBytes / of_a_row, 1, rows.numbers.size());
+  b.row_blocks = ceil_divide(rows.numbers.size(), b.block_rows);
   b.channel_blocks = 1;
-  if (problem.N * b.row_blocks % threads != 0) {
+  if (problem.N * problem.groups * b.row_blocks % threads != 0) {
     constexpr index_t kFewest = 8;  // vectors of a block
     const index_t more = ceil_divide(b.row_blocks, threads) * threads;
-    const index_t fewer_rows = ceil_divide(window.rows.size(), more);
-    if (fewer_rows * b.pitch >= kFewest * lanes || problem.C < 2 * threads) {
-      b.row_blocks = std::min(more, window.rows.size());
+    const index_t fewer_rows = ceil_divide(rows.numbers.size(), more);
+    if (fewer_rows * b.pitch >= kFewest * lanes || C < 2 * threads) {
+      b.row_blocks = std::min(more, rows.numbers.size());
     } else {
       b.channel_blocks = threads;
     }
   }
-  b.block_rows = ceil_divide(window.rows.size(), b.row_blocks);
-  b.row_blocks = ceil_divide(window.rows.size(), b.block_rows);
-  b.block_channels = ceil_divide(problem.C, b.channel_blocks);
-  b.channel_blocks = ceil_divide(problem.C, b.block_channels);
+  b.block_rows = ceil_divide(rows.numbers.size(), b.row_blocks);
+  b.row_blocks = ceil_divide(rows.numbers.size(), b.block_rows);
+  b.block_channels = ceil_divide(C, b.channel_blocks);
+  b.channel_blocks = ceil_divide(C, b.block_channels);
 
   b.sums_stride = apart(b.block_rows * b.pitch, lanes);
-  b.image_stride = apart(
-      b.margin + window.columns.begin + (b.block_rows + problem.h - 1) * b.pitch + lanes, lanes);
+  b.image_stride =
+      apart(b.margin + columns.numbers.begin + (b.block_rows + rows.most_shift()) * b.pitch + lanes,
+            lanes);
   const index_t tiles = tiles_of(b.block_channels);
   // The last block has fewer channels, and perhaps fewer tiles, which then have more rows.
-  const index_t last = problem.C - (b.channel_blocks - 1) * b.block_channels;
-  const index_t rows =
+  const index_t last = C - (b.channel_blocks - 1) * b.block_channels;
+  const index_t tile_rows =
       std::max(ceil_divide(b.block_channels, tiles), ceil_divide(last, tiles_of(last)));
-  b.weights_pitch = rows >= lanes ? ceil_divide(rows, lanes) * lanes
-                                  : static_cast<index_t>(std::bit_ceil(static_cast<size_t>(rows)));
-  b.weights_tile = apart(problem.K * taps * b.weights_pitch + lanes, lanes);
+  b.weights_pitch = tile_rows >= lanes
+                        ? ceil_divide(tile_rows, lanes) * lanes
+                        : static_cast<index_t>(std::bit_ceil(static_cast<size_t>(tile_rows)));
+  b.weights_tile = apart(K * layer.taps() * b.weights_pitch + lanes, lanes);
   b.weights_block = tiles * b.weights_tile;
   return b;
 }
@@ -99,25 +150,34 @@ class ImplicitGemmPlan final : public Plan<T> {
  public:
   ImplicitGemmPlan(const Problem& problem, const PlanOptions& options)
       : Plan<T>(problem),
-        window_(problem),
+        layer_(problem),
         threads_(useful_threads(problem, options, options.threads)),
         blocking_(choose_blocking<T>(problem, threads_)),
         image_share_(share_of_thread(blocking_.depth * blocking_.image_stride, sizeof(T))),
-        sums_share_(share_of_thread(blocking_.block_channels * blocking_.sums_stride, sizeof(T))),
-        weights_(blocking_.channel_blocks * blocking_.weights_block),
+        sums_share_(share_of_thread(
+            layer_.residues() * blocking_.block_channels * blocking_.sums_stride, sizeof(T))),
+        weights_(problem.groups * blocking_.channel_blocks * blocking_.weights_block),
         images_(threads_ * image_share_),
         sums_(threads_ * sums_share_),
-        tap_offsets_(problem.h * problem.w) {
-    for (index_t p = 0; p < problem.h; ++p) {
-      for (index_t q = 0; q < problem.w; ++q) {
-        tap_offsets_[p * problem.w + q] =
-            blocking_.margin + (problem.h - 1 - p) * blocking_.pitch + window_.columns.begin - q;
-      }
+        taps_(layer_.taps()),
+        first_taps_(layer_.residues() + 1) {
+    const auto& [rows, columns, K, C] = layer_;
+    index_t count = 0;
+    for (index_t residue = 0; residue < layer_.residues(); ++residue) {
+      for (index_t p = 0; p < rows.taps; ++p)
+        for (index_t q = 0; q < columns.taps; ++q) {
+          if (rows.residue(p) * columns.stride + columns.residue(q) != residue) continue;
+          taps_[count++] = {.factor = p * columns.taps + q,
+                            .offset = blocking_.margin +
+                                      (rows.most_shift() - rows.shift(p)) * blocking_.pitch +
+                                      columns.numbers.begin - columns.shift(q)};
+        }
+      first_taps_[residue + 1] = count;
     }
   }
 
   std::size_t workspace_bytes() const override {
-    return weights_.bytes() + images_.bytes() + sums_.bytes() + tap_offsets_.bytes();
+    return weights_.bytes() + images_.bytes() + sums_.bytes() + taps_.bytes() + first_taps_.bytes();
   }
   int threads() const override { return threads_; }
 
@@ -125,144 +185,248 @@ class ImplicitGemmPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     const Problem& problem = this->problem();
-    const index_t channel_blocks = blocking_.channel_blocks;
+    if (is_one_pixel(k, y)) return multiply_pixels(x, k, y);
     if (!pack_weights(k)) {
       parallel_for(threads_, problem.N * problem.C, [&](index_t part, int) {
         convolve_by_tap(problem, x, k, part / problem.C, part % problem.C, y);
       });
       return;
     }
-    const index_t blocks = blocking_.row_blocks * channel_blocks;
-    parallel_for(threads_, problem.N * blocks, [&](index_t part, int thread) {
-      const index_t block = part % blocks;
-      compute_block(part / blocks, block / channel_blocks, block % channel_blocks, thread, x, y);
+    const index_t blocks = blocking_.row_blocks * blocking_.channel_blocks;
+    parallel_for(threads_, problem.N * problem.groups * blocks, [&](index_t part, int thread) {
+      const index_t block = part % blocks, group = part / blocks % problem.groups;
+      compute_block({.n = part / (blocks * problem.groups),
+                     .group = group,
+                     .row_block = block / blocking_.channel_blocks,
+                     .channel_block = block % blocking_.channel_blocks},
+                    thread, x, y);
     });
   }
 
  private:
+  /// Whether images are single pixels, and y is what the weights are multiplied by them.
+  bool is_one_pixel(const TensorView<const T>& k, const TensorView<T>& y) const {
+    const Problem& problem = this->problem();
+    const auto is_dense = [&](const Extents& strides) {
+      return strides[1] == problem.h * problem.w && strides[2] == problem.w;
+    };
+    return problem.H == 1 && problem.W == 1 && problem.groups == 1 && problem.is_whole() &&
+           y.extents[2] == problem.h && y.extents[3] == problem.w && is_dense(k.strides) &&
+           is_dense(y.strides);
+  }
+
+  /// Rows of x times the weights as they are: n1_i120_o16_1x1_k5x5 took ten times as long by
+  /// shifted views, which multiply zeros.
+  void multiply_pixels(const TensorView<const T>& x, const TensorView<const T>& k,
+                       const TensorView<T>& y) const {
+    const Problem& problem = this->problem();
+    const index_t columns = problem.C * problem.h * problem.w, lanes = vector_lanes<T>();
+    const index_t vectors = ceil_divide(columns, lanes);
+    parallel_for(threads_, threads_, [&](index_t part, int) {
+      const PhaseTimer timing(Phase::gemm);
+      const index_t begin = part * vectors / threads_ * lanes;
+      const index_t count = std::min((part + 1) * vectors / threads_ * lanes, columns) - begin;
+      if (count <= 0) return;
+      multiply<T>({.rows = problem.N,
+                   .columns = count,
+                   .depth = problem.K,
+                   .a = x.data,
+                   .a_row = x.strides[0],
+                   .a_depth = x.strides[1],
+                   .b = k.data + begin,
+                   .b_depth = k.strides[0],
+                   .b_columns = count,
+                   .c = y.data + begin,
+                   .c_row = y.strides[0]});
+    });
+  }
+
+  /// Of y, within a group.
   Range channels_of(index_t block) const {
     const index_t first = block * blocking_.block_channels;
-    return {first, std::min(first + blocking_.block_channels, this->problem().C)};
+    return {first, std::min(first + blocking_.block_channels, layer_.C)};
   }
 
-  /// A, tile by tile: for each channel of x and tap a column of the tile. False where weights are
+  /// A, tile by tile, of each as much depth as is summed over at a time. False where weights are
   /// not all finite.
   bool pack_weights(const TensorView<const T>& k) {
-    const index_t tiles = tiles_of(blocking_.block_channels);
+    const index_t most_tiles = tiles_of(blocking_.block_channels);
     std::atomic<bool> finite = true;
-    parallel_for(threads_, blocking_.channel_blocks * tiles, [&](index_t part, int) {
-      const PhaseTimer timing(Phase::copies);
-      const Range block = channels_of(part / tiles);
-      const Range rows = rows_of_tile(block.size(), tiles_of(block.size()), part % tiles);
-      if (part % tiles >= tiles_of(block.size())) return;
-      T* to = weights_.data() + part / tiles * blocking_.weights_block +
-              part % tiles * blocking_.weights_tile;
-      if (!pack_tile(k, {block.begin + rows.begin, block.begin + rows.end}, to)) finite = false;
-    });
+    parallel_for(threads_, this->problem().groups * blocking_.channel_blocks * most_tiles,
+                 [&](index_t part, int) {
+                   const PhaseTimer timing(Phase::copies);
+                   const index_t block = part / most_tiles, t = part % most_tiles;
+                   const Range channels = channels_of(block % blocking_.channel_blocks);
+                   const index_t tiles = tiles_of(channels.size());
+                   if (t >= tiles) return;
+                   const Range rows = rows_of_tile(channels.size(), tiles, t);
+                   const index_t first_o = block / blocking_.channel_blocks * layer_.K;
+                   T* to = weights_.data() + block * blocking_.weights_block +
+                           t * blocking_.weights_tile;
+                   if (!pack_tile(k, first_o,
+                                  {channels.begin + rows.begin, channels.begin + rows.end}, to)) {
+                     finite = false;
+                   }
+                 });
     return finite;
   }
 
-  bool pack_tile(const TensorView<const T>& k, Range channels, T* to) const {
+  bool pack_tile(const TensorView<const T>& k, index_t first_o, Range channels, T* to) const {
     const Problem& problem = this->problem();
+    const index_t pitch = blocking_.weights_pitch;
+    // All taps of a kernel at a time, or those of a row.
+    const bool is_dense = k.strides[2] == problem.w;
+    const index_t at_once = is_dense ? problem.h * problem.w : problem.w;
     bool finite = true;
-    for (index_t o = 0; o < problem.K; ++o) {
-      if (k.strides[2] == problem.w) {
-        pack_taps(&k(o, channels.begin, 0, 0), k.strides[1], channels.size(), problem.h * problem.w,
-                  to, finite);
-        continue;
+    for (index_t o = 0; o < layer_.K; o += blocking_.depth) {
+      const index_t depth = std::min(blocking_.depth, layer_.K - o);
+      for (index_t p = 0; p < (is_dense ? 1 : problem.h); ++p) {
+        finite &= pack<T>({.rows = channels.size(),
+                           .depth = depth,
+                           .taps = at_once,
+                           .available = layer_.K - o,
+                           .from = &k(first_o + o, channels.begin, p, 0),
+                           .row_stride = k.strides[1],
+                           .depth_stride = k.strides[0],
+                           .to = to + p * at_once * depth * pitch,
+                           .pitch = pitch,
+                           .tap_stride = depth * pitch});
       }
-      for (index_t p = 0; p < problem.h; ++p) {
-        pack_taps(&k(o, channels.begin, p, 0), k.strides[1], channels.size(), problem.w, to,
-                  finite);
-      }
+      to += problem.h * problem.w * depth * pitch;
     }
     return finite;
   }
 
-  /// A few taps of some channels.
-  void pack_taps(const T* from, index_t stride, index_t channels, index_t taps, T*& to,
-                 bool& finite) const {
-    for (index_t c = 0; c < channels; ++c) finite &= all_finite(from + c * stride, taps);
-    transpose(from, stride, channels, taps, to, blocking_.weights_pitch);
-    to += taps * blocking_.weights_pitch;
-  }
+  struct Block {
+    index_t n, group, row_block, channel_block;
+  };
 
-  void compute_block(index_t n, index_t row_block, index_t channel_block, int thread,
-                     const TensorView<const T>& x, const TensorView<T>& y) const {
-    const Problem& problem = this->problem();
+  void compute_block(const Block& block, int thread, const TensorView<const T>& x,
+                     const TensorView<T>& y) const {
     const Blocking& b = blocking_;
-    const index_t first_row = row_block * b.block_rows;
-    const index_t rows = std::min(b.block_rows, window_.rows.size() - first_row);
-    const Range channels = channels_of(channel_block);
+    const auto& [rows, columns, K, C] = layer_;
+    const index_t first = block.row_block * b.block_rows;
+    const Range numbers{rows.numbers.begin + first,
+                        std::min(rows.numbers.begin + first + b.block_rows, rows.numbers.end)};
+    const Range channels = channels_of(block.channel_block);
+    const index_t first_channel = block.group * C + channels.begin;
     // Where outputs lie as in the image the products go straight to them.
-    const bool in_place = y.strides[2] == b.pitch && b.pitch == window_.columns.size();
-    T* sums = in_place ? &y(n, channels.begin, first_row, 0) : sums_.data() + thread * sums_share_;
+    const bool in_place =
+        layer_.residues() == 1 && y.strides[2] == b.pitch && b.pitch == columns.numbers.size();
+    T* sums = in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + thread * sums_share_;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
     T* image = images_.data() + thread * image_share_;
-    const index_t taps = problem.h * problem.w;
-    for (index_t o = 0; o < problem.K; o += b.depth) {
-      const index_t depth = std::min(b.depth, problem.K - o);
-      {
-        const PhaseTimer timing(Phase::padding);
-        for (index_t d = 0; d < depth; ++d) {
-          copy_rows(plane(x, n, o + d), window_.rows.begin + first_row - (problem.h - 1),
-                    rows + problem.h - 1, image + d * b.image_stride + b.margin);
-        }
-      }
+    const T* weights =
+        weights_.data() + (block.group * b.channel_blocks + block.channel_block) * b.weights_block;
+    for (index_t o = 0; o < K; o += b.depth) {
+      const index_t depth = std::min(b.depth, K - o);
+      copy_image(x, block.n, {block.group * K + o, block.group * K + o + depth}, numbers, image);
       const PhaseTimer timing(Phase::gemm);
-      const T* weights = weights_.data() + channel_block * b.weights_block;
-      multiply<T>({.rows = channels.size(),
-                   .columns = (rows - 1) * b.pitch + window_.columns.size(),
-                   .depth = depth,
-                   .taps = taps,
-                   .a = weights + o * taps * b.weights_pitch,
-                   .a_tile = b.weights_tile,
-                   .a_depth = taps * b.weights_pitch,
-                   .a_tap = b.weights_pitch,
-                   .b = image,
-                   .b_depth = b.image_stride,
-                   .tap_offsets = tap_offsets_.data(),
-                   .b_columns = b.sums_stride,
-                   .c = sums,
-                   .c_row = sums_stride,
-                   .add = o > 0});
+      for (index_t residue = 0; residue < layer_.residues(); ++residue) {
+        const std::span<const Tap> taps = taps_of(residue);
+        const Range of_rows = intersection(numbers, rows.numbers_of(residue / columns.stride));
+        const Range of_columns = columns.numbers_of(residue % columns.stride);
+        if (taps.empty() || of_rows.empty() || of_columns.empty()) continue;
+        const index_t begin =
+            (of_rows.begin - numbers.begin) * b.pitch + of_columns.begin - columns.numbers.begin;
+        multiply<T>({.rows = channels.size(),
+                     .columns = (of_rows.size() - 1) * b.pitch + of_columns.size(),
+                     .depth = depth,
+                     .taps = taps,
+                     .a = weights + o * layer_.taps() * b.weights_pitch,
+                     .a_tile = b.weights_tile,
+                     .a_depth = b.weights_pitch,
+                     .a_tap = depth * b.weights_pitch,
+                     .b = image + begin,
+                     .b_depth = b.image_stride,
+                     .b_columns = b.sums_stride - begin,
+                     .c = sums + residue * b.block_channels * sums_stride + begin,
+                     .c_row = sums_stride,
+                     .add = o > 0});
+      }
     }
-    if (!in_place) {
-      const PhaseTimer timing(Phase::copies);
-      for (index_t c = 0; c < channels.size(); ++c)
-        for (index_t i = 0; i < rows; ++i) {
-          std::copy_n(sums + c * sums_stride + i * b.pitch, window_.columns.size(),
-                      &y(n, channels.begin + c, first_row + i, 0));
-        }
+    if (in_place) return;
+    const PhaseTimer timing(Phase::copies);
+    for (index_t c = 0; c < channels.size(); ++c) {
+      put_rows(sums + c * sums_stride, numbers, plane(y, block.n, first_channel + c));
     }
   }
 
-  /// The image's rows from `first` on; those that it does not have are zero.
-  void copy_rows(const Plane<const T>& x, index_t first, index_t rows, T* to) const {
-    for (index_t i = first; i < first + rows; ++i, to += blocking_.pitch) {
-      if (i < 0 || i >= x.rows) {
-        std::fill_n(to, x.columns, T{0});
-      } else {
-        std::copy_n(x.row(i), x.columns, to);
+  std::span<const Tap> taps_of(index_t residue) const {
+    return {taps_.data() + first_taps_[residue], taps_.data() + first_taps_[residue + 1]};
+  }
+
+  /// The rows of some channels that outputs of such numbers reach; zeros where there are none.
+  void copy_image(const TensorView<const T>& x, index_t n, Range channels, Range numbers,
+                  T* image) const {
+    const PhaseTimer timing(Phase::padding);
+    const index_t first = numbers.begin - layer_.rows.most_shift();
+    for (index_t o = channels.begin; o < channels.end; ++o) {
+      const Plane<const T> from = plane(x, n, o);
+      T* to = image + (o - channels.begin) * blocking_.image_stride + blocking_.margin;
+      for (index_t i = first; i < numbers.end; ++i, to += blocking_.pitch) {
+        if (i < 0 || i >= from.rows) {
+          std::fill_n(to, from.columns, T{0});
+        } else {
+          std::copy_n(from.row(i), from.columns, to);
+        }
       }
     }
   }
 
-  OutputWindow window_;
+  /// One channel's sums of all residues, to the rows of y that have them.
+  void put_rows(const T* sums, Range numbers, const Plane<T>& y) const {
+    const auto& [rows, columns, K, C] = layer_;
+    for (index_t a = 0; a < rows.stride; ++a) {
+      const Range of_rows = intersection(numbers, rows.numbers_of(a));
+      for (index_t b = 0; b < columns.stride; ++b) {
+        const index_t residue = a * columns.stride + b;
+        const T* from = sums + residue * blocking_.block_channels * blocking_.sums_stride;
+        const Range of_columns = columns.numbers_of(b);
+        for (index_t u = of_rows.begin; u < of_rows.end; ++u) {
+          T* to = y.row(u * rows.stride + a - rows.outputs.begin) +
+                  of_columns.begin * columns.stride + b - columns.outputs.begin;
+          put_row(taps_of(residue).empty() ? nullptr
+                                           : from + (u - numbers.begin) * blocking_.pitch +
+                                                 of_columns.begin - columns.numbers.begin,
+                  of_columns.size(), to);
+        }
+      }
+    }
+  }
+
+  /// Every stride-th output of a row. Null stands for zeros.
+  void put_row(const T* from, index_t count, T* to) const {
+    const index_t stride = layer_.columns.stride;
+    if (from == nullptr) {
+      for (index_t j = 0; j < count; ++j) to[j * stride] = 0;
+    } else if (stride == 1) {
+      std::copy_n(from, count, to);
+    } else {
+      for (index_t j = 0; j < count; ++j) to[j * stride] = from[j];
+    }
+  }
+
+  Layer layer_;
   int threads_;
   Blocking blocking_;
   index_t image_share_, sums_share_;
   Buffer<T> weights_, images_, sums_;
-  Buffer<index_t> tap_offsets_;
+  Buffer<Tap> taps_;            // by residue
+  Buffer<index_t> first_taps_;  // of each residue
 };
 
 /// Why a problem is not taken, or null.
 template <class T>
-const char* objection(const Blocking& blocking) {
-  constexpr index_t kMostImageBytes = index_t{16} << 20;
-  if (blocking.image_stride > kMostImageBytes / static_cast<index_t>(sizeof(T))) {
+const char* objection(const Problem& problem, const Blocking& blocking) {
+  constexpr double kMostImageBytes = 0x1p24, kMostSumsBytes = 0x1p28;
+  if (sizeof(T) * static_cast<double>(blocking.image_stride) > kMostImageBytes) {
     return "has so wide an image and so tall a kernel that no cache holds the rows it meets";
   }
+  const double sums = static_cast<double>(blocking.block_channels * blocking.sums_stride) *
+                      static_cast<double>(Layer(problem).residues());
+  if (sizeof(T) * sums > kMostSumsBytes)
+    return "has so large a stride that sums of a row fill memory";
   return nullptr;
 }
 
@@ -293,7 +457,7 @@ std::vector<Boundary> boundaries_of_implicit_gemm(const Problem& problem,
 template <class T>
 Planned<T> plan_implicit_gemm(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
-  if (const char* reason = objection<T>(choose_blocking<T>(problem, threads))) {
+  if (const char* reason = objection<T>(problem, choose_blocking<T>(problem, threads))) {
     return Declined{reason};
   }
   return std::make_unique<ImplicitGemmPlan<T>>(problem, options);
@@ -303,46 +467,65 @@ template <class T>
 std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
   const Blocking b = choose_blocking<T>(problem, threads);
-  if (objection<T>(b) != nullptr) return std::nullopt;
-  const OutputWindow window(problem);
+  if (objection<T>(problem, b) != nullptr) return std::nullopt;
+  const Layer layer(problem);
   const index_t lanes = vector_lanes<T>();
-  const auto taps = static_cast<double>(problem.h * problem.w);
-  const auto N = static_cast<double>(problem.N), K = static_cast<double>(problem.K);
-  const auto C = static_cast<double>(problem.C);
+  const auto taps = static_cast<double>(layer.taps());
+  const auto K = static_cast<double>(layer.K), C = static_cast<double>(layer.C);
+  const double images = static_cast<double>(problem.N * problem.groups);
   const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
   const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
-  // Fewer sums than hide the latency of an FMA wait for it.
-  const index_t sums = rows * std::min(vectors, most_tile_vectors(rows));
+  // Fewer sums than hide the latency of an FMA wait for it; and a step loads a vector for each of
+  // B's and an element for each row, two in a cycle.
+  const index_t wide = std::min(vectors, most_tile_vectors(rows));
   constexpr double kHidden = 8;
-  const double waits = std::max(1.0, kHidden / static_cast<double>(sums));
-  const double blocks = N * static_cast<double>(b.row_blocks);
-  const double fmas = blocks * static_cast<double>(vectors) * C * K * taps;
-  const double image_rows =
-      blocks * static_cast<double>(b.channel_blocks * (b.block_rows + problem.h - 1)) * K;
-  const double output_rows = blocks * static_cast<double>(b.block_rows) * C;
+  const double waits =
+      std::max({1.0, kHidden / static_cast<double>(rows * wide),
+                static_cast<double>(rows + wide) / static_cast<double>(rows * wide)});
+  const auto row_blocks = static_cast<double>(b.row_blocks);
+  const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
+  const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
+                            static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
+  const double output_rows = images * row_blocks * static_cast<double>(b.block_rows) * C *
+                             static_cast<double>(layer.residues());
   const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
-  const double weights = K * C * taps;
+  const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
+  const double weights = static_cast<double>(problem.groups) * K * C * taps;
+  const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
   const double room =
-      static_cast<double>(b.channel_blocks * b.weights_block + problem.h * problem.w * 2) +
-      threads * static_cast<double>(share_of_thread(b.depth * b.image_stride, sizeof(T)) +
-                                    share_of_thread(b.block_channels * b.sums_stride, sizeof(T)));
+      static_cast<double>(problem.groups) *
+          static_cast<double>(b.channel_blocks * b.weights_block) +
+      static_cast<double>(layer.taps() + layer.residues()) * 16.0 / sizeof(T) +
+      threads *
+          static_cast<double>(
+              share_of_thread(b.depth * b.image_stride, sizeof(T)) +
+              share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
   constexpr double kFma = 0.155e-9;
-  constexpr double kRow = 5e-9, kVector = 0.7e-9;
-  constexpr double kWeight = 0.11e-9;  // of four bytes
-  constexpr double kCall = 0.2e-6;
-  return Forecast{.terms = divided_among_threads(
-                      {{"products", fmas * waits * kFma},
-                       {"copies", image_rows * (kRow + image_vectors * kVector) +
-                                      output_rows * (kRow + image_vectors * kVector)},
-                       {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
-                      threads),
-                  .workspace_bytes = static_cast<std::size_t>(sizeof(T) * room)};
+  constexpr double kRow = 5e-9, kVector = 0.7e-9, kScattered = 0.35e-9;
+  constexpr double kWeight = 0.08e-9;  // of four bytes
+  constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
+  return Forecast{
+      .terms = divided_among_threads(
+          {{"products", fmas * waits * kFma + products * kProduct},
+           {"copies", image_rows * (kRow + image_vectors * kVector) +
+                          output_rows * (kRow + image_vectors * kVector + scattered * kScattered)},
+           {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
+          threads),
+      .workspace_bytes = static_cast<std::size_t>(sizeof(T) * room)};
 }
 
 std::optional<Forecast> forecast_implicit_gemm(const Problem& problem, const PlanOptions& options,
                                                std::size_t scalar_size) {
   return scalar_size == sizeof(float) ? forecast<float>(problem, options)
                                       : forecast<double>(problem, options);
+}
+
+/// Two for each product, zeros around the image and between its rows included.
+double operations(const Problem& problem) {
+  const Layer layer(problem);
+  return 2.0 * static_cast<double>(problem.N * problem.groups * layer.K * layer.C) *
+         static_cast<double>(layer.taps() * layer.rows.numbers.size()) *
+         static_cast<double>(layer.columns.numbers.size());
 }
 
 }  // namespace
@@ -353,7 +536,9 @@ constinit const Algorithm builtin::implicit_gemm{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
-    .operations = padded_operations,
+    .layers = Layers::native,
+    .crops = true,
+    .operations = operations,
     .forecast = forecast_implicit_gemm,
     .boundaries = boundaries_of_implicit_gemm,
     .plan_f32 = plan_implicit_gemm<float>,

@@ -17,6 +17,7 @@
 #include "core/plane.h"
 #include "core/simd-inl.h"
 #include "gemm/product.h"
+#include "gemm/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -34,12 +35,12 @@ constexpr int most_vectors(int rows) { return std::min(8, (kRegisters - 1) / (ro
 /// One tile of C, and what it is a product of.
 template <class T>
 struct ProductTile {
-  index_t depth, taps;
+  index_t depth;
+  std::span<const Tap> taps;
   const T* a;
   index_t a_row, a_depth, a_tap;
   const T* b;
   index_t b_depth;
-  const index_t* tap_offsets;
   T* c;
   index_t c_row;
   bool add;
@@ -77,14 +78,15 @@ HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
   };
   Row sums[kRows];
   (start(sums[r], tile.c + r * tile.c_row), ...);
-  const T* b = tile.b;
-  const T* a = tile.a;
-  for (index_t d = 0; d < tile.depth; ++d, a += tile.a_depth, b += tile.b_depth) {
-    const T* factors = a;
-    for (index_t t = 0; t < tile.taps; ++t, factors += tile.a_tap) {
+  const index_t depth = tile.depth, a_depth = tile.a_depth, b_depth = tile.b_depth;
+  const index_t a_row = kDenseRows ? 1 : tile.a_row;
+  for (const Tap& tap : tile.taps) {
+    const T* a = tile.a + tap.factor * tile.a_tap;
+    const T* b = tile.b + tap.offset;
+    for (index_t d = 0; d < depth; ++d, a += a_depth, b += b_depth) {
       Row row;
-      load_row(b + tile.tap_offsets[t], v, row);
-      (add_row_product(factors + r * (kDenseRows ? 1 : tile.a_row), row, v, sums[r]), ...);
+      load_row(b, v, row);
+      (add_row_product(a + r * a_row, row, v, sums[r]), ...);
     }
   }
   const auto finish = [&](const Row& row, T* c) HWY_ATTR {
@@ -153,7 +155,6 @@ class TiledProduct {
             .a_tap = product_.a_tap,
             .b = product_.b,
             .b_depth = product_.b_depth,
-            .tap_offsets = product_.tap_offsets,
             .c = product_.c + rows.begin * product_.c_row,
             .c_row = product_.c_row,
             .add = product_.add};
@@ -199,32 +200,30 @@ class TiledProduct {
     const index_t first = vector * kLanes<T>;
     const index_t columns = product_.columns - first;
     const index_t width = ceil_divide(columns, kLanes<T>) * kLanes<T>;
-    const index_t at_once = kMostStaged / width;
-    const index_t terms = product_.depth * product_.taps;
-    std::fill_n(staged, std::min(at_once, terms) * width, T{0});
-    for (index_t begin = 0; begin < terms; begin += at_once) {
-      const index_t end = std::min(begin + at_once, terms);
-      for (index_t i = begin; i < end; ++i) {
-        const index_t d = i / product_.taps, tap = i % product_.taps;
-        std::copy_n(product_.b + d * product_.b_depth + product_.tap_offsets[tap] + first, columns,
-                    staged + (i - begin) * width);
+    const index_t at_once = std::min(kMostStaged / width, product_.depth);
+    std::fill_n(staged, at_once * width, T{0});
+    bool add = product_.add;
+    for (const Tap& tap : product_.taps)
+      for (index_t begin = 0; begin < product_.depth; begin += at_once) {
+        const index_t depth = std::min(at_once, product_.depth - begin);
+        const T* from = product_.b + begin * product_.b_depth + tap.offset + first;
+        for (index_t d = 0; d < depth; ++d) {
+          std::copy_n(from + d * product_.b_depth, columns, staged + d * width);
+        }
+        for (index_t t = 0; t < tiles_; ++t) {
+          const Range rows = rows_of_tile(product_.rows, tiles_, t);
+          ProductTile<T> tile = tile_of_rows(t, rows);
+          tile.a += begin * tile.a_depth + tap.factor * tile.a_tap;
+          tile.depth = depth;
+          tile.taps = kOnlyTap;
+          tile.b = staged;
+          tile.b_depth = width;
+          tile.c += first;
+          tile.add = add;
+          compute_tile(tile, rows.size(), width / kLanes<T>, columns);
+        }
+        add = true;
       }
-      for (index_t t = 0; t < tiles_; ++t) {
-        const Range rows = rows_of_tile(product_.rows, tiles_, t);
-        ProductTile<T> tile = tile_of_rows(t, rows);
-        // Terms are one behind the other only where there is one tap, or A is packed.
-        tile.a += begin / product_.taps * tile.a_depth + begin % product_.taps * tile.a_tap;
-        tile.depth = end - begin;
-        tile.taps = 1;
-        tile.a_depth = product_.taps == 1 ? tile.a_depth : tile.a_tap;
-        tile.b = staged;
-        tile.b_depth = width;
-        tile.tap_offsets = kNoOffset;
-        tile.c += first;
-        tile.add = product_.add || begin > 0;
-        compute_tile(tile, rows.size(), width / kLanes<T>, columns);
-      }
-    }
   }
 
   const MatrixProduct<T>& product_;
@@ -232,18 +231,79 @@ class TiledProduct {
   const TileFunctions<T>& functions_;
 };
 
+/// Packs rows of A that are next to each other. False where an element is not finite: 0·x is 0, but
+/// NaN then.
 template <class T>
-bool are_finite(const T* elements, index_t count) {
+bool pack_dense_rows(const PackedFactors<T>& factors) {
   constexpr Tag<T> d;
-  // 0·x is 0, but NaN where x is not finite.
   Vector<T> sum = hn::Zero(d);
-  index_t i = 0;
-  for (; i + kLanes<T> <= count; i += kLanes<T>) {
-    sum = hn::MulAdd(hn::Zero(d), hn::LoadU(d, elements + i), sum);
+  for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
+    const index_t count = std::min(kLanes<T>, factors.rows - r);
+    const Mask<T> mask = lanes_of<T>(0, count);
+    for (index_t i = 0; i < factors.depth; ++i) {
+      const Vector<T> row = load_lanes(factors.from + i * factors.depth_stride + r, 0, count, mask);
+      sum = hn::MulAdd(row, hn::Zero(d), sum);
+      hn::StoreU(row, d, factors.to + i * factors.pitch + r);
+    }
   }
-  T rest = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < count; ++i) rest += T{0} * elements[i];
-  return rest == T{0};
+  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+}
+
+template <class T, int... i>
+HWY_INLINE void add_zeros(const Square<T>& square, Vector<T>& sum, Indices<i...>) {
+  ((sum = hn::MulAdd(square[i], hn::Zero(Tag<T>()), sum)), ...);
+}
+
+template <class T, int... i>
+bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
+  constexpr Tag<T> d;
+  constexpr index_t kLine = 64 / sizeof(T), kAhead = 6;
+  Vector<T> sum = hn::Zero(d);
+  for (index_t o = 0; o < factors.depth; ++o) {
+    const T* from = factors.from + o * factors.depth_stride;
+    if (o + kAhead < factors.available) {  // from line to line there, which no core sees by itself
+      const index_t elements = (factors.rows - 1) * factors.row_stride + factors.taps;
+      const T* next = from + kAhead * factors.depth_stride;
+      for (index_t e = 0; e < elements; e += kLine) hwy::Prefetch(next + e);
+    }
+    for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
+      for (index_t t = 0; t < factors.taps; t += kLanes<T>) {
+        Square<T> square;
+        load_square(from + r * factors.row_stride + t, factors.row_stride,
+                    std::min(kLanes<T>, factors.rows - r), std::min(kLanes<T>, factors.taps - t),
+                    indices, square);
+        add_zeros<T>(square, sum, indices);
+        transpose_square<T>(square);
+        T* to = factors.to + t * factors.tap_stride + o * factors.pitch + r;
+        ((t + i < factors.taps ? hn::StoreU(square[i], d, to + i * factors.tap_stride) : void()),
+         ...);
+      }
+    }
+  }
+  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+}
+
+/// Few rows, without writing beyond them.
+template <class T>
+bool pack_one_by_one(const PackedFactors<T>& factors) {
+  T sum = 0;
+  for (index_t o = 0; o < factors.depth; ++o) {
+    for (index_t r = 0; r < factors.rows; ++r) {
+      const T* from = factors.from + o * factors.depth_stride + r * factors.row_stride;
+      for (index_t t = 0; t < factors.taps; ++t) {
+        sum += T{0} * from[t];
+        factors.to[t * factors.tap_stride + o * factors.pitch + r] = from[t];
+      }
+    }
+  }
+  return sum == T{0};
+}
+
+template <class T>
+bool pack_factors(const PackedFactors<T>& factors) {
+  if (factors.pitch % kLanes<T> != 0) return pack_one_by_one(factors);
+  if (factors.taps == 1 && factors.row_stride == 1) return pack_dense_rows(factors);
+  return pack_by_squares(factors, SquareIndices<T>());
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gemm/product.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 
 #include "gemm/product-inl.h"
-#include "gemm/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -19,17 +19,8 @@ namespace {
 void multiply_f32(const MatrixProduct<float>& product) { TiledProduct<float>(product).compute(); }
 void multiply_f64(const MatrixProduct<double>& product) { TiledProduct<double>(product).compute(); }
 
-void transpose_f32(const float* from, index_t from_stride, index_t rows, index_t columns, float* to,
-                   index_t to_stride) {
-  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
-}
-void transpose_f64(const double* from, index_t from_stride, index_t rows, index_t columns,
-                   double* to, index_t to_stride) {
-  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
-}
-
-bool finite_f32(const float* elements, index_t count) { return are_finite(elements, count); }
-bool finite_f64(const double* elements, index_t count) { return are_finite(elements, count); }
+bool pack_f32(const PackedFactors<float>& factors) { return pack_factors(factors); }
+bool pack_f64(const PackedFactors<double>& factors) { return pack_factors(factors); }
 
 index_t lanes_f32() { return kLanes<float>; }
 index_t lanes_f64() { return kLanes<double>; }
@@ -49,10 +40,8 @@ namespace {
 
 HWY_EXPORT(multiply_f32);
 HWY_EXPORT(multiply_f64);
-HWY_EXPORT(transpose_f32);
-HWY_EXPORT(transpose_f64);
-HWY_EXPORT(finite_f32);
-HWY_EXPORT(finite_f64);
+HWY_EXPORT(pack_f32);
+HWY_EXPORT(pack_f64);
 HWY_EXPORT(lanes_f32);
 HWY_EXPORT(lanes_f64);
 HWY_EXPORT(tiles);
@@ -70,23 +59,12 @@ void multiply<double>(const MatrixProduct<double>& product) {
 }
 
 template <>
-void transpose<float>(const float* from, index_t from_stride, index_t rows, index_t columns,
-                      float* to, index_t to_stride) {
-  HWY_DYNAMIC_DISPATCH(transpose_f32)(from, from_stride, rows, columns, to, to_stride);
+bool pack<float>(const PackedFactors<float>& factors) {
+  return HWY_DYNAMIC_DISPATCH(pack_f32)(factors);
 }
 template <>
-void transpose<double>(const double* from, index_t from_stride, index_t rows, index_t columns,
-                       double* to, index_t to_stride) {
-  HWY_DYNAMIC_DISPATCH(transpose_f64)(from, from_stride, rows, columns, to, to_stride);
-}
-
-template <>
-bool all_finite<float>(const float* elements, index_t count) {
-  return HWY_DYNAMIC_DISPATCH(finite_f32)(elements, count);
-}
-template <>
-bool all_finite<double>(const double* elements, index_t count) {
-  return HWY_DYNAMIC_DISPATCH(finite_f64)(elements, count);
+bool pack<double>(const PackedFactors<double>& factors) {
+  return HWY_DYNAMIC_DISPATCH(pack_f64)(factors);
 }
 
 template <>

@@ -1,23 +1,31 @@
 #pragma once
 
+#include <span>
+
 #include "core/plane.h"
 
 namespace fullconv {
 
-/// For rows of B that are not shifted.
-inline constexpr index_t kNoOffset[] = {0};
+/// One term of those that a product sums for each of its depth.
+struct Tap {
+  index_t factor;  ///< which column of A, of those for one of the depth
+  index_t offset;  ///< where B's row begins
+};
+
+/// For matrices as they are.
+inline constexpr Tap kOnlyTap[] = {{0, 0}};
 
 /// C = A·B, or += where `add`, with A of rows × (depth·taps), B of (depth·taps) × columns:
 ///
 ///     c(r, j) = Σ_d Σ_t  a(r, d, t) · b(d, t, j)
 ///
-/// Operands stay where they are. A row of B is dense, and so is one of C. Row (d, t) of B begins
-/// `tap_offsets[t]` behind row d, so that rows may overlap: the shifted rows of an image that the
-/// taps of a kernel meet are a matrix without having been copied into one.
+/// Operands stay where they are. A row of B is dense, and so is one of C. Row (d, t) of B begins an
+/// offset of the tap's behind row d, so that rows may overlap: the shifted rows of an image that
+/// the taps of a kernel meet are a matrix without having been copied into one.
 template <class T>
 struct MatrixProduct {
   index_t rows, columns, depth;
-  index_t taps = 1;
+  std::span<const Tap> taps = kOnlyTap;  // at least one
 
   /// A row of A is `a_row` behind the one before it. But where `a_tile` is not zero, tile t of
   /// those that share the rows as rows_of_tile() says begins at a + t·a_tile.
@@ -26,7 +34,6 @@ struct MatrixProduct {
 
   const T* b;
   index_t b_depth;
-  const index_t* tap_offsets = kNoOffset;
   /// Elements that each row of B has: columns beyond `columns` are read to fill a vector where they
   /// are there, and put into rows that are whole vectors before they are read where not.
   index_t b_columns;
@@ -60,14 +67,21 @@ constexpr Range rows_of_tile(index_t rows, index_t tiles, index_t t) {
 /// Tiles that share `rows` rows.
 index_t tiles_of(index_t rows);
 
-/// to(j, i) = from(i, j), where `from` has whole rows of `columns` dense elements, and `to` may be
-/// written up to a whole vector behind each row's begin.
+/// Elements of A as a tile is to have them: to[t·tap_stride + d·pitch + r] = a(r, d, t), with
+/// a(r, d, t) = from[r·row_stride + d·depth_stride + t]. Where `pitch` is whole vectors these are
+/// written up to their ends.
 template <class T>
-void transpose(const T* from, index_t from_stride, index_t rows, index_t columns, T* to,
-               index_t to_stride);
+struct PackedFactors {
+  index_t rows, depth, taps;
+  index_t available;  ///< of the depth, in all: what is behind is going to be asked for
+  const T* from;
+  index_t row_stride, depth_stride;
+  T* to;
+  index_t pitch, tap_stride;
+};
 
-/// Whether none of so many elements is NaN or ±Inf.
+/// False where an element is not finite.
 template <class T>
-bool all_finite(const T* elements, index_t count);
+bool pack(const PackedFactors<T>& factors);
 
 }  // namespace fullconv

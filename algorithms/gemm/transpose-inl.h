@@ -62,6 +62,7 @@ HWY_INLINE void load_square(const T* from, index_t stride, index_t rows, index_t
   }
 }
 
+/// to(j, i) = from(i, j), in rows of whole vectors.
 template <class T, int... i>
 HWY_INLINE void transpose_block(const T* from, index_t from_stride, index_t rows, index_t columns,
                                 T* to, index_t to_stride, Indices<i...> indices) {
@@ -69,19 +70,6 @@ HWY_INLINE void transpose_block(const T* from, index_t from_stride, index_t rows
   load_square(from, from_stride, rows, columns, indices, square);
   transpose_square<T>(square);
   ((i < columns ? hn::StoreU(square[i], Tag<T>(), to + i * to_stride) : void()), ...);
-}
-
-/// to(j, i) = from(i, j). The rows of `to` are written in whole vectors.
-template <class T>
-void transpose_matrix(const T* from, index_t from_stride, index_t rows, index_t columns, T* to,
-                      index_t to_stride) {
-  for (index_t i = 0; i < rows; i += kLanes<T>) {
-    for (index_t j = 0; j < columns; j += kLanes<T>) {
-      transpose_block(from + i * from_stride + j, from_stride, std::min(kLanes<T>, rows - i),
-                      std::min(kLanes<T>, columns - j), to + j * to_stride + i, to_stride,
-                      SquareIndices<T>());
-    }
-  }
 }
 
 }  // namespace

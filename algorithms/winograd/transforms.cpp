@@ -11,6 +11,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "winograd/transforms.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 
 #include "core/simd-inl.h"
@@ -177,15 +178,25 @@ HWY_INLINE void transform_kernel(const Vectors<T, kTaps * kTaps>& g, T* to, inde
    ...);
 }
 
+/// Kernels lie apart for each o: no core sees by itself which lines come next.
+template <class T>
+HWY_INLINE void prefetch_kernels(const T* k, index_t elements) {
+  constexpr index_t kLine = 64 / sizeof(T);
+  for (index_t i = 0; i < elements; i += kLine) hwy::Prefetch(k + i);
+}
+
 template <class T, int kOutputs>
 void transform_kernels(const T* k, index_t o_stride, index_t c_stride, index_t row_stride,
-                       index_t depth, index_t channels, T* to, index_t point_stride,
-                       index_t depth_stride) {
-  for (index_t c = 0; c < channels; c += kLanes<T>) {
-    const index_t count = std::min(kLanes<T>, channels - c);
-    for (index_t o = 0; o < depth; ++o) {
+                       index_t depth, index_t available, index_t channels, T* to,
+                       index_t point_stride, index_t depth_stride) {
+  constexpr index_t kAhead = 6;
+  for (index_t o = 0; o < depth; ++o) {
+    for (index_t c = 0; c < channels; c += kLanes<T>) {
+      const index_t count = std::min(kLanes<T>, channels - c);
+      const T* from = k + o * o_stride + c * c_stride;
+      if (o + kAhead < available) prefetch_kernels(from + kAhead * o_stride, count * c_stride);
       Vectors<T, kTaps * kTaps> g;
-      load_taps(k + o * o_stride + c * c_stride, c_stride, row_stride, count, g);
+      load_taps(from, c_stride, row_stride, count, g);
       transform_kernel<T, kOutputs>(g, to + o * depth_stride + c, point_stride,
                                     IndicesTo<Points<kOutputs>::kCount>());
     }

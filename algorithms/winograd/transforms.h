@@ -11,9 +11,11 @@ struct WinogradTransforms {
   index_t lanes;
 
   /// Kernels k[o, c…] for `channels` channels c and `depth` channels o, strides as given, to
-  /// to[point][o][c]. Channels beyond, up to a whole vector, are zero.
+  /// to[point][o][c]. Channels beyond, up to a whole vector, are zero. There are `available`
+  /// channels o in all, of which the next ones are going to be asked for.
   void (*kernels)(const T* k, index_t o_stride, index_t c_stride, index_t row_stride, index_t depth,
-                  index_t channels, T* to, index_t point_stride, index_t depth_stride);
+                  index_t available, index_t channels, T* to, index_t point_stride,
+                  index_t depth_stride);
 
   /// A row of `tiles` tiles of at most a vector's channels, whose first sample would be x's
   /// (row, column), with zeros where x has none, to to[point][tile][channel]. Channels beyond, up

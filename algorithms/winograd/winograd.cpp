@@ -46,7 +46,7 @@ struct Blocking {
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
-  const OutputWindow window(problem);
+  const Window window = problem.window();
   const index_t lanes = vector_lanes<T>();
   const auto scalar_bytes = static_cast<index_t>(sizeof(T));
   Blocking b{};
@@ -156,7 +156,7 @@ class WinogradPlan final : public Plan<T> {
  public:
   WinogradPlan(const Problem& problem, int threads)
       : Plan<T>(problem),
-        window_(problem),
+        window_(problem.window()),
         threads_(threads),
         blocking_(best_blocking<T>(problem, threads)),
         transforms_(winograd_transforms<T>(blocking_.m)),
@@ -239,8 +239,8 @@ class WinogradPlan final : public Plan<T> {
     const Blocking& b = blocking_;
     const Range channels = channels_of(channel_block);
     transforms_.kernels(&k(o, channels.begin, 0, 0), k.strides[0], k.strides[1], k.strides[2],
-                        std::min(b.depth, this->problem().K - o), channels.size(), to,
-                        b.kernel_point, b.block_channels);
+                        std::min(b.depth, this->problem().K - o), this->problem().K - o,
+                        channels.size(), to, b.kernel_point, b.block_channels);
   }
 
   /// A row of tiles of the block, for so many vectors of channels.
@@ -326,7 +326,7 @@ class WinogradPlan final : public Plan<T> {
     });
   }
 
-  OutputWindow window_;
+  Window window_;
   int threads_;
   Blocking blocking_;
   const WinogradTransforms<T>& transforms_;
@@ -380,7 +380,9 @@ std::optional<Forecast> forecast_winograd(const Problem& problem, const PlanOpti
 
 template <class T>
 std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
-  if (objection(problem) != nullptr) return {};
+  if (objection(problem) != nullptr) {
+    return {{Boundary::kernel_rows, kTaps}, {Boundary::kernel_columns, kTaps}};
+  }
   const Blocking b = best_blocking<T>(problem, useful_threads(problem, options, options.threads));
   return {{Boundary::output_rows, b.m},
           {Boundary::output_rows, b.m * b.block_rows},
@@ -400,7 +402,7 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
 
 /// Of products, and of tiles of 4×4: what transforms take depends on how they are cut.
 double operations(const Problem& problem) {
-  const OutputWindow window(problem);
+  const Window window = problem.window();
   const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), 4) *
                                          ceil_divide(window.columns.size(), 4));
   return 2.0 * 36 * tiles * static_cast<double>(problem.K * problem.C);
@@ -414,6 +416,7 @@ constinit const Algorithm builtin::winograd{
     .error_model = ErrorModel::winograd,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .operations = operations,
     .forecast = forecast_winograd,
     .boundaries = boundaries_of_winograd,

@@ -110,7 +110,7 @@ double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>
       const Problem& problem = oracle.problem();
       double most = std::max(error_bound(ErrorModel::normwise, oracle, reference),
                              error_bound(ErrorModel::low_rank, oracle, reference));
-      if (problem.h == 3 && problem.w == 3) {
+      if (problem.h >= 3 && problem.w >= 3) {
         most = std::max(most, error_bound(ErrorModel::winograd, oracle, reference));
       }
       return most;

@@ -242,6 +242,9 @@ std::vector<Case> make_conformance_cases() {
            "5x5_k3x3_p6x0x0x6",
            "n2_i3_o4_17x13_k3x5_p1x2x1x2",
            "n1_i17_o17_14x14_k3x3_p1x1x1x1",
+           // 3×3 taps of channels that are no whole vectors, in several tiles each way
+           "n2_i5_o70_33x7_k3x3_p1x1x1x1",
+           "n3_i37_o19_13x70_k3x3_p0x1x2x1",
            "100x130_k31x29_p15x14x15x14",
            "1x2000_k1x301_p0x150x0x150",
            // stride, with kernels that are larger, as large and smaller
