@@ -20,6 +20,7 @@ from fullconv_scripts import comparison, spoilers
 from fullconv_scripts.chart_style import times_text
 from fullconv_scripts.comparison import Contender
 from fullconv_scripts.names import Case, parse_case, short_names
+from fullconv_scripts.networks import read_networks
 from fullconv_scripts.results import Key, Results, usual_time
 
 KINDS = {"both": ("ours", "peer"), "ours": ("ours",), "peers": ("peer",)}
@@ -296,9 +297,44 @@ def _selection(table: _Table, scalar: str, threads: int, group: str) -> dict[str
             for family, part in (("planes", planes), ("layers", layers))
             if part
         },
+        "networks": _networks(table, layers),
         "headline": _headline(table, planes, layers),
         "precision": _precision(main),
     }
+
+
+def _networks(table: _Table, layers: Sequence[_Answer]) -> list[dict[str, Any]]:
+    """Of each network of which some contender ran on every layer: their times, the fastest first,
+    and the layers that decide the first one's."""
+    cells = {table.cases[answer.cell].text: answer.cell for answer in layers}
+    seconds: dict[str, dict[str, float]] = {}  # by algorithm, by case
+    for answer in layers:
+        case = table.cases[answer.cell].text
+        for who in answer.order:
+            row = table.executed[answer.cell][who]
+            seconds.setdefault(who.algorithm, {})[case] = row.seconds
+    entries = []
+    for network in read_networks():
+        totals = {name: network.total(found) for name, found in seconds.items()}
+        ranked = sorted((total, name) for name, total in totals.items() if total is not None)
+        if not ranked:
+            continue
+        deciding = network.shares(seconds[ranked[0][1]])[:_MOST_DECIDING]
+        entries.append(
+            {
+                "name": network.name,
+                "batch": network.batch,
+                "layers": sum(network.times.values()),
+                "totals": [[table.names.index(name), rounded(total)] for total, name in ranked],
+                "deciding": [
+                    [cells[case], network.times[case], rounded(share)] for case, share in deciding
+                ],
+            }
+        )
+    return entries
+
+
+_MOST_DECIDING = 4  # layers of a network that are named
 
 
 def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:

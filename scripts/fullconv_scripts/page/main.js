@@ -92,6 +92,7 @@ function start() {
   startMemory(byId("memory-body"));
   startThreads(byId("threads-body"));
   startPhases(byId("phases-body"));
+  startNetworks(byId("networks-body"));
   startLayers(byId("layers-body"));
   startModes(byId("modes-body"));
   startFairness(byId("fairness-body"));

@@ -44,6 +44,36 @@ function meanBar({ contender, mean }, worst) {
       h("span", { class: "mean-fill", style: `width: ${Math.max(0.8, share(mean))}%` })));
 }
 
+// --- networks ------------------------------------------------------------------------------------
+
+function startNetworks(body) {
+  paint(() => {
+    const networks = selection() ? selection().networks : [];
+    if (!networks.length) {
+      fill(body, nothing("No network was measured on all of its layers in this choice."));
+    } else fill(body, h("div", { class: "columns" }, ...networks.map(networkTable)));
+  });
+}
+
+function networkTable(network) {
+  const columns = [{ text: "" }, { text: "All layers", number: true }, { text: "× fastest" }];
+  const [, fastest] = network.totals[0];
+  const worst = d3.max(network.totals, ([, seconds]) => seconds / fastest);
+  const rows = network.totals.map(([contender, seconds]) => tableRow(columns, [
+    nameTag(contender), secondsText(seconds), meanBar({ contender, mean: seconds / fastest }, worst),
+  ]));
+  const title = `${network.name}, batch ${network.batch}`;
+  const deciding = network.deciding.map(([cell, times, share]) => h("li", {},
+    `${Math.round(100 * share)} %: ${times} × `,
+    h("button", { type: "button", class: "to-row", click: () => goToCell(cell) },
+      CELLS[cell].case)));
+  return h("div", {}, h("h3", {}, title),
+    table(columns, rows, { label: `Times of ${title}` }),
+    h("p", { class: "note" }, `${countText(network.layers, "convolution")}. Most of the fastest’s `
+      + "time goes to:"),
+    h("ul", { class: "note" }, ...deciding));
+}
+
 // --- fairness ------------------------------------------------------------------------------------
 
 const LEDGER_FIELDS = {
