@@ -45,7 +45,7 @@ benchmark::BenchmarkReporter::Run run_once(Cell& cell, std::int64_t calls) {
 }
 
 /// A cell with what was measured of it.
-struct Runner {
+struct Series {
   Cell* cell;
   std::int64_t calls;
   std::map<std::size_t, double> log_seconds = {};  // by block
@@ -63,12 +63,12 @@ struct Runner {
   }
 
   /// How far apart the times are, in steps of 10 %.
-  double distance_to(const Runner& other) const {
+  double distance_to(const Series& other) const {
     return std::abs(median() - other.median()) / std::log(1.1);
   }
 
   /// Of log(time) − log(time of the other), over the blocks of both.
-  double half_width_to(const Runner& other, double confidence) const {
+  double half_width_to(const Series& other, double confidence) const {
     std::vector<double> differences;
     for (const auto& [block, value] : log_seconds) {
       const auto found = other.log_seconds.find(block);
@@ -78,25 +78,25 @@ struct Runner {
   }
 };
 
-class Race {
+class Field {
  public:
-  Race(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings)
+  Field(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings)
       : settings_(settings), random_(settings.seed), time_left_(settings.cell_time) {
     for (const auto& cell : cells) {
       if (interruption() == 0) enter(*cell);
     }
-    for (Runner& runner : runners_) active_.push_back(&runner);
+    for (Series& series : series_) active_.push_back(&series);
   }
 
   Runs run() {
     while (!active_.empty() && interruption() == 0) {
       const auto orders = balanced_orders(active_.size(), random_);
-      const std::vector<Runner*> field = active_;
+      const std::vector<Series*> active = active_;
       for (const auto& order : orders) {
-        run_block(field, order);
-        bool someone_left = false;
-        while (dismiss()) someone_left = true;  // the fastest, too, once the others have
-        if (someone_left) break;                // the square was for more
+        run_block(active, order);
+        bool some_left = false;
+        while (remove_finished()) some_left = true;  // the fastest, too, once the others have
+        if (some_left) break;                        // the square was for more
         if (interruption() != 0) break;
       }
     }
@@ -115,21 +115,21 @@ class Race {
     // A handicap of whole per cents comes out even after a hundred calls.
     const std::int64_t unit = cell.settings().entrant->handicap == 0 ? 1 : 100;
     const double units = settings_.repetition / (seconds * static_cast<double>(unit));
-    runners_.push_back({&cell, unit * std::max<std::int64_t>(1, std::llround(std::ceil(units)))});
+    series_.push_back({&cell, unit * std::max<std::int64_t>(1, std::llround(std::ceil(units)))});
   }
 
-  void run_block(const std::vector<Runner*>& field, const std::vector<std::size_t>& order) {
+  void run_block(const std::vector<Series*>& active, const std::vector<std::size_t>& order) {
     for (std::size_t position = 0; position < order.size(); ++position) {
       if (interruption() != 0) return;
-      Runner& runner = *field[order[position]];
+      Series& series = *active[order[position]];
       const auto start = Clock::now();
-      runner.cell->renew();
-      auto run = run_once(*runner.cell, runner.calls);
-      runner.spent += std::chrono::duration<double>(Clock::now() - start).count();
-      runner.stopped = was_skipped(run);
+      series.cell->renew();
+      auto run = run_once(*series.cell, series.calls);
+      series.spent += std::chrono::duration<double>(Clock::now() - start).count();
+      series.stopped = was_skipped(run);
       if (!was_skipped(run)) {
         const double seconds = run.real_accumulated_time / static_cast<double>(run.iterations);
-        runner.log_seconds[block_] = std::log(seconds);
+        series.log_seconds[block_] = std::log(seconds);
       }
       run.counters["block"] = static_cast<double>(block_);
       run.counters["position"] = static_cast<double>(position);
@@ -141,21 +141,21 @@ class Race {
   /// Whom others are measured against: of those who still run, the fastest of ours and the fastest
   /// peer with at most so many threads.
   struct Leader {
-    const Runner* runner;
+    const Series* series;
     int threads;
   };
 
   std::vector<Leader> leaders() const {
     std::set<int> counts;
-    for (const Runner* runner : active_) counts.insert(runner->threads());
+    for (const Series* series : active_) counts.insert(series->threads());
     std::vector<Leader> found;
     for (const Kind kind : {Kind::ours, Kind::peer}) {
       for (const int threads : counts) {
-        const Runner* fastest = nullptr;
-        for (const Runner* runner : active_) {
-          if (runner->cell->kind() != kind || runner->threads() > threads) continue;
-          if (runner->log_seconds.empty()) continue;
-          if (fastest == nullptr || runner->median() < fastest->median()) fastest = runner;
+        const Series* fastest = nullptr;
+        for (const Series* series : active_) {
+          if (series->cell->kind() != kind || series->threads() > threads) continue;
+          if (series->log_seconds.empty()) continue;
+          if (fastest == nullptr || series->median() < fastest->median()) fastest = series;
         }
         if (fastest != nullptr) found.push_back({fastest, threads});
       }
@@ -163,43 +163,43 @@ class Race {
     return found;
   }
 
-  /// Sends home who is done. Returns whether someone is.
-  bool dismiss() {
+  /// Removes series that are measured well enough, or stopped. Returns whether there were any.
+  bool remove_finished() {
     const std::vector<Leader> ahead = leaders();
-    const auto leads = [&](const Runner* runner) {
-      return std::ranges::find(ahead, runner, &Leader::runner) != ahead.end();
+    const auto leads = [&](const Series* series) {
+      return std::ranges::find(ahead, series, &Leader::series) != ahead.end();
     };
     const bool all_lead = std::ranges::all_of(active_, leads);
     const double budget = time_left_ / static_cast<double>(active_.size());
-    const auto is_known = [&](const Runner* runner) {
+    const auto is_known = [&](const Series* series) {
       return std::ranges::all_of(ahead, [&](const Leader& leader) {
-        if (runner == leader.runner || runner->threads() > leader.threads) return true;
-        return runner->half_width_to(*leader.runner, settings_.confidence) <=
+        if (series == leader.series || series->threads() > leader.threads) return true;
+        return series->half_width_to(*leader.series, settings_.confidence) <=
                std::log1p(settings_.half_width) *
-                   std::max(1.0, runner->distance_to(*leader.runner));
+                   std::max(1.0, series->distance_to(*leader.series));
       });
     };
-    const auto is_done = [&](const Runner* runner) {
-      if (runner->stopped) return true;
-      if (runner->log_seconds.size() < kFewestBlocks) return false;
-      if (leads(runner) && !all_lead) return false;  // the others are measured against it
-      return runner->spent > budget || is_known(runner);
+    const auto is_finished = [&](const Series* series) {
+      if (series->stopped) return true;
+      if (series->log_seconds.size() < kFewestBlocks) return false;
+      if (leads(series) && !all_lead) return false;  // the others are measured against it
+      return series->spent > budget || is_known(series);
     };
-    const auto gone = std::ranges::stable_partition(active_, std::not_fn(is_done));
+    const auto finished = std::ranges::stable_partition(active_, std::not_fn(is_finished));
     // What they did not need is for the others; what a slow one took beyond its budget is not
     // theirs.
-    for (const Runner* runner : gone) time_left_ -= std::min(runner->spent, budget);
-    const bool someone_left = !gone.empty();
-    active_.erase(gone.begin(), gone.end());
-    return someone_left;
+    for (const Series* series : finished) time_left_ -= std::min(series->spent, budget);
+    const bool some_left = !finished.empty();
+    active_.erase(finished.begin(), finished.end());
+    return some_left;
   }
 
   const BlockSettings& settings_;
   std::mt19937_64 random_;
   double time_left_;  // seconds, for those who are active
   Runs done_;
-  std::vector<Runner> runners_;
-  std::vector<Runner*> active_;
+  std::vector<Series> series_;
+  std::vector<Series*> active_;
   std::size_t block_ = 0;
 };
 
@@ -226,7 +226,7 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 }
 
 Runs run_in_blocks(const std::vector<std::unique_ptr<Cell>>& cells, const BlockSettings& settings) {
-  return Race(cells, settings).run();
+  return Field(cells, settings).run();
 }
 
 }  // namespace fullconv::bench

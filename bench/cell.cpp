@@ -70,7 +70,7 @@ class TypedCell final : public Cell {
   }
 
  protected:
-  std::string judge() override {
+  std::string verify() override {
     if (std::string reason = reason_to_skip(); !reason.empty()) return reason;
     std::unique_ptr<Plan<T>> plan = make_plan();
     workspace_bytes_ = plan->workspace_bytes();
@@ -281,8 +281,8 @@ template <class Body>
 void Cell::guard(const Body& body) {
   stage_.enter(this);
   try {
-    if (!judged_) skip_ = judge();
-    judged_ = true;
+    if (!verified_) skip_ = verify();
+    verified_ = true;
     if (skip_.empty()) body();
   } catch (const std::bad_alloc& error) {
     skip_ = fmt::format("{}{}", kOutOfMemory, error.what());
@@ -292,7 +292,7 @@ void Cell::guard(const Body& body) {
     skip_ = fmt::format("failed: {}", error.what());
     well_ = false;
   }
-  judged_ = true;
+  verified_ = true;
 }
 
 void Cell::run(benchmark::State& state) {

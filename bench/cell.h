@@ -113,11 +113,11 @@ class Cell {
   Cell(Stage& stage, CellSettings settings, const char* scalar);
 
   /// Why this is not timed, or nothing.
-  virtual std::string judge() = 0;
+  virtual std::string verify() = 0;
   virtual void measure(benchmark::State& state) = 0;
   virtual double time_calls(index_t calls) = 0;
 
-  /// Notes the verdict, if there is none, or what has gone wrong since.
+  /// Notes the reason, if there is none, or what has gone wrong since.
   template <class Body>
   void guard(const Body& body);
 
@@ -127,7 +127,7 @@ class Cell {
 
  private:
   std::string name_;
-  bool judged_ = false;
+  bool verified_ = false;
   std::string skip_;
 };
 

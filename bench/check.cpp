@@ -53,8 +53,9 @@ TensorView<const T> y_view(const Result<T>& result, const Problem& problem) {
 
 /// Finds for each result the other one that is farthest from it.
 template <class T>
-void compare_pairs(const Judge<T>& judge, const Problem& problem, std::vector<Result<T>>& results) {
-  if (!judge.bounds_apply()) return;
+void compare_pairs(const ResultCheck<T>& check, const Problem& problem,
+                   std::vector<Result<T>>& results) {
+  if (!check.bounds_apply()) return;
   const auto note = [](Result<T>& result, const Result<T>& other, double distance) {
     if (distance <= result.distance) return;
     result.distance = distance;
@@ -63,7 +64,7 @@ void compare_pairs(const Judge<T>& judge, const Problem& problem, std::vector<Re
   for (std::size_t a = 0; a < results.size(); ++a) {
     for (std::size_t b = a + 1; b < results.size(); ++b) {
       if (results[a].y.empty() || results[b].y.empty()) continue;
-      const double distance = judge.distance(*results[a].algorithm, y_view(results[a], problem),
+      const double distance = check.distance(*results[a].algorithm, y_view(results[a], problem),
                                              *results[b].algorithm, y_view(results[b], problem));
       note(results[a], results[b], distance);
       note(results[b], results[a], distance);
@@ -71,29 +72,29 @@ void compare_pairs(const Judge<T>& judge, const Problem& problem, std::vector<Re
   }
 }
 
-std::string describe(const Judgement& judgement) {
-  switch (judgement.verdict) {
-    case Verdict::ok:
+std::string describe(const Finding& finding) {
+  switch (finding.outcome) {
+    case Outcome::ok:
       return "ok";
-    case Verdict::wrong:
+    case Outcome::wrong:
       return "WRONG";
-    case Verdict::declined:
-      return "declined: " + judgement.remark;
-    case Verdict::not_applicable:
-      return "n/a: " + judgement.remark;
+    case Outcome::declined:
+      return "declined: " + finding.remark;
+    case Outcome::not_applicable:
+      return "n/a: " + finding.remark;
   }
   return {};
 }
 
 template <class T>
-Row row(const Result<T>& result, const Judgement& judgement) {
+Row row(const Result<T>& result, const Finding& finding) {
   const auto number = [&](double value) {
-    return judgement.compared > 0 ? fmt::format("{:.2g}", value) : kNothing;
+    return finding.compared > 0 ? fmt::format("{:.2g}", value) : kNothing;
   };
   const std::string farthest =
       result.farthest ? fmt::format("{:.2g} {}", result.distance, result.farthest->name) : kNothing;
-  return {std::string(result.algorithm->name), kScalarName<T>, number(judgement.error_in_bounds),
-          number(judgement.relative_l2),       farthest,       describe(judgement)};
+  return {std::string(result.algorithm->name), kScalarName<T>, number(finding.error_in_bounds),
+          number(finding.relative_l2),         farthest,       describe(finding)};
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ Row row(const Result<T>& result, const Judgement& judgement) {
 struct Checker::Report {
   std::string title;
   std::vector<Row> rows = {
-      {"algorithm", "scalar", "error/bound", "relative L2", "farthest other", "verdict"}};
+      {"algorithm", "scalar", "error/bound", "relative L2", "farthest other", "result"}};
   std::string remarks = {};
   std::size_t sampled_outputs = 0;  // none where all are compared
 
@@ -126,25 +127,25 @@ void Checker::require_memory_for(const Problem& problem) const {
 
 template <class T>
 void Checker::check(const Operands<T>& operands, Report& report) {
-  const Judge<T> judge(operands);
+  const ResultCheck<T> check(operands);
   std::vector<Result<T>> results;
   for (const Algorithm* algorithm : algorithms_) {
     results.push_back(run(*algorithm, operands, threads_));
   }
-  compare_pairs(judge, operands.problem, results);
+  compare_pairs(check, operands.problem, results);
 
   for (const Result<T>& result : results) {
-    const Judgement judgement =
-        result.y.empty() ? Judgement{.verdict = Verdict::declined, .remark = result.declined}
-                         : judge.judge(*result.algorithm, y_view(result, operands.problem));
-    ++counts_[judgement.verdict];
-    report.rows.push_back(row(result, judgement));
-    if (judgement.verdict == Verdict::wrong) {
+    const Finding finding = result.y.empty()
+                                ? Finding{.outcome = Outcome::declined, .remark = result.declined}
+                                : check.check(*result.algorithm, y_view(result, operands.problem));
+    ++counts_[finding.outcome];
+    report.rows.push_back(row(result, finding));
+    if (finding.outcome == Outcome::wrong) {
       report.remarks +=
-          fmt::format("{} {}: {}\n", result.algorithm->name, kScalarName<T>, judgement.remark);
+          fmt::format("{} {}: {}\n", result.algorithm->name, kScalarName<T>, finding.remark);
     }
   }
-  if (judge.sampled()) report.sampled_outputs = judge.outputs();
+  if (check.sampled()) report.sampled_outputs = check.outputs();
 }
 
 void Checker::check(const std::vector<Case>& cases) {
@@ -167,13 +168,13 @@ void Checker::check(OperandFiles& files, const std::string& title) {
 }
 
 bool Checker::summarise() {
-  fmt::print("{} ok, {} WRONG, {} declined", counts_[Verdict::ok], counts_[Verdict::wrong],
-             counts_[Verdict::declined]);
-  if (const int count = counts_[Verdict::not_applicable]; count > 0) {
+  fmt::print("{} ok, {} WRONG, {} declined", counts_[Outcome::ok], counts_[Outcome::wrong],
+             counts_[Outcome::declined]);
+  if (const int count = counts_[Outcome::not_applicable]; count > 0) {
     fmt::print(", {} not applicable", count);
   }
   fmt::print("\n");
-  return counts_[Verdict::wrong] == 0;
+  return counts_[Outcome::wrong] == 0;
 }
 
 }  // namespace fullconv::cli

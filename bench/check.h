@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "judge.h"
 #include "operand_files.h"
+#include "result_check.h"
 #include "support/case.h"
 #include "table.h"
 
@@ -36,7 +36,7 @@ class Checker {
 
   std::vector<const Algorithm*> algorithms_;
   int threads_;
-  std::map<Verdict, int> counts_;
+  std::map<Outcome, int> counts_;
 };
 
 }  // namespace fullconv::cli

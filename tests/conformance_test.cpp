@@ -15,23 +15,24 @@ FULLCONV_FOR_EACH_SUBJECT(Conformance);
 TEST_P(Conformance, HoldsOnEveryShape) {
   run([]<class T>(const Contender<T>& contender) {
     std::map<std::string, int> declined;
-    int judged = 0;
+    int checked = 0;
     for (const Case& c : conformance_cases()) {
-      const Verdict verdict = judge<T>(contender.algorithm, c, {.threads = contender.threads});
-      if (!verdict.declined.empty()) {
-        ++declined[verdict.declined];
+      const ConformanceResult found =
+          check_conformance<T>(contender.algorithm, c, {.threads = contender.threads});
+      if (!found.declined.empty()) {
+        ++declined[found.declined];
         continue;
       }
-      ++judged;
-      for (const auto& violation : verdict.violations) {
+      ++checked;
+      for (const auto& violation : found.violations) {
         ADD_FAILURE() << to_string(c) << ", " << violation;
       }
     }
-    std::cout << judged << " cases judged\n";
+    std::cout << checked << " cases checked\n";
     for (const auto& [reason, count] : declined) {
       std::cout << count << " cases declined: " << reason << '\n';
     }
-    EXPECT_GT(judged, 0) << "it declined every case: nothing is known of it";
+    EXPECT_GT(checked, 0) << "it declined every case: nothing is known of it";
   });
 }
 
@@ -46,10 +47,10 @@ TEST_P(Conformance, HoldsWithLittleWorkspace) {
       if (!usual) continue;
       for (const double fraction : {0.8, 0.6}) {
         const auto limit = static_cast<double>(usual->workspace_bytes()) * fraction;
-        const Verdict verdict = judge<T>(
+        const ConformanceResult found = check_conformance<T>(
             contender.algorithm, c,
             {.threads = contender.threads, .workspace_limit = static_cast<std::size_t>(limit)});
-        for (const auto& violation : verdict.violations) ADD_FAILURE() << text << ", " << violation;
+        for (const auto& violation : found.violations) ADD_FAILURE() << text << ", " << violation;
       }
     }
   });

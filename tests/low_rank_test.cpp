@@ -130,11 +130,11 @@ TYPED_TEST(LowRank, LeavesOtherKernels) {
   EXPECT_FALSE(this->takes("30x30_k9x9"));
   EXPECT_FALSE(this->takes("n1_i2_o2_20x20_k5x5"));
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
-  for (const T spoiler : {T(1e-3), kInfinity, std::numeric_limits<T>::quiet_NaN()}) {
+  for (const T disturbance : {T(1e-3), kInfinity, std::numeric_limits<T>::quiet_NaN()}) {
     // One of a layer's, too.
     for (const char* text : {"30x30_k9x9_gauss", "n1_i2_o2_20x20_k9x9_gauss"}) {
       auto operands = make_operands<T>(parse_case(text));
-      for (std::size_t i = 0; i < 9; ++i) operands.k[i * 9 + i] += spoiler * static_cast<T>(i);
+      for (std::size_t i = 0; i < 9; ++i) operands.k[i * 9 + i] += disturbance * static_cast<T>(i);
       EXPECT_EQ(rank_of<T>({operands.k.begin(), operands.k.begin() + 81}, 9, 9), std::nullopt);
       const auto shortcut = plan_shortcut<T>(operands.problem, {});
       Tensor<T> y(operands.problem.y_extents());

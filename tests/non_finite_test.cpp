@@ -119,7 +119,7 @@ class NonFiniteValues : public EachSubject {
     return all;
   }
 
-  /// Puts values in some places of x, of k, and of both, and judges each.
+  /// Puts values in some places of x, of k, and of both, and checks each.
   template <class T>
   static void expect_as_declared_with(const Contender<T>& contender,
                                       std::initializer_list<T> values) {

@@ -1,5 +1,5 @@
 // The peers, held to the same promises as our own algorithms: this program's registry is theirs, so
-// that the files it is linked with test them. Those that run in another process are judged here,
+// that the files it is linked with test them. Those that run in another process are checked here,
 // where they may be missing.
 
 #include <algorithm>
@@ -124,21 +124,22 @@ class RemotePeers : public ::testing::TestWithParam<Remote> {
   static std::size_t expect_right(std::chrono::steady_clock::time_point deadline) {
     const auto& [peer, threads] = GetParam();
     std::map<std::string, int> declined;
-    int judged = 0;
+    int checked = 0;
     std::size_t left = conformance_cases().size();
     for (const Case& c : conformance_cases()) {
       if (std::chrono::steady_clock::now() > deadline) break;
       --left;
-      const Verdict verdict = judge<T>(*peer.algorithm, c, {.threads = threads});
-      if (verdict.declined.empty()) {
-        ++judged;
-        EXPECT_TRUE(verdict.violations.empty()) << to_string(c) << " in " << kScalarName<T> << ":\n"
-                                                << joined(verdict.violations);
+      const ConformanceResult found =
+          check_conformance<T>(*peer.algorithm, c, {.threads = threads});
+      if (found.declined.empty()) {
+        ++checked;
+        EXPECT_TRUE(found.violations.empty()) << to_string(c) << " in " << kScalarName<T> << ":\n"
+                                              << joined(found.violations);
       } else {
-        ++declined[verdict.declined];
+        ++declined[found.declined];
       }
     }
-    std::cout << judged << " cases judged in " << kScalarName<T> << '\n';
+    std::cout << checked << " cases checked in " << kScalarName<T> << '\n';
     for (const auto& [reason, count] : declined) {
       std::cout << count << " cases declined: " << reason << '\n';
     }
@@ -156,14 +157,14 @@ TEST_P(RemotePeers, ConformOnEveryShape) {
   const std::string in_double = why_not<double>();
   if (!in_float.empty() && !in_double.empty()) GTEST_SKIP() << "declined: " << in_double;
   // A library's threads that wait for each other can take milliseconds for a call where other
-  // processes use the cores. What was judged counts; ctest would end all of it after 300 s.
+  // processes use the cores. What was checked counts; ctest would end all of it after 300 s.
   constexpr std::chrono::seconds kTime{240};
   const auto deadline = std::chrono::steady_clock::now() + kTime;
   std::size_t left = 0;
   if (in_float.empty()) left += expect_right<float>(deadline);
   if (in_double.empty()) left += expect_right<double>(deadline);
   if (left > 0) {
-    GTEST_SKIP() << left << " cases not judged: " << kTime.count() << " s were over";
+    GTEST_SKIP() << left << " cases not checked: " << kTime.count() << " s were over";
   }
 }
 
@@ -227,7 +228,7 @@ Planned<T> plan_mistaken(const Problem& problem, const PlanOptions& options) {
   return planned;
 }
 
-/// How many of three cases the judge rejects of that peer with that mistake.
+/// How many of three cases the conformance check rejects of that peer with that mistake.
 template <class T, class Mistake>
 int rejections() {
   Algorithm mistaken = *first_peer();
@@ -235,7 +236,7 @@ int rejections() {
   mistaken.plan_f64 = plan_mistaken<double, Mistake>;
   int rejected = 0;
   for (const char* text : {"8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5_ints"}) {
-    rejected += !judge<T>(mistaken, parse_case(text)).violations.empty();
+    rejected += !check_conformance<T>(mistaken, parse_case(text)).violations.empty();
   }
   return rejected;
 }

@@ -10,7 +10,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "complaint.h"
+#include "expect_error.h"
 #include "support/case.h"
 
 namespace fullconv::testing {
@@ -136,14 +136,14 @@ TEST(ProblemText, IsRefusedWhereMalformed) {
                            "99999999999999999999x8_k5x5",
                            "9223372036854775808x1_k1x1"}) {
     SCOPED_TRACE(text);
-    expect_complaint<std::invalid_argument>([&] { parse_problem(text); },
-                                            {"malformed problem", "8x8_k5x5"});
+    expect_error<std::invalid_argument>([&] { parse_problem(text); },
+                                        {"malformed problem", "8x8_k5x5"});
   }
   EXPECT_THROW(parse_problem(std::string_view("8x8_k5x5\0", 9)), std::invalid_argument);
 }
 
 TEST(ProblemText, IsNamedInComplaints) {
-  expect_complaint<std::invalid_argument>([] { parse_problem("8x8_q5x5"); }, {"'8x8_q5x5'"});
+  expect_error<std::invalid_argument>([] { parse_problem("8x8_q5x5"); }, {"'8x8_q5x5'"});
 }
 
 TEST(ProblemFields, AreCheckedByName) {
@@ -166,17 +166,17 @@ TEST(ProblemFields, AreCheckedByName) {
            Complaint{"2x8_k1x5_s1152921504606846976x1", "overflow"},
        }) {
     SCOPED_TRACE(text);
-    expect_complaint<std::invalid_argument>([text = text] { parse_problem(text); },
-                                            {std::string("'") + text + "'", words});
+    expect_error<std::invalid_argument>([text = text] { parse_problem(text); },
+                                        {std::string("'") + text + "'", words});
   }
-  expect_complaint<std::invalid_argument>([] { validate({.padding = {.left = -1}}); },
-                                          {"padding of -1", "at least 0"});
-  expect_complaint<std::invalid_argument>(
+  expect_error<std::invalid_argument>([] { validate({.padding = {.left = -1}}); },
+                                      {"padding of -1", "at least 0"});
+  expect_error<std::invalid_argument>(
       [] {
         validate({.output_padding = {0, -1}});
       },
       {"output padding of -1"});
-  expect_complaint<std::invalid_argument>([] { validate({.stride = {1, -2}}); }, {"stride of -2"});
+  expect_error<std::invalid_argument>([] { validate({.stride = {1, -2}}); }, {"stride of -2"});
 }
 
 TEST(ProblemFields, MakeTheShapeOfY) {
@@ -193,12 +193,12 @@ TEST(ProblemSizes, MustBePositive) {
   for (const char* text : {"0x8_k5x5", "8x0_k5x5", "8x8_k0x5", "8x8_k5x0", "n0_i1_o1_8x8_k5x5",
                            "n1_i0_o1_8x8_k5x5", "n1_i1_o0_8x8_k5x5"}) {
     SCOPED_TRACE(text);
-    expect_complaint<std::invalid_argument>([&] { parse_problem(text); },
-                                            {text, "size of 0", "at least 1"});
+    expect_error<std::invalid_argument>([&] { parse_problem(text); },
+                                        {text, "size of 0", "at least 1"});
   }
-  expect_complaint<std::invalid_argument>([] { validate({.H = -3}); }, {"size of -3"});
-  expect_complaint<std::invalid_argument>(
-      [] { validate({.N = std::numeric_limits<index_t>::min()}); }, {"at least 1"});
+  expect_error<std::invalid_argument>([] { validate({.H = -3}); }, {"size of -3"});
+  expect_error<std::invalid_argument>([] { validate({.N = std::numeric_limits<index_t>::min()}); },
+                                      {"at least 1"});
 }
 
 TEST(ProblemSizes, MustNotOverflow) {
@@ -217,8 +217,8 @@ TEST(ProblemSizes, MustNotOverflow) {
                .N = kMost, .K = kMost, .C = kMost, .H = kMost, .W = kMost, .h = kMost, .w = kMost},
        }) {
     SCOPED_TRACE(to_string(problem));
-    expect_complaint<std::invalid_argument>([&] { validate(problem); },
-                                            {to_string(problem), "overflow"});
+    expect_error<std::invalid_argument>([&] { validate(problem); },
+                                        {to_string(problem), "overflow"});
   }
 }
 
@@ -270,7 +270,7 @@ TEST(CaseText, NamesTheFamily) {
   EXPECT_EQ(parse_case("8x8_k5x5_rank2").family, Family::rank2);
   for (const char* text : {"8x8_k5x5_", "8x8_k5x5_none", "_ints", "8x8_k5x5_ints_ints", "ints"}) {
     SCOPED_TRACE(text);
-    expect_complaint<std::invalid_argument>([&] { parse_case(text); }, {"malformed problem"});
+    expect_error<std::invalid_argument>([&] { parse_case(text); }, {"malformed problem"});
   }
 }
 
@@ -292,13 +292,12 @@ TEST_F(CaseFile, HoldsOneCaseALine) {
 
 TEST_F(CaseFile, NamesTheLineThatIsMalformed) {
   write("8x8_k5x5\n\n8x8_k5y5\n");
-  expect_complaint<std::invalid_argument>([&] { read_cases(path_); },
-                                          {path_ + ":3:", "'8x8_k5y5'"});
+  expect_error<std::invalid_argument>([&] { read_cases(path_); }, {path_ + ":3:", "'8x8_k5y5'"});
 }
 
 TEST_F(CaseFile, MustBeReadable) {
-  expect_complaint<std::runtime_error>([&] { read_cases(path_); }, {path_});
-  expect_complaint<std::runtime_error>([&] { read_cases(::testing::TempDir()); }, {"cannot read"});
+  expect_error<std::runtime_error>([&] { read_cases(path_); }, {path_});
+  expect_error<std::runtime_error>([&] { read_cases(::testing::TempDir()); }, {"cannot read"});
 }
 
 }  // namespace

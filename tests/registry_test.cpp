@@ -5,8 +5,8 @@
 #include <limits>
 #include <set>
 
-#include "complaint.h"
 #include "contender.h"
+#include "expect_error.h"
 #include "support/trial.h"
 
 namespace fullconv::testing {
@@ -60,11 +60,11 @@ TEST_P(Planning, RefusesWhatMakesNoSense) {
   run([]<class T>(const Contender<T>& contender) {
     for (const int threads : {0, -1, std::numeric_limits<int>::min()}) {
       const Contender<T> nobody{contender.algorithm, threads};
-      expect_complaint<std::invalid_argument>([&] { nobody.plan({.H = 8, .W = 8}); },
-                                              {"threads is " + std::to_string(threads)});
+      expect_error<std::invalid_argument>([&] { nobody.plan({.H = 8, .W = 8}); },
+                                          {"threads is " + std::to_string(threads)});
     }
     const auto refuses = [&](const Problem& problem, const char* why) {
-      expect_complaint<std::invalid_argument>([&] { contender.plan(problem); }, {why});
+      expect_error<std::invalid_argument>([&] { contender.plan(problem); }, {why});
     };
     refuses({.H = 0}, "size of 0");
     refuses({.w = -1}, "size of -1");

@@ -17,8 +17,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "complaint.h"
 #include "contender.h"
+#include "expect_error.h"
 #include "support/trial.h"
 
 namespace fullconv::testing {
@@ -130,8 +130,8 @@ TEST(RemoteWorker, ThatIsKilledIsReportedAndReplaced) {
   for (int life = 0; life < 2; ++life) {
     const auto plan = make_plan_on(mortal);
     for (int time = 0; time < 2; ++time) {
-      expect_complaint<std::runtime_error>([&] { execute(*plan); },
-                                           {"Fake's worker was killed by signal 9"});
+      expect_error<std::runtime_error>([&] { execute(*plan); },
+                                       {"Fake's worker was killed by signal 9"});
     }
   }
 }
@@ -153,8 +153,8 @@ TEST(RemoteWorker, ThatEndsLeavesItsLastWords) {
                                     "echo 'RuntimeError: no luck' >&2; exit 5");
                               }};
   const auto plan = make_plan_on(mortal);
-  expect_complaint<std::runtime_error>([&] { execute(*plan); },
-                                       {"Fake's worker ended with exit code 5", "no luck"});
+  expect_error<std::runtime_error>([&] { execute(*plan); },
+                                   {"Fake's worker ended with exit code 5", "no luck"});
 }
 
 TEST(RemoteWorker, ThatRefusesGoesOn) {
@@ -166,8 +166,8 @@ TEST(RemoteWorker, ThatRefusesGoesOn) {
                                       "while read -r line; do echo ok; done");
                                 }};
   const auto plan = make_plan_on(refusing);
-  expect_complaint<std::runtime_error>([&] { execute(*plan); }, {"Fake: ValueError: no"});
-  expect_complaint<std::bad_alloc>([&] { execute(*plan); }, {"Fake: MemoryError: 3 GiB"});
+  expect_error<std::runtime_error>([&] { execute(*plan); }, {"Fake: ValueError: no"});
+  expect_error<std::bad_alloc>([&] { execute(*plan); }, {"Fake: MemoryError: 3 GiB"});
   EXPECT_NO_THROW(execute(*plan));
 }
 
@@ -178,8 +178,8 @@ TEST(RemoteWorker, ThatAnswersSomethingElseIsNotListenedTo) {
                                       "read -r execute; echo 42; read -r more");
                                 }};
   const auto plan = make_plan_on(confused);
-  expect_complaint<std::runtime_error>([&] { execute(*plan); }, {"Fake's worker answered '42'"});
-  expect_complaint<std::runtime_error>([&] { execute(*plan); }, {"Fake's worker"});
+  expect_error<std::runtime_error>([&] { execute(*plan); }, {"Fake's worker answered '42'"});
+  expect_error<std::runtime_error>([&] { execute(*plan); }, {"Fake's worker"});
 }
 
 TEST(RemoteWorker, IsNotAskedForMoreMemoryThanThereIs) {
@@ -307,8 +307,8 @@ TEST_P(RemoteLibrary, IsReplacedAfterItWasKilled) {
   ASSERT_EQ(workers.size(), 1U) << "one process for each library";
   kill(*workers.begin(), SIGKILL);
   ASSERT_TRUE(ends(*workers.begin()));
-  expect_complaint<std::runtime_error>([&] { expect_right(*plan, 1); },
-                                       {"worker was killed by signal 9"});
+  expect_error<std::runtime_error>([&] { expect_right(*plan, 1); },
+                                   {"worker was killed by signal 9"});
   expect_right(*make_plan<float>(kProblem), 2);
   EXPECT_EQ(children_of(library()).size(), 1U);
   EXPECT_NE(children_of(library()), workers);

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "complaint.h"
 #include "contender.h"
+#include "expect_error.h"
 #include "support/trial.h"
 
 namespace fullconv::testing {
@@ -150,11 +150,10 @@ class Refusals {
   const Plan<T>& plan() const { return *plan_; }
 
   void expect(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y,
-              const std::string& operand, const std::string& complaint) {
+              const std::string& operand, const std::string& message) {
     Tensor<T> before(std::as_const(y_).view());
-    SCOPED_TRACE(operand + " " + complaint);
-    expect_complaint<std::invalid_argument>([&] { plan_->execute(x, k, y); },
-                                            {operand + " ", complaint});
+    SCOPED_TRACE(operand + " " + message);
+    expect_error<std::invalid_argument>([&] { plan_->execute(x, k, y); }, {operand + " ", message});
     EXPECT_TRUE(same_bits(std::as_const(y_).view(), std::as_const(before).view())) << "y changed";
     EXPECT_TRUE(y_.guards_intact());
   }

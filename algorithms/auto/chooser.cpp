@@ -16,10 +16,10 @@
 #include "core/buffer.h"
 #include "core/in_range.h"
 #include "core/layer_plan.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
+#include "core/steps.h"
 #include "fullconv/choose.h"
 
 namespace fullconv {
@@ -63,7 +63,7 @@ std::string mebibytes(double bytes) {
   return std::to_string(static_cast<std::int64_t>(std::ceil(bytes / 0x1p20))) + " MiB";
 }
 
-/// The time to see whether operands are finite and tame.
+/// The time to see whether operands are finite and in range.
 template <class T>
 double look_seconds(const Problem& problem) {
   return 0.1e-6 +
@@ -130,7 +130,7 @@ bool is_finite_at_once(const TensorView<const T>& operand) {
 }
 
 /// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted:
-/// with operands that are not finite, and where these spread, not tame.
+/// with operands that are not finite, and where these spread, not in range.
 template <class T>
 class RecomputingPlan final : public Plan<T> {
  public:

@@ -20,7 +20,7 @@ set_property(GLOBAL PROPERTY FULLCONV_DEPENDENCIES "")
 # fullconv_algorithm(<file> [WITH <file>...] [REQUIRES <dependency>...]): adds the file, and those it
 # is to be built with, to the library and builtin::<stem of file> to the registry; leaves it out, and
 # says so, where the build goes without a dependency. One that is wanted and not found is an error.
-# Phases are timed in the first file only.
+# Steps are timed in the first file only.
 function(fullconv_algorithm file)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WITH;REQUIRES")
   cmake_path(GET file STEM name)
@@ -59,17 +59,17 @@ function(fullconv_generate_registry)
   target_sources(fullconv PRIVATE ${generated}/registry.cpp)
 endfunction()
 
-# The library's sources once more, but for fullconv_base, as fullconv_phased, with core/phases.h
-# telling the time of phases. Objects, and not an archive, so that whoever links them has no use for
+# The library's sources once more, but for fullconv_base, as fullconv_stepped, with core/steps.h
+# telling the time of steps. Objects, and not an archive, so that whoever links them has no use for
 # the library beneath other targets. Not installed.
-function(fullconv_add_phased)
-  add_library(fullconv_phased OBJECT core/phases.cpp $<TARGET_PROPERTY:fullconv,SOURCES>)
-  target_compile_definitions(fullconv_phased PUBLIC FULLCONV_TIME_PHASES)
-  target_compile_features(fullconv_phased PUBLIC cxx_std_20)
-  target_include_directories(fullconv_phased
+function(fullconv_add_stepped)
+  add_library(fullconv_stepped OBJECT core/steps.cpp $<TARGET_PROPERTY:fullconv,SOURCES>)
+  target_compile_definitions(fullconv_stepped PUBLIC FULLCONV_TIME_STEPS)
+  target_compile_features(fullconv_stepped PUBLIC cxx_std_20)
+  target_include_directories(fullconv_stepped
     PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}
     PRIVATE $<TARGET_PROPERTY:fullconv,INCLUDE_DIRECTORIES>)
-  target_link_libraries(fullconv_phased PRIVATE $<TARGET_PROPERTY:fullconv,LINK_LIBRARIES>)
+  target_link_libraries(fullconv_stepped PRIVATE $<TARGET_PROPERTY:fullconv,LINK_LIBRARIES>)
 endfunction()
 
 # Installs the library so that find_package(fullconv) gives fullconv::fullconv. Only a static library

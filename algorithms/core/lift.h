@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "core/phases.h"
 #include "core/plane.h"
+#include "core/steps.h"
 #include "fullconv/algorithm.h"
 
 namespace fullconv {
@@ -62,7 +62,7 @@ class PlaneFunction {
   explicit PlaneFunction(const Problem&) {}
   void load(const Plane<const T>& x) { x_ = x; }
   void add(const Plane<const T>& k, const Plane<T>& y) {
-    const PhaseTimer timing(Phase::direct);
+    const StepTimer timing(Step::direct);
     add_plane(x_, k, y);
   }
   std::size_t workspace_bytes() const { return 0; }
@@ -77,7 +77,7 @@ class WindowFunction {
   explicit WindowFunction(const Problem& problem) : window_(problem.window()) {}
   void load(const Plane<const T>& x) { x_ = x; }
   void add(const Plane<const T>& k, const Plane<T>& y) {
-    const PhaseTimer timing(Phase::direct);
+    const StepTimer timing(Step::direct);
     add_window(x_, k, in_full_output(y, window_), window_);
   }
   std::size_t workspace_bytes() const { return 0; }

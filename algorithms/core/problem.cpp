@@ -14,7 +14,7 @@ bool product_fits(std::int64_t limit, Factors... factors) {
   return ((limit /= factors, limit > 0) && ...);
 }
 
-/// Reads `8x8_k5x5` piece by piece; complains about the whole text.
+/// Reads `8x8_k5x5` piece by piece; errors name the whole text.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text), rest_(text) {}

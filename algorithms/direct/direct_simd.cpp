@@ -3,8 +3,8 @@
 
 #include "core/forecast.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "direct/convolve_rows.h"
 
 namespace fullconv {
@@ -74,7 +74,7 @@ class DirectSimdPlan final : public Plan<T> {
     const Window window = problem.window();
     const auto compute = [&](index_t n, index_t c, Range rows) {
       const Plane<T> outputs = in_full_output(plane(y, n, c), window);
-      const PhaseTimer timing(Phase::direct);
+      const StepTimer timing(Step::direct);
       for (index_t o = 0; o < K; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), outputs, {rows, window.columns}, o > 0,
                       threads_of_a_plane_);

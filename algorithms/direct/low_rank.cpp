@@ -15,9 +15,9 @@
 #include "core/buffer.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
+#include "core/steps.h"
 #include "direct/convolve_rows.h"
 #include "direct/separable_passes.h"
 
@@ -265,7 +265,7 @@ class SeparablePasses final : public Shortcut<T> {
     parallel_for(
         blocks_.threads, problem_.N * C * count,
         [&, count = count, C = C](index_t part, int thread) {
-          const PhaseTimer timing(Phase::direct);
+          const StepTimer timing(Step::direct);
           const index_t first = part % count * blocks_.rows;
           const Range wanted{first, std::min(first + blocks_.rows, problem_.output_rows())};
           const index_t c = part / count % C;

@@ -5,9 +5,9 @@
 
 #include "core/buffer.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 
 namespace fullconv {
 namespace {
@@ -83,12 +83,12 @@ class OpenMpTiledPlan final : public Plan<T> {
     // at 1024x1024_k15x15 two threads were then no faster than one (0.9×), and are 1.9× so.
     const Plane<T> sums{sums_.data() + thread * kTileRows * kTileColumns, rows.size(),
                         columns.size(), kTileColumns};
-    PhaseTimer timing(Phase::direct);
+    StepTimer timing(Step::direct);
     fill_zero(sums);
     for (index_t o = 0; o < problem.K; ++o) {
       add_to_tile(plane(x, n, o), plane(k, o, c), rows, columns, sums);
     }
-    timing.enter(Phase::copies);
+    timing.enter(Step::copies);
     const Plane<T> target = in_full_output(plane(y, n, c), window);
     for (index_t i = 0; i < sums.rows; ++i) {
       std::copy_n(sums.row(i), sums.columns, target.row(rows.begin + i) + columns.begin);

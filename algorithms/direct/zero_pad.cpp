@@ -5,8 +5,8 @@
 
 #include "core/buffer.h"
 #include "core/lift.h"
-#include "core/phases.h"
 #include "core/registry.h"
+#include "core/steps.h"
 
 namespace fullconv {
 namespace {
@@ -23,7 +23,7 @@ class ZeroPad {
         flipped_(problem.h * problem.w) {}
 
   void load(const Plane<const T>& x) {
-    const PhaseTimer timing(Phase::padding);
+    const StepTimer timing(Step::padding);
     // The border is zero from the start, and nothing ever writes to it.
     for (index_t i = 0; i < x.rows; ++i) {
       std::copy_n(x.row(i), x.columns, padded_row(i + h_ - 1) + w_ - 1);
@@ -31,7 +31,7 @@ class ZeroPad {
   }
 
   void add(const Plane<const T>& k, const Plane<T>& y) {
-    const PhaseTimer timing(Phase::direct);
+    const StepTimer timing(Step::direct);
     for (index_t p = 0; p < h_; ++p)
       std::reverse_copy(k.row(p), k.row(p) + w_, flipped_row(h_ - 1 - p));
     for (index_t i = 0; i < y.rows; ++i) {

@@ -15,9 +15,9 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "fft/fftw.h"
 
 namespace fullconv {
@@ -251,7 +251,7 @@ class FftPlan final : public Plan<T> {
   static T* samples(Complex* spectrum) { return reinterpret_cast<T*>(spectrum); }
 
   void transform(const StridedPlane<const T>& plane, const FftwPlan<T>& rows, Complex* spectrum) {
-    PhaseTimer timing(Phase::copies);
+    StepTimer timing(Step::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = plane.data + i * plane.row_stride;
       T* to = samples(spectrum + i * frequencies_);
@@ -259,7 +259,7 @@ class FftPlan final : public Plan<T> {
       std::fill(to + plane.columns, to + sizes_.columns, T{0});
     }
     std::fill(spectrum + plane.rows * frequencies_, spectrum + spectrum_size_, Complex{0});
-    timing.enter(Phase::transforms);
+    timing.enter(Step::transforms);
     Fftw<T>::execute_r2c(rows.get(), samples(spectrum), as_fftw(spectrum));
     Fftw<T>::execute_c2c(columns_forward_.get(), as_fftw(spectrum), as_fftw(spectrum));
   }
@@ -271,7 +271,7 @@ class FftPlan final : public Plan<T> {
 
   /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
   void add_product(bool first, const Complex* kept, Complex* sum) const {
-    const PhaseTimer timing(Phase::products);
+    const StepTimer timing(Step::products);
     const T scale = T{1} / static_cast<T>(sizes_.rows * sizes_.columns);
     const Complex* passing = spectrum_.data();
     for (index_t f = 0; f < spectrum_size_; ++f) {
@@ -285,10 +285,10 @@ class FftPlan final : public Plan<T> {
 
   /// Adds to so many of the first rows.
   void transform_back(Complex* spectrum, const StridedPlane<T>& plane, index_t added_rows) {
-    PhaseTimer timing(Phase::transforms);
+    StepTimer timing(Step::transforms);
     Fftw<T>::execute_c2c(columns_back_.get(), as_fftw(spectrum), as_fftw(spectrum));
     Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples(spectrum));
-    timing.enter(Phase::copies);
+    timing.enter(Step::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = samples(spectrum + i * frequencies_);
       T* to = plane.data + i * plane.row_stride;

@@ -25,9 +25,9 @@
 #include "core/forecast.h"
 #include "core/in_range.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "direct/convolve_rows.h"
 #include "fft/tile_transform.h"
 
@@ -489,7 +489,7 @@ class OverlapSavePlan final : public Plan<T> {
 
   /// The i-th of those that are kept, with the inverse's factor.
   void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const Problem& problem = this->problem();
     const index_t K = problem.K;
     const TileWindow<const T> taps{plane(k, i % K, first + i / K), 0, 0};
@@ -545,7 +545,7 @@ class OverlapSavePlan final : public Plan<T> {
     const auto note = [&](T magnitudes) {
       if (!is_in_range(magnitudes)) images_out_of_range_[thread * problem.N + n] = 1;
     };
-    PhaseTimer timing(Phase::transforms);
+    StepTimer timing(Step::transforms);
     if (in_place(problem)) {
       const auto [re, im] = image_parts(0);
       note(transform(thread).convolve(re, im, kernel(thread, 0), scratch(thread), half(thread)));
@@ -557,20 +557,20 @@ class OverlapSavePlan final : public Plan<T> {
         note(transform(thread).forward(1, re, im, scratch(thread), tile(thread, o)));
       }
     }
-    timing.enter(Phase::products);
+    timing.enter(Step::products);
     transform(thread).sum_products(tile(thread, 0), kernel(thread, (c - first) * problem.K),
                                    problem.K, half(thread));
   }
 
   /// For other threads to combine.
   void publish(index_t index, index_t c, int thread, const TensorView<T>& y) const {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const auto [re, im] = output_parts(index, c, y);
     transform(thread).publish(re, im, scratch(thread), half(thread));
   }
 
   void combine(index_t index, index_t c, int thread, const TensorView<T>& y) const {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const auto [re, im] = output_parts(index, c, y);
     transform(thread).combine(half(thread - residue(thread)), share_of_tiles(), re, im,
                               scratch(thread));
@@ -606,7 +606,7 @@ class OverlapSavePlan final : public Plan<T> {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
       if (!is_out_of_range(n, c)) return;
-      const PhaseTimer timing(Phase::direct);
+      const StepTimer timing(Step::direct);
       const Plane<T> sums = plane(y, n, c);
       const index_t first = part % blocks * kMendedRows;
       const Range rows{first, std::min(first + kMendedRows, sums.rows)};

@@ -10,9 +10,9 @@
 #include "core/buffer.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "gemm/blas.h"
 
 namespace fullconv {
@@ -123,7 +123,7 @@ class Im2colGemmPlan final : public Plan<T> {
  private:
   /// A_p[c, (o,q)] = k[o,c,p,q]
   void gather_weights(const TensorView<const T>& k) {
-    const PhaseTimer timing(Phase::copies);
+    const StepTimer timing(Step::copies);
     const Problem& problem = this->problem();
     for (index_t c = 0; c < problem.C; ++c)
       for (index_t o = 0; o < problem.K; ++o)
@@ -154,14 +154,14 @@ class Im2colGemmPlan final : public Plan<T> {
       for (index_t p_begin = 0; p_begin < problem.h; p_begin += panel_.taps) {
         const index_t p_end = std::min(p_begin + panel_.taps, problem.h);
         const index_t top = down - (p_end - 1);  // the first image row that is reached
-        PhaseTimer timing(Phase::lowering);
+        StepTimer timing(Step::lowering);
         for (index_t d = 0; d < slice; ++d) {
           const index_t o = (depth + d) / problem.w;
           const index_t q = (depth + d) % problem.w;
           lower(plane(x, n, o), {top, down + rows - p_begin}, right - q,
                 lowered + d * panel_.lowered_columns());
         }
-        timing.enter(Phase::gemm);
+        timing.enter(Step::gemm);
         for (index_t p = p_begin; p < p_end; ++p) {
           blas::gemm(problem.C, rows * panel_.pitch, slice,
                      weights_.data() + p * problem.C * depth_ + depth, depth_,
@@ -172,7 +172,7 @@ class Im2colGemmPlan final : public Plan<T> {
       }
     }
     if (!in_place) {
-      const PhaseTimer timing(Phase::copies);
+      const StepTimer timing(Step::copies);
       const index_t columns = std::min(panel_.columns, problem.output_columns() - column);
       for (index_t c = 0; c < problem.C; ++c)
         for (index_t i = 0; i < rows; ++i)

@@ -17,9 +17,9 @@
 #include "core/definition.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "gemm/product.h"
 
 namespace fullconv {
@@ -223,7 +223,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     const index_t columns = problem.C * problem.h * problem.w, lanes = vector_lanes<T>();
     const index_t vectors = ceil_divide(columns, lanes);
     parallel_for(threads_, threads_, [&](index_t part, int) {
-      const PhaseTimer timing(Phase::gemm);
+      const StepTimer timing(Step::gemm);
       const index_t begin = part * vectors / threads_ * lanes;
       const index_t count = std::min((part + 1) * vectors / threads_ * lanes, columns) - begin;
       if (count <= 0) return;
@@ -254,7 +254,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     std::atomic<bool> finite = true;
     parallel_for(threads_, this->problem().groups * blocking_.channel_blocks * most_tiles,
                  [&](index_t part, int) {
-                   const PhaseTimer timing(Phase::copies);
+                   const StepTimer timing(Step::copies);
                    const index_t block = part / most_tiles, t = part % most_tiles;
                    const Range channels = channels_of(block % blocking_.channel_blocks);
                    const index_t tiles = tiles_of(channels.size());
@@ -321,7 +321,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     for (index_t o = 0; o < K; o += b.depth) {
       const index_t depth = std::min(b.depth, K - o);
       copy_image(x, block.n, {block.group * K + o, block.group * K + o + depth}, numbers, image);
-      const PhaseTimer timing(Phase::gemm);
+      const StepTimer timing(Step::gemm);
       for (index_t residue = 0; residue < layer_.residues(); ++residue) {
         const std::span<const Tap> taps = taps_of(residue);
         const Range of_rows = intersection(numbers, rows.numbers_of(residue / columns.stride));
@@ -346,7 +346,7 @@ class ImplicitGemmPlan final : public Plan<T> {
       }
     }
     if (in_place) return;
-    const PhaseTimer timing(Phase::copies);
+    const StepTimer timing(Step::copies);
     for (index_t c = 0; c < channels.size(); ++c) {
       put_rows(sums + c * sums_stride, numbers, plane(y, block.n, first_channel + c));
     }
@@ -359,7 +359,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   /// The rows of some channels that outputs of such numbers reach; zeros where there are none.
   void copy_image(const TensorView<const T>& x, index_t n, Range channels, Range numbers,
                   T* image) const {
-    const PhaseTimer timing(Phase::padding);
+    const StepTimer timing(Step::padding);
     const index_t first = numbers.begin - layer_.rows.most_shift();
     for (index_t o = channels.begin; o < channels.end; ++o) {
       const Plane<const T> from = plane(x, n, o);

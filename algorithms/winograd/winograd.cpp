@@ -14,9 +14,9 @@
 #include "core/definition.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
-#include "core/phases.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/steps.h"
 #include "gemm/product.h"
 #include "winograd/cook_toom.h"
 #include "winograd/transforms.h"
@@ -235,7 +235,7 @@ class WinogradPlan final : public Plan<T> {
 
   /// From channel o of x on.
   void transform_kernels(const TensorView<const T>& k, index_t channel_block, index_t o, T* to) {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const Range channels = channels_of(channel_block);
     transforms_.kernels(&k(o, channels.begin, 0, 0), k.strides[0], k.strides[1], k.strides[2],
@@ -246,7 +246,7 @@ class WinogradPlan final : public Plan<T> {
   /// A row of tiles of the block, for so many vectors of channels.
   void transform_images(const TensorView<const T>& x, index_t block, index_t row, Range vectors,
                         T* to) {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
     const index_t rows_of_image = b.tile_rows / this->problem().N;
@@ -263,7 +263,7 @@ class WinogradPlan final : public Plan<T> {
 
   void multiply_points(index_t block, index_t channel_block, index_t o, const T* images,
                        const T* kernels, T* sums) {
-    const PhaseTimer timing(Phase::products);
+    const StepTimer timing(Step::products);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
     const index_t columns = vectors_of(channels_of(channel_block).size()) * lanes;
@@ -285,7 +285,7 @@ class WinogradPlan final : public Plan<T> {
 
   void transform_outputs(index_t block, index_t channel_block, const T* sums,
                          const TensorView<T>& y) {
-    const PhaseTimer timing(Phase::transforms);
+    const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
     const index_t rows_of_image = b.tile_rows / this->problem().N;

@@ -9,7 +9,7 @@ records      records.csv: what follows from it, a line a contender and cell
 environment  what a measurement ran on
 programs     the programs that the build makes, and what they print
 crosscheck   every algorithm against SciPy, before anything is timed
-spoilers     what would spoil a measurement
+caveats      what may disturb a measurement
 measure      jobs, their order, their share of the time, progress
 chart_style  how pictures look
 charts       one function a picture

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from fullconv_scripts import environment, layout, spoilers
+from fullconv_scripts import caveats, environment, layout
 from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.command_line import Parser
 from fullconv_scripts.comparison import (
@@ -290,7 +290,7 @@ def busy_neighbour(audit: Audit) -> list[Finding]:
         options = ("--algorithm", *_ALGORITHMS, "--threads", "1", "2")
         quiet = Field(audit.cell(case, *options, time_=3, seed=number + 1), _OURS)
         with _hog():
-            watch = spoilers.Watch()
+            watch = caveats.Watch()
             loud = Field(audit.cell(case, *options, time_=3, seed=number + 1), _OURS)
             flagged = bool(watch.warnings())
         for who in set(quiet) & set(loud) - {quiet.fastest}:

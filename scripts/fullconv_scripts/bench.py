@@ -11,6 +11,7 @@ from typing import Any
 
 from fullconv_scripts import (
     arguments,
+    caveats,
     charts,
     crosscheck,
     environment,
@@ -19,7 +20,6 @@ from fullconv_scripts import (
     records,
     report,
     results,
-    spoilers,
 )
 from fullconv_scripts.arguments import ROOT, Arguments
 from fullconv_scripts.programs import ProgramFailed, Programs
@@ -65,7 +65,7 @@ def _new_raw(
     here = environment.describe(ROOT)
     here["started"] = measure.now()
     here["load_at_start"] = environment.load_average()
-    here["warnings"] = spoilers.standing(here, settings.threads)
+    here["warnings"] = caveats.of_machine(here, settings.threads)
     return {
         "format": results.FORMAT,
         "version": results.VERSION,
@@ -82,7 +82,7 @@ def _new_raw(
         "floors": [],
         "left_out_cells": [],
         "failures": [],
-        "phases": [],
+        "steps": [],
         "cells": [],
     }
 
@@ -169,7 +169,7 @@ def _run(argv: Sequence[str]) -> int:
         return _BAD_QUESTION
     try:
         _say("checking every algorithm against SciPy")
-        watch = spoilers.Watch()
+        watch = caveats.Watch()
         if not _crosscheck(programs, raw, asked.scalars):
             _say("not measured, since an algorithm is wrong")
             return _NO

@@ -143,7 +143,7 @@ def check(
                     entry = {"picture": picture, "scalar": scalar, "algorithm": algorithm["name"]}
                     y, output = _convolve(programs, algorithm["name"], folder)
                     if y is None:
-                        yield {**entry, "skipped": output.complaint}
+                        yield {**entry, "skipped": output.error_line}
                         continue
                     model = algorithm.get("error_model", "normwise")
                     yield {**entry, "error_in_bounds": error_in_bounds(y, expected, model)}

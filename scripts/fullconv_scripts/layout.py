@@ -189,7 +189,7 @@ def link_variants(build: Path, into: Path, count: int, seed: int) -> list[Path]:
     target = Programs(build).bench.name
     asked = run(["ninja", "-C", build, "-t", "commands", target])
     if asked.code != 0:
-        raise ProgramFailed(f"{build}: expected a folder in which Ninja builds: {asked.complaint}")
+        raise ProgramFailed(f"{build}: expected a folder in which Ninja builds: {asked.error_line}")
     random = np.random.default_rng(seed)
     folders = []
     for variant in range(1, count + 1):
@@ -198,7 +198,7 @@ def link_variants(build: Path, into: Path, count: int, seed: int) -> list[Path]:
         command = shuffled_link(asked.stdout.splitlines(), target, folder / target, random)
         linked = run(["env", "-C", build, *command])
         if linked.code != 0:
-            raise ProgramFailed(f"{target}: cannot be linked anew: {linked.complaint}")
+            raise ProgramFailed(f"{target}: cannot be linked anew: {linked.error_line}")
         folders.append(folder)
     return folders
 

@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fullconv_scripts import environment, results, spoilers
+from fullconv_scripts import caveats, environment, results
 from fullconv_scripts.comparison import corrected_confidence, count_pairs
 from fullconv_scripts.names import Case
 from fullconv_scripts.programs import (
@@ -63,7 +63,7 @@ class Job:
     """What one process measures."""
 
     case: Case
-    kind: str = "execute"  # or `plan`, `phases`
+    kind: str = "execute"  # or `plan`, `steps`
     cache: str = "hot"
     output: str = "reused"
 
@@ -93,14 +93,14 @@ def spread_out(cases: Iterable[Case]) -> list[Case]:
 
 def plan_jobs(cases: Iterable[Case], modes: int = 0) -> list[Job]:
     """All jobs: executing every case, which is what was asked for; then the extras, case by case:
-    other modes of executing for the first few cases, phases, planning where it matters. Any first
+    other modes of executing for the first few cases, steps, planning where it matters. Any first
     part of either ranges over all sizes."""
     ordered = spread_out(cases)
     jobs = [Job(case) for case in ordered]
     for number, case in enumerate(ordered):
         if number < modes:
             jobs += [Job(case, cache="cold"), Job(case, output="fresh")]
-        jobs.append(Job(case, "phases"))
+        jobs.append(Job(case, "steps"))
         if case.multiply_adds < PLANNING_MATTERS_BELOW:
             jobs.append(Job(case, "plan"))
     return jobs
@@ -240,7 +240,7 @@ class Measurement:
 
     def _run(self, job: Job, share: float, tick: Callable[[], None]) -> None:
         """Runs a job into the raw file; a failure becomes a line in `failures`."""
-        take = {"execute": self._execute, "plan": self._plan, "phases": self._phases}[job.kind]
+        take = {"execute": self._execute, "plan": self._plan, "steps": self._steps}[job.kind]
         try:
             take(job, share, tick)
         except (ProgramFailed, ValueError, KeyError) as error:
@@ -251,7 +251,7 @@ class Measurement:
         """Runs fullconv_bench and keeps its cells."""
         settings = self._settings
         kept = {"started": now()}
-        began, watch = time.monotonic(), spoilers.Watch()
+        began, watch = time.monotonic(), caveats.Watch()
         report = run_for_json(
             [
                 self._programs.bench,
@@ -298,11 +298,11 @@ class Measurement:
             tick=tick,
         )
 
-    def _phases(self, job: Job, share: float, tick: Callable[[], None]) -> None:
+    def _steps(self, job: Job, share: float, tick: Callable[[], None]) -> None:
         settings = self._settings
         entries = run_for_json(
             [
-                self._programs.phases,
+                self._programs.steps,
                 *("--case", job.case.text),
                 *("--scalar", settings.scalars[0]),
                 *("--threads", *map(str, settings.threads)),
@@ -311,7 +311,7 @@ class Measurement:
             tick,
         )
         self._note_failures({**entries[0], "contenders": entries} if entries else {})
-        self._raw["phases"] += [entry for entry in entries if "seconds" in entry]
+        self._raw["steps"] += [entry for entry in entries if "seconds" in entry]
 
     def _note_failures(self, cell: dict[str, Any]) -> None:
         for contender in cell.get("contenders", ()):
@@ -326,7 +326,7 @@ class Measurement:
         build = {name: value for name, value in context.items() if name not in _NOT_KEPT}
         here = self._raw["environment"]
         if "build" not in here:
-            here["warnings"] += spoilers.of_build(build)
+            here["warnings"] += caveats.of_build(build)
         here.setdefault("build", {}).update(build)
 
     def _floors(self, when: str) -> None:

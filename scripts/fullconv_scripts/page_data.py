@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fullconv_scripts import comparison, spoilers
+from fullconv_scripts import caveats, comparison
 from fullconv_scripts.chart_style import times_text
 from fullconv_scripts.comparison import Contender
 from fullconv_scripts.names import Case, parse_case, short_names
@@ -40,7 +40,7 @@ def collect(results: Results, audit: dict[str, Any] | None) -> dict[str, Any]:
         "selections": [_selection(table, *choice) for choice in _choices(table)],
         "scaling": _scaling(table),
         "modes": _modes(table),
-        "phases": _phases(results),
+        "steps": _steps(results),
         "floors": _floors(results),
         "audit": None if audit is None else list(_audit_tables(audit)),
         "environment": results.environment,
@@ -61,7 +61,7 @@ def _run(table: _Table) -> dict[str, Any]:
     raw = table.results.raw
     return {
         "status": raw.get("status", "unknown"),
-        "contamination": spoilers.contamination(
+        "contamination": caveats.contamination(
             [cell.get("warnings", []) for cell in raw["cells"]]
         ),
         "leftOut": raw.get("left_out_cells", []),
@@ -599,13 +599,13 @@ def _modes(table: _Table) -> list[list[Any]]:
     return found
 
 
-def _phases(results: Results) -> list[dict[str, Any]]:
-    """Phases of each algorithm in each cell, in the order measured: {..., total, parts: [[name,
+def _steps(results: Results) -> list[dict[str, Any]]:
+    """Steps of each algorithm in each cell, in the order measured: {..., total, parts: [[name,
     seconds]]}."""
     found = []
     keys = ["case", "scalar", "algorithm", "threads"]
-    for values, rows in results.phases.groupby(keys, sort=False):
-        parts = [[row.phase, rounded(row.seconds)] for row in rows.itertuples() if row.seconds > 0]
+    for values, rows in results.steps.groupby(keys, sort=False):
+        parts = [[row.step, rounded(row.seconds)] for row in rows.itertuples() if row.seconds > 0]
         total = rounded(float(rows["seconds"].sum()))
         case, scalar, algorithm, threads = values
         who = {"case": case, "scalar": scalar, "algorithm": algorithm, "threads": int(threads)}

@@ -55,7 +55,7 @@ class Output:
     stderr: str
 
     @property
-    def complaint(self) -> str:
+    def error_line(self) -> str:
         """The last line on standard error."""
         lines = self.stderr.strip().splitlines()
         return lines[-1] if lines else f"exit code {self.code}"
@@ -90,11 +90,11 @@ def run_for_json(command: Sequence[str | Path], tick: Callable[[], None] | None 
     output = run(command, tick)
     name = Path(command[0]).name
     if output.code not in (0, 1):
-        raise ProgramFailed(f"{name}: {output.complaint}")
+        raise ProgramFailed(f"{name}: {output.error_line}")
     try:
         return json.loads(output.stdout)
     except ValueError:
-        raise ProgramFailed(f"{name}: printed no JSON: {output.complaint}") from None
+        raise ProgramFailed(f"{name}: printed no JSON: {output.error_line}") from None
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class Programs:
         return self.folder / "fullconv_floors"
 
     @property
-    def phases(self) -> Path:
-        return self.folder / "fullconv_phases"
+    def steps(self) -> Path:
+        return self.folder / "fullconv_steps"
 
     def contenders(self, peers: bool) -> list[dict[str, Any]]:
         """Who takes part, in the registry's order: our own, peers if asked for, floors."""

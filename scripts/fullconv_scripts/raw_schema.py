@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 
 _LARGEST = 1e300  # of numbers, so that a few can be multiplied
-_LONGEST = 200  # characters of a complaint, which quotes what it is about
+_LONGEST = 200  # characters of an error line, which quotes what it is about
 
 
 def _is_number(value: Any) -> bool:
@@ -107,7 +107,7 @@ _FLOOR = _object(
     seconds={**_NUMBERS, "minItems": 1},
     counters=_COUNTERS,
 )
-_PHASES = _object(
+_STEPS = _object(
     "case scalar algorithm threads seconds",
     case=_TEXT,
     scalar=_SCALAR,
@@ -155,11 +155,11 @@ _RAW = _object(
     left_out_cells=_list(_TEXT),
     failures=_list(_object("job reason", job=_TEXT, reason=_TEXT)),
     cells=_list(_CELL),
-    phases=_list(_PHASES),
+    steps=_list(_STEPS),
 )
 
 
-def complaint(raw: Any) -> str:
+def error_line(raw: Any) -> str:
     """The first thing that is wrong, in one line: `cells[3].scalar: 'f16' is not one of ['f32',
     'f64']`. Empty where nothing is."""
     error = next(_Validator(_RAW).iter_errors(raw), None)

@@ -14,7 +14,7 @@
     workspace_bytes                     that the plan owns
     gflops, bytes, intensity            nominal GFLOP/s; least bytes to move; operations a byte
     of_peak, of_bandwidth, of_roofline  shares of what the machine can do (results.Results)
-    phase_NAME                          seconds of each phase of a call, in runs of their own
+    step_NAME                           seconds of each step of a call, in runs of their own
     skipped                             why it was not measured: `declined: ...`
 
 Empty: not known. Those that were not measured are at the end of their cell.
@@ -50,17 +50,17 @@ def write(results: Results, folder: Path) -> Path:
 
 def tabulate(results: Results) -> pd.DataFrame:
     """The records, in the order of the cells."""
-    phases = _phases(results)
-    rows = [(row.cell, _measured(results, row, phases)) for row in results.times.itertuples()]
+    steps = _steps(results)
+    rows = [(row.cell, _measured(results, row, steps)) for row in results.times.itertuples()]
     rows += [(row.cell, _skipped(row)) for row in results.skipped.itertuples()]
     rows.sort(key=lambda numbered: numbered[0])
-    names = list(dict.fromkeys(name for seconds in phases.values() for name in seconds))
+    names = list(dict.fromkeys(name for seconds in steps.values() for name in seconds))
     table = pd.DataFrame([row for _, row in rows], columns=[*_COLUMNS, *names, "skipped"])
     return table.astype(dict.fromkeys(_COUNTS, "Int64"))
 
 
 def _measured(
-    results: Results, row: Any, phases: dict[tuple[Any, ...], dict[str, float]]
+    results: Results, row: Any, steps: dict[tuple[Any, ...], dict[str, float]]
 ) -> dict[str, Any]:
     time = usual_time(row)
     who = (row.case, row.scalar, row.cache, row.output, row.phase, row.algorithm, int(row.threads))
@@ -72,7 +72,7 @@ def _measured(
         "seconds_high": time.high,
         "seconds_median": row.seconds,
         **_ratio(results, row),
-        **phases.get(who, {}),
+        **steps.get(who, {}),
     }
 
 
@@ -95,10 +95,10 @@ def _skipped(row: Any) -> dict[str, Any]:
     }
 
 
-def _phases(results: Results) -> dict[tuple[Any, ...], dict[str, float]]:
-    """Seconds by column, for each execute row that has them: phases are of the usual mode."""
+def _steps(results: Results) -> dict[tuple[Any, ...], dict[str, float]]:
+    """Seconds by column, for each execute row that has them: steps are of the usual mode."""
     found: dict[tuple[Any, ...], dict[str, float]] = {}
-    for row in results.phases.itertuples():
+    for row in results.steps.itertuples():
         who = (row.case, row.scalar, "hot", "reused", "execute", row.algorithm, int(row.threads))
-        found.setdefault(who, {})[f"phase_{row.phase}"] = row.seconds
+        found.setdefault(who, {})[f"step_{row.step}"] = row.seconds
     return found

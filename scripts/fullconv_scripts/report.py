@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fullconv_scripts import spoilers
+from fullconv_scripts import caveats
 from fullconv_scripts.chart_style import seconds_text, times_text
 from fullconv_scripts.charts import BASELINE, at_most_text, evenly, main_kind, threads_text
 from fullconv_scripts.comparison import (
@@ -147,7 +147,7 @@ def _winner_row(field: Field) -> list[str]:
 
 def contamination_banner(results: Results) -> str:
     """That others used the machine, where they did; else empty."""
-    said = spoilers.contamination([cell.get("warnings", []) for cell in results.raw["cells"]])
+    said = caveats.contamination([cell.get("warnings", []) for cell in results.raw["cells"]])
     if not said:
         return ""
     line = "*" * 78

@@ -6,7 +6,7 @@ is in records.csv beside it (module records):
     format, version      FORMAT, VERSION
     status               running, complete or interrupted
     environment          the machine, its software, the commit (module environment); `warnings`:
-                         what would spoil results, one line each
+                         what may have disturbed the results, one line each
     settings             how it was measured, and the cases in the order asked for
     remarks              what case files say of their cases
     contenders           algorithms, peers and floors, in the order in which the command line lists
@@ -17,7 +17,7 @@ is in records.csv beside it (module records):
     failures             [{job, reason}]: programs that failed
     cells                [{case, scalar, cache: hot | cold, output: reused | fresh, started,
                          wall_seconds, warnings[], contenders[]}]: what ran side by side
-    phases               [{case, scalar, algorithm, threads, repetitions, seconds: {total, ...}}]:
+    steps                [{case, scalar, algorithm, threads, repetitions, seconds: {total, ...}}]:
                          medians of one call, measured in runs of their own
 
 A contender of a cell is {phase, algorithm, threads} with either `skipped`, a reason, or `seconds`
@@ -58,7 +58,7 @@ VERSION = 2
 FILE_NAME = "raw.json"
 AUDIT_FORMAT = "fullconv-audit"
 AUDIT_FILE_NAME = "audit.json"
-_LISTS = ("contenders", "crosscheck", "floors", "cells", "phases")  # written one entry a line
+_LISTS = ("contenders", "crosscheck", "floors", "cells", "steps")  # written one entry a line
 
 
 class BadResults(Exception):
@@ -127,7 +127,7 @@ class Results:
             without a rate.
     skipped: one row a contender that was not: the same names, and outcome (`declined`, `left out`,
         `out of memory`, `wrong`, `failed`) and reason.
-    phases: one row a phase of an algorithm in one cell: case, scalar, algorithm, threads, phase
+    steps: one row a step of an algorithm in one cell: case, scalar, algorithm, threads, step
         (`other` last: what the named ones leave of the total), seconds, share (of the total).
     floors: seconds and counters of each, by name; medians over all of the run.
     layout_spread: of ratios between layouts of the programs, as this machine's audit found it; 0
@@ -140,7 +140,7 @@ class Results:
     contenders: dict[str, dict[str, Any]]
     times: pd.DataFrame
     skipped: pd.DataFrame
-    phases: pd.DataFrame
+    steps: pd.DataFrame
     floors: dict[str, dict[str, float]]
     layout_spread: float = 0.0
 
@@ -256,7 +256,7 @@ def load_raw(path: Path) -> dict[str, Any]:
         raise BadResults(f"{path}: not a results file of scripts/bench (format '{FORMAT}')")
     if raw.get("version") != VERSION:
         raise BadResults(f"{path}: version {raw.get('version')} where {VERSION} is expected")
-    if what := raw_schema.complaint(raw):
+    if what := raw_schema.error_line(raw):
         raise BadResults(f"{path}: malformed: {what}")
     return raw
 
@@ -304,7 +304,7 @@ _TIME_COLUMNS = ["samples", "blocks", "positions", "seconds", "gflops", "values"
 _COUNTERS = ["workspace_bytes", "error_in_bounds", "relative_l2", "sampled", "threads_used"]
 _ROOFLINE = ["bytes", "intensity", "peak", "bandwidth", "roofline"]
 _SHARES = ["of_peak", "of_bandwidth", "of_roofline"]
-_PHASE_COLUMNS = ["case", "scalar", "algorithm", "threads", "phase", "seconds", "share"]
+_STEP_COLUMNS = ["case", "scalar", "algorithm", "threads", "step", "seconds", "share"]
 _SIZEOF = {"f32": 4, "f64": 8}
 
 
@@ -337,7 +337,7 @@ def tabulate(raw: dict[str, Any], spread: float = 0.0) -> Results:
         skipped=pd.DataFrame(
             [row for row in every if "samples" not in row], columns=[*common, "outcome", "reason"]
         ),
-        phases=pd.DataFrame(_phases(raw), columns=_PHASE_COLUMNS),
+        steps=pd.DataFrame(_steps(raw), columns=_STEP_COLUMNS),
         floors=floors,
         layout_spread=spread,
     )
@@ -427,17 +427,17 @@ def _second_level_cache(environment: dict[str, Any]) -> float:
     return np.nan
 
 
-def _phases(raw: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a phase; what the named ones leave of the total is `other`."""
+def _steps(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a step; what the named ones leave of the total is `other`."""
     rows = []
-    for entry in raw.get("phases", []):
+    for entry in raw.get("steps", []):
         seconds = dict(entry["seconds"])
         total = seconds.pop("total")
         seconds["other"] = max(0.0, total - sum(seconds.values()))
         where = {name: entry[name] for name in ("case", "scalar", "algorithm", "threads")}
         rows += [
-            {**where, "phase": phase, "seconds": value, "share": value / total}
-            for phase, value in seconds.items()
+            {**where, "step": step, "seconds": value, "share": value / total}
+            for step, value in seconds.items()
         ]
     return rows
 

@@ -15,7 +15,7 @@ import numpy
 import scipy.signal
 
 CLI = os.environ["FULLCONV_CLI"]
-LIARS = os.environ["FULLCONV_LIARS"]
+FAULTY = os.environ["FULLCONV_FAULTY"]
 
 
 def algorithms(program=CLI):

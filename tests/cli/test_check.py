@@ -2,36 +2,36 @@ import unittest
 
 import numpy
 
-from support import CLI, LIARS, CliTest, algorithms, names, random
+from support import CLI, FAULTY, CliTest, algorithms, names, random
 
 CASES = ["8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5"]
 
 
 class Check(CliTest):
     def check(self, *arguments, program=CLI):
-        """Exit code, and the rows of all tables as (algorithm, scalar, ..., verdict)."""
+        """Exit code, and the rows of all tables as (algorithm, scalar, ..., result)."""
         result = self.run_cli("check", *arguments, program=program)
         self.assertEqual(result.stderr, b"")
         self.text = result.stdout.decode()
         rows = []
-        column = None  # where the verdict stands; none outside of tables
+        column = None  # where the result stands; none outside of tables
         for line in self.text.splitlines():
             if line.startswith("algorithm "):
-                column = line.index("verdict")
+                column = line.index("result")
             elif column and line[column - 2 : column] == "  ":
                 rows.append((*line[:column].split(), line[column:]))
             else:
                 column = None
         return result.returncode, rows
 
-    def check_liars(self, *chosen, on=("--case", "8x8_k5x5")):
-        """Exit code, and the verdict of each algorithm in the first scalar."""
+    def check_faulty(self, *chosen, on=("--case", "8x8_k5x5")):
+        """Exit code, and the result of each algorithm in the first scalar."""
         options = [word for name in chosen for word in ("--algorithm", name)]
-        code, rows = self.check(*on, *options, program=LIARS)
-        verdicts = {}
+        code, rows = self.check(*on, *options, program=FAULTY)
+        results = {}
         for row in rows:
-            verdicts.setdefault(row[0], row[-1])
-        return code, verdicts
+            results.setdefault(row[0], row[-1])
+        return code, results
 
     def test_cases(self):
         code, rows = self.check(*(word for case in CASES for word in ("--case", case)))
@@ -114,38 +114,38 @@ class Check(CliTest):
         self.assertRegex(self.text, r"\A700x700_k47x47 \(sampled: [0-9]{4,} outputs\)\n")
 
     def test_wrong_outputs(self):
-        code, verdicts = self.check_liars("honest", "spoils_last")
-        self.assertEqual((code, verdicts), (1, {"honest": "ok", "spoils_last": "WRONG"}))
+        code, results = self.check_faulty("correct", "wrong_last")
+        self.assertEqual((code, results), (1, {"correct": "ok", "wrong_last": "WRONG"}))
         self.assertRegex(
-            self.text, r"(?m)^spoils_last f32: y\[0,0,11,11\] is [0-9.]+ instead of [-0-9.]+$"
+            self.text, r"(?m)^wrong_last f32: y\[0,0,11,11\] is [0-9.]+ instead of [-0-9.]+$"
         )
         self.assertIn("2 ok, 2 WRONG", self.text)
 
     def test_wrong_outputs_of_files(self):
         self.save("x.npy", random(2, 1, 3, 4))
         self.save("k.npy", random(1, 2, 2, 2))
-        code, verdicts = self.check_liars("spoils_last", on=("x.npy", "k.npy"))
-        self.assertEqual((code, verdicts), (1, {"spoils_last": "WRONG"}))
-        self.assertIn("spoils_last f32: y[1,1,3,4] is ", self.text)
+        code, results = self.check_faulty("wrong_last", on=("x.npy", "k.npy"))
+        self.assertEqual((code, results), (1, {"wrong_last": "WRONG"}))
+        self.assertIn("wrong_last f32: y[1,1,3,4] is ", self.text)
 
     def test_outputs_that_are_not_numbers(self):
-        self.assertEqual(self.check_liars("forgets"), (1, {"forgets": "WRONG"}))
+        self.assertEqual(self.check_faulty("forgets"), (1, {"forgets": "WRONG"}))
 
     def test_outputs_that_are_never_written(self):
         # Not even where what happens to be there would be right.
         self.save("x.npy", numpy.zeros((3, 3)))
         self.save("k.npy", numpy.ones((2, 2)))
-        code, verdicts = self.check_liars("honest", "idle", on=("x.npy", "k.npy"))
-        self.assertEqual((code, verdicts), (1, {"honest": "ok", "idle": "WRONG"}))
+        code, results = self.check_faulty("correct", "idle", on=("x.npy", "k.npy"))
+        self.assertEqual((code, results), (1, {"correct": "ok", "idle": "WRONG"}))
 
     def test_declined_is_no_error(self):
-        code, verdicts = self.check_liars("honest", "declines")
+        code, results = self.check_faulty("correct", "declines")
         self.assertEqual(code, 0)
         reason = "declined: kernel is not to my taste"
-        self.assertEqual(verdicts, {"honest": "ok", "declines": reason})
+        self.assertEqual(results, {"correct": "ok", "declines": reason})
 
     def test_scalar_that_is_not_offered(self):
-        code, rows = self.check("--case", "8x8_k5x5", "--algorithm", "only_f64", program=LIARS)
+        code, rows = self.check("--case", "8x8_k5x5", "--algorithm", "only_f64", program=FAULTY)
         self.assertEqual(code, 0)
         self.assertRegex(rows[0][-1], r"\Adeclined: ")
         self.assertEqual(rows[1][-1], "ok")
@@ -157,7 +157,7 @@ class Check(CliTest):
         ):
             with self.subTest(name):
                 command = ["check", "--case", "8x8_k5x5", "--algorithm", name]
-                self.assert_rejected(*command, mentions=mentions, program=LIARS)
+                self.assert_rejected(*command, mentions=mentions, program=FAULTY)
 
     def test_non_finite_operands(self):
         for value in (numpy.nan, numpy.inf, -numpy.inf):
@@ -172,8 +172,8 @@ class Check(CliTest):
                         self.assertEqual(code, 0, self.text)
                         for algorithm, row in zip(algorithms(), rows):
                             as_defined = algorithm["non_finite"] == "as_defined"
-                            spoilt = r"n/a: non-finite operands, \d+ of 108 outputs spoilt"
-                            expected = r"\Aok\Z" if as_defined else rf"\A(ok|{spoilt})\Z"
+                            lost = r"n/a: non-finite operands, \d+ of 108 outputs lost"
+                            expected = r"\Aok\Z" if as_defined else rf"\A(ok|{lost})\Z"
                             self.assertRegex(row[-1], expected)
 
     def test_non_finite_operands_of_a_sampled_problem(self):
@@ -185,24 +185,24 @@ class Check(CliTest):
         self.assertEqual(code, 0, self.text)
         self.assertIn("(sampled: ", self.text)
 
-    def test_liars_about_non_finite_operands(self):
+    def test_faulty_ones_with_non_finite_operands(self):
         x = random(6, 6)
         x[2, 2] = numpy.nan
         self.save("x.npy", x)
         self.save("k.npy", random(2, 2))
         files = ("x.npy", "k.npy")
-        code, verdicts = self.check_liars("honest", "spreads_nan", on=files)
+        code, results = self.check_faulty("correct", "spreads_nan", on=files)
         self.assertRegex(self.text, r"(?m)^spreads_nan +f32 +- +- +- +n/a")
-        spoilt = "n/a: non-finite operands, 45 of 49 outputs spoilt"
-        self.assertEqual((code, verdicts), (0, {"honest": "ok", "spreads_nan": spoilt}))
+        lost = "n/a: non-finite operands, 45 of 49 outputs lost"
+        self.assertEqual((code, results), (0, {"correct": "ok", "spreads_nan": lost}))
         for name, worst in (
-            ("spreads_secretly", "y[0,0,0,0] is nan instead of "),
-            ("swallows_nan", "y[0,0,2,2] is 7 instead of nan"),
+            ("spreads_undeclared", "y[0,0,0,0] is nan instead of "),
+            ("drops_nan", "y[0,0,2,2] is 7 instead of nan"),
             # What is finite is still held to its bound.
-            ("spoils_last", "y[0,0,6,6] is "),
+            ("wrong_last", "y[0,0,6,6] is "),
         ):
             with self.subTest(name):
-                self.assertEqual(self.check_liars(name, on=files), (1, {name: "WRONG"}))
+                self.assertEqual(self.check_faulty(name, on=files), (1, {name: "WRONG"}))
                 self.assertIn(f"{name} f32: {worst}", self.text)
 
     def test_overflow_is_nobodys_fault(self):
@@ -221,8 +221,8 @@ class Check(CliTest):
         k[0, 0] *= numpy.float32(1e30)
         self.save("k.npy", k)
         files = ("x.npy", "k.npy")
-        self.assertEqual(self.check_liars("honest", on=files)[0], 0)
-        self.assertEqual(self.check_liars("spreads_nan", on=files), (1, {"spreads_nan": "WRONG"}))
+        self.assertEqual(self.check_faulty("correct", on=files)[0], 0)
+        self.assertEqual(self.check_faulty("spreads_nan", on=files), (1, {"spreads_nan": "WRONG"}))
         self.assertIn("spreads_nan f32: y[0,1,0,0] is nan instead of ", self.text)
 
 

@@ -5,7 +5,7 @@ import unittest
 import numpy
 
 from support import (
-    LIARS,
+    FAULTY,
     CliTest,
     algorithms,
     full_convolution,
@@ -88,7 +88,7 @@ class Convolve(CliTest):
     def test_default_algorithm_where_none_of_those_is(self):
         self.save("x.npy", x := random(4, 5))
         self.save("k.npy", k := random(2, 3))
-        self.assert_fine(self.convolve(program=LIARS))
+        self.assert_fine(self.convolve(program=FAULTY))
         self.assert_convolution(self.load("y.npy"), x, k)
 
     def test_format_versions(self):
@@ -128,7 +128,7 @@ class Convolve(CliTest):
         self.save("k.npy", random(2, 2))
         self.save("y.npy", b"precious")
         with self.no_file_changes():
-            result = self.convolve("--algorithm", "declines", program=LIARS)
+            result = self.convolve("--algorithm", "declines", program=FAULTY)
         self.assertEqual(
             (result.returncode, result.stdout, result.stderr),
             (1, b"", b"declined: kernel is not to my taste\n"),
@@ -144,11 +144,11 @@ class Convolve(CliTest):
         for algorithm in algorithms():
             with self.subTest(algorithm["name"]):
                 self.assert_fine(self.convolve("--algorithm", algorithm["name"]))
-                spoilt = ~numpy.isfinite(self.load("y.npy"))
-                self.assertTrue(spoilt[touched].all())
+                lost = ~numpy.isfinite(self.load("y.npy"))
+                self.assertTrue(lost[touched].all())
                 # A NaN in the image meets no padding.
                 if algorithm["non_finite"] != "spreads":
-                    numpy.testing.assert_array_equal(spoilt, touched)
+                    numpy.testing.assert_array_equal(lost, touched)
 
     def test_operands_from_pipes(self):
         x, k = random(300, 200), random(3, 2)

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 FUZZ = os.environ["FULLCONV_FUZZ"]
-LIARS = os.environ["FULLCONV_FUZZ_OF_LIARS"]
+FAULTY = os.environ["FULLCONV_FUZZ_OF_FAULTY"]
 
 
 def run(program, *arguments):
@@ -32,16 +32,16 @@ class Fuzz(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_wrong_answers_are_shrunk_and_reproduced(self):
-        done = run(LIARS, "--problems", "30", "--algorithm", "honest", "--algorithm", "forgets")
+        done = run(FAULTY, "--problems", "30", "--algorithm", "correct", "--algorithm", "forgets")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         (line,) = re.findall(r"^WRONG: fullconv_fuzz (.*)$", done.stdout, re.MULTILINE)
         self.assertIn("--algorithm forgets --case 1x1_k1x1 --scalar f32", line)
-        again = run(LIARS, *shlex.split(line))
+        again = run(FAULTY, *shlex.split(line))
         self.assertEqual(again.returncode, 1, again.stdout + again.stderr)
         self.assertRegex(again.stdout, r"^forgets: dense, into NaN: y\[0,0,0,0\] is nan instead")
 
     def test_what_throws_is_wrong(self):
-        done = run(LIARS, "--problems", "30", "--algorithm", "throws")
+        done = run(FAULTY, "--problems", "30", "--algorithm", "throws")
         self.assertEqual(done.returncode, 1)
         self.assertIn("planning threw", done.stdout)
 

@@ -1,7 +1,7 @@
 import json
 import unittest
 
-from support import LIARS, CliTest, algorithms, names
+from support import FAULTY, CliTest, algorithms, names
 
 
 class List(CliTest):
@@ -52,9 +52,9 @@ class List(CliTest):
         self.assertEqual(delegates["clamp_bounds"], "never")
 
     def test_scalars_are_those_that_are_offered(self):
-        offered = {algorithm["name"]: algorithm["scalars"] for algorithm in algorithms(LIARS)}
+        offered = {algorithm["name"]: algorithm["scalars"] for algorithm in algorithms(FAULTY)}
         self.assertEqual(offered["only_f64"], ["f64"])
-        self.assertEqual(offered["honest"], ["f32", "f64"])
+        self.assertEqual(offered["correct"], ["f32", "f64"])
 
     def test_peers_keep_ours_and_say_what_they_are(self):
         with_peers = json.loads(self.assert_fine(self.run_cli("list", "--json", "--peers")).stdout)

@@ -12,7 +12,7 @@ import unittest
 
 import numpy
 
-from support import LIARS, CliTest, full_convolution, random
+from support import FAULTY, CliTest, full_convolution, random
 
 
 class Output(CliTest):
@@ -180,10 +180,10 @@ class Output(CliTest):
         self.assert_not_written("y.npy", "y.npy", "Permission denied")
 
     def test_a_path_that_cannot_be_written_is_found_before_the_work(self):
-        # By the slow honest algorithm this would take minutes.
+        # By the slow correct algorithm this would take minutes.
         self.save("x.npy", random(2000, 2000))
         self.save("k.npy", random(300, 300))
-        self.assert_not_written("missing/y.npy", "missing/y.npy", program=LIARS, timeout=20)
+        self.assert_not_written("missing/y.npy", "missing/y.npy", program=FAULTY, timeout=20)
 
     def test_interruption_leaves_no_temporary_file(self):
         self.save("x.npy", random(2000, 2000))
@@ -193,7 +193,7 @@ class Output(CliTest):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with self.subTest(number):
                 running = subprocess.Popen(
-                    [LIARS, "convolve", "x.npy", "k.npy", "-o", "y.npy"], cwd=self.folder
+                    [FAULTY, "convolve", "x.npy", "k.npy", "-o", "y.npy"], cwd=self.folder
                 )
                 deadline = time.monotonic() + 60
                 while not list(self.folder.glob(".fullconv-*")) and time.monotonic() < deadline:

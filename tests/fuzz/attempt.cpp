@@ -50,15 +50,16 @@ std::string to_arguments(const Attempt& attempt, const Algorithm& algorithm) {
 PreparedAttempt::PreparedAttempt(const Attempt& attempt)
     : attempt_(attempt), examination_(examine(attempt)) {}
 
-Verdict PreparedAttempt::judge(const Algorithm& algorithm) {
+ConformanceResult PreparedAttempt::check_conformance(const Algorithm& algorithm) {
   PlanOptions options = attempt_.options;
   if (!algorithm.threaded) options.threads = 1;
   const Placement& placement = attempt_.placement;
   options.any_strides = !placement.x.has_dense_rows() || !placement.k.has_dense_rows() ||
                         !placement.y.has_dense_rows();
   try {
-    return std::visit([&](auto& examination) { return examination.judge(algorithm, options); },
-                      examination_);
+    return std::visit(
+        [&](auto& examination) { return examination.check_conformance(algorithm, options); },
+        examination_);
   } catch (const std::exception& error) {
     return {{}, {std::string("planning threw ") + error.what()}};
   }

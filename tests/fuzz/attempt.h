@@ -31,7 +31,7 @@ class PreparedAttempt {
   explicit PreparedAttempt(const Attempt& attempt);
 
   /// Of a serial algorithm one thread is asked for.
-  Verdict judge(const Algorithm& algorithm);
+  ConformanceResult check_conformance(const Algorithm& algorithm);
 
  private:
   Attempt attempt_;

@@ -91,9 +91,9 @@ std::optional<std::string> violation(const Algorithm& algorithm, const Attempt& 
     return {};
   }
   announce(to_arguments(attempt, algorithm));
-  const Verdict verdict = PreparedAttempt(attempt).judge(algorithm);
-  if (verdict.violations.empty()) return {};
-  return verdict.violations.front();
+  const ConformanceResult found = PreparedAttempt(attempt).check_conformance(algorithm);
+  if (found.violations.empty()) return {};
+  return found.violations.front();
 }
 
 }  // namespace
@@ -128,10 +128,10 @@ Tally fuzz(std::span<const Algorithm* const> algorithms, std::uint64_t seed, con
     ++tally.problems;
     std::erase_if(left, [&](const Algorithm* algorithm) {
       announce(to_arguments(attempt, *algorithm));
-      const Verdict verdict = prepared.judge(*algorithm);
-      auto& [judged, declined] = tally.algorithms[algorithm->name];
-      ++(verdict.declined.empty() ? judged : declined);
-      if (verdict.violations.empty()) return false;
+      const ConformanceResult found = prepared.check_conformance(*algorithm);
+      auto& [checked, declined] = tally.algorithms[algorithm->name];
+      ++(found.declined.empty() ? checked : declined);
+      if (found.violations.empty()) return false;
       tally.wrong.push_back(shrink(*algorithm, attempt, announce));
       return true;
     });

@@ -29,7 +29,7 @@ struct WrongAnswer {
 /// What has been tried, and what came of it.
 struct Tally {
   struct OfAlgorithm {
-    std::int64_t judged = 0, declined = 0;
+    std::int64_t checked = 0, declined = 0;
   };
   std::int64_t problems = 0;
   std::map<std::string_view, OfAlgorithm> algorithms;

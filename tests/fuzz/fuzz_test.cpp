@@ -27,7 +27,7 @@ TEST(Fuzz, FindsNothingInUnmutated) {
   const Tally tally = fuzz(one, kSeed, {.problems = 200});
   EXPECT_TRUE(tally.wrong.empty()) << tally.wrong.front().violation;
   EXPECT_EQ(tally.problems, 200);
-  EXPECT_EQ(tally.algorithms.at(unmutated().name).judged, 200);
+  EXPECT_EQ(tally.algorithms.at(unmutated().name).checked, 200);
 }
 
 /// They leave their operands' memory where that is not about as the conformance check lays it out.
@@ -41,7 +41,8 @@ TEST(Fuzz, FindsMutants) {
     const auto wrong = wrong_answers(mutant, 5000);
     EXPECT_FALSE(wrong.empty()) << "survived";
     if (wrong.empty()) continue;
-    EXPECT_FALSE(PreparedAttempt(wrong.front().attempt).judge(mutant).violations.empty());
+    EXPECT_FALSE(
+        PreparedAttempt(wrong.front().attempt).check_conformance(mutant).violations.empty());
     std::cout << to_arguments(wrong.front().attempt, mutant) << ": " << wrong.front().violation
               << std::endl;
   }

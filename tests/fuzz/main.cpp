@@ -86,12 +86,12 @@ bool try_one(const Arguments& arguments, std::span<const Algorithm* const> some)
   bool right = true;
   for (const Algorithm* algorithm : some) {
     announce(to_arguments(attempt, *algorithm));
-    const Verdict verdict = prepared.judge(*algorithm);
+    const ConformanceResult found = prepared.check_conformance(*algorithm);
     std::cout << algorithm->name << ": ";
-    if (!verdict.declined.empty()) std::cout << "declined: " << verdict.declined << '\n';
-    if (verdict.declined.empty() && verdict.violations.empty()) std::cout << "right\n";
-    for (const std::string& violation : verdict.violations) std::cout << violation << '\n';
-    right = right && verdict.violations.empty();
+    if (!found.declined.empty()) std::cout << "declined: " << found.declined << '\n';
+    if (found.declined.empty() && found.violations.empty()) std::cout << "right\n";
+    for (const std::string& violation : found.violations) std::cout << violation << '\n';
+    right = right && found.violations.empty();
   }
   return right;
 }
@@ -101,9 +101,9 @@ bool try_many(const Arguments& arguments, std::span<const Algorithm* const> some
   const Tally tally = fuzz(some, arguments.seed, {arguments.seconds, arguments.problems}, announce);
   std::int64_t answers = 0;
   for (const auto& [name, of_algorithm] : tally.algorithms) {
-    std::cout << name << ": " << of_algorithm.judged << " judged, " << of_algorithm.declined
+    std::cout << name << ": " << of_algorithm.checked << " checked, " << of_algorithm.declined
               << " declined\n";
-    answers += of_algorithm.judged;
+    answers += of_algorithm.checked;
   }
   for (const auto& [algorithm, attempt, violation] : tally.wrong) {
     std::cout << "WRONG: fullconv_fuzz " << to_arguments(attempt, *algorithm) << "\n  " << violation

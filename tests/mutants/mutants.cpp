@@ -305,7 +305,7 @@ struct AssumesDenseImage : Faithful<T> {
   }
 };
 
-/// Turns the kernel round in place, then correlates: the right numbers, and a spoilt k.
+/// Turns the kernel round in place, then correlates: the right numbers, and a changed k.
 template <class T>
 struct FlipsKernelInPlace : Faithful<T> {
   void before(const In<T>&, const In<T>& k, const Out<T>&) {

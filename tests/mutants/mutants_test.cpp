@@ -1,4 +1,4 @@
-// A check that nothing can fail checks nothing: the conformance judge must reject every mutant.
+// A check that nothing can fail checks nothing: the conformance check must reject every mutant.
 
 #include "mutants/mutants.h"
 
@@ -12,12 +12,13 @@
 namespace fullconv::testing {
 namespace {
 
-/// The first case on which the judge rejects the algorithm, and for what; empty if none.
+/// The first case on which the conformance check rejects the algorithm, and for what; empty if
+/// none.
 template <class T>
 std::string rejection(const Algorithm& algorithm) {
   for (const Case& c : conformance_cases()) {
-    const Verdict verdict = judge<T>(algorithm, c);
-    if (!verdict.violations.empty()) return to_string(c) + ", " + verdict.violations.front();
+    const ConformanceResult found = check_conformance<T>(algorithm, c);
+    if (!found.violations.empty()) return to_string(c) + ", " + found.violations.front();
   }
   return {};
 }

@@ -1,5 +1,5 @@
 """Stands in for the programs of the build, by the name it is called by: `fullconv`,
-`fullconv_bench`, `fullconv_floors`, `fullconv_phases`. FULLCONV_STUB says what goes wrong;
+`fullconv_bench`, `fullconv_floors`, `fullconv_steps`. FULLCONV_STUB says what goes wrong;
 FULLCONV_STUB_LOG names a file that gets a line for each call."""
 
 import json
@@ -16,8 +16,8 @@ TIMES = {**OURS, **PEERS, **FLOORS}
 THREADED = {"beta", "peer_one"}
 BLOCKS, FEW_BLOCKS = 8, 4  # the slowest leaves early
 
-MISCHIEF = os.environ.get("FULLCONV_STUB", "")
-SMITTEN = "9x9_k3x3"  # the case that goes wrong
+FAULT = os.environ.get("FULLCONV_STUB", "")
+FAULTY_CASE = "9x9_k3x3"  # the case that goes wrong
 
 
 def values(arguments, flag, default=()):
@@ -54,7 +54,7 @@ def convolve(arguments):
     image, kernel, out = np.load(arguments[0]), np.load(arguments[1]), arguments[3]
     shape = np.add(image.shape, kernel.shape) - 1
     y = np.fft.irfft2(np.fft.rfft2(image, shape) * np.fft.rfft2(kernel, shape), shape)
-    if MISCHIEF == "wrong" and arguments[-1] == "beta":
+    if FAULT == "wrong" and arguments[-1] == "beta":
         y = y[::-1]
     np.save(out, y.astype(image.dtype))
 
@@ -63,13 +63,13 @@ def convolve(arguments):
 
 
 def bench(arguments):
-    if MISCHIEF == "slow":
+    if FAULT == "slow":
         time.sleep(0.3)
     cases = values(arguments, "--case")
-    smitten = SMITTEN in cases
-    if MISCHIEF == "crash" and smitten:
+    faulty = FAULTY_CASE in cases
+    if FAULT == "crash" and faulty:
         os.abort()
-    if MISCHIEF == "garbage" and smitten:
+    if FAULT == "garbage" and faulty:
         print('{"benchmarks": [')
         return 0
     take = timed_in_blocks if "--cell-time" in arguments else timed_alone
@@ -78,22 +78,22 @@ def bench(arguments):
         for scalar in values(arguments, "--scalar"):
             runs += take(arguments, case, scalar)
     print(json.dumps({"context": context(), "benchmarks": runs}))
-    return 1 if MISCHIEF == "bound" else 0
+    return 1 if FAULT == "bound" else 0
 
 
 def context():
     fields = {"host_name": "secret", "executable": "/secret", "library_build_type": "debug"}
     fields |= {"compiler": "stub", "build_type": "Release", "assertions": "off"}
-    return fields | {"omp_wait_policy": "ACTIVE" if MISCHIEF == "spinning" else "unset"}
+    return fields | {"omp_wait_policy": "ACTIVE" if FAULT == "spinning" else "unset"}
 
 
 def row(name, algorithm, seconds, iterations, **fields):
     """One repetition; without seconds a benchmark that was skipped."""
     run = {"name": name, "run_name": name, "run_type": "iteration", "repetitions": 1}
     run |= {"repetition_index": 0, "threads": 1, "iterations": iterations, "time_unit": "ns"}
-    if MISCHIEF == "bound" and algorithm == "beta":
+    if FAULT == "bound" and algorithm == "beta":
         fields = {"error_occurred": True, "error_message": "wrong: y[0,0,0,0] is 1, not 2"}
-    elif MISCHIEF == "standing still":
+    elif FAULT == "stopped clock":
         seconds = 0.0
     if "error_occurred" in fields:
         return run | {"real_time": 0.0, "cpu_time": 0.0, **fields}
@@ -167,7 +167,7 @@ def timed_alone(arguments, case, scalar):
 
 
 def floors():
-    if MISCHIEF == "no floors":
+    if FAULT == "no floors":
         os.abort()
     name = "fma_peak/f32/threads:1/real_time"
     fields = {"name": name, "run_name": name, "run_type": "iteration", "iterations": 1}
@@ -176,7 +176,7 @@ def floors():
     print(json.dumps({"context": context(), "benchmarks": runs}))
 
 
-def phases(arguments):
+def steps(arguments):
     ((case,), (scalar,)) = values(arguments, "--case"), values(arguments, "--scalar")
     entries = []
     for threads in map(int, values(arguments, "--threads")):
@@ -185,7 +185,7 @@ def phases(arguments):
             if threads > 1 and name not in THREADED:
                 entries.append({**who, "skipped": "declined: is serial: takes one thread only"})
                 continue
-            if MISCHIEF == "bound" and name == "beta":
+            if FAULT == "bound" and name == "beta":
                 entries.append({**who, "skipped": "wrong: y[0,0,0,0] is 1, not 2"})
                 continue
             total = duration(name, threads, case)
@@ -202,8 +202,8 @@ def main(program, arguments):
         return bench(arguments)
     if program == "fullconv_floors":
         return floors()
-    if program == "fullconv_phases":
-        return phases(arguments)
+    if program == "fullconv_steps":
+        return steps(arguments)
     return {"list": show_list, "convolve": convolve}[arguments[0]](arguments[1:])
 
 

@@ -38,13 +38,13 @@ class ProgramsTest(FolderTest):
         self.programs.mkdir()
         self.log = self.folder / "calls"
         stub = Path(__file__).with_name("stub_program.py")
-        for name in ("fullconv", "fullconv_bench", "fullconv_floors", "fullconv_phases"):
+        for name in ("fullconv", "fullconv_bench", "fullconv_floors", "fullconv_steps"):
             path = self.programs / name
             command = shlex.join([sys.executable, "-B", str(stub), name])
             path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             path.chmod(0o755)
 
-    def mischief(self, what: str) -> None:
+    def set_fault(self, what: str) -> None:
         """What goes wrong from now on; see stub_program."""
         variables = mock.patch.dict(os.environ, FULLCONV_STUB=what)
         variables.start()
@@ -126,7 +126,7 @@ def raw_file(cells: list[dict], **fields: Any) -> dict:
         "floors": [],
         "left_out_cells": [],
         "cells": cells,
-        "phases": [],
+        "steps": [],
         **fields,
     }
 

@@ -283,7 +283,7 @@ _PARTS = {
 }
 
 
-def _phases(run: Run, cases: Sequence[str], scalar: str) -> list[dict[str, Any]]:
+def _steps(run: Run, cases: Sequence[str], scalar: str) -> list[dict[str, Any]]:
     found = []
     for text in cases:
         for model in run.models:
@@ -358,8 +358,8 @@ _ENVIRONMENT = {
 }
 
 
-def raw(run: Run, modes: Sequence[str] = (), phases: Sequence[str] = ()) -> dict[str, Any]:
-    """A raw file of `run`; the cases of `modes` also cold and fresh, those of `phases` with the
+def raw(run: Run, modes: Sequence[str] = (), steps: Sequence[str] = ()) -> dict[str, Any]:
+    """A raw file of `run`; the cases of `modes` also cold and fresh, those of `steps` with the
     parts of their time."""
     cells = [
         _cell(run, text, scalar, "hot", "reused") for scalar in run.scalars for text in run.cases
@@ -389,7 +389,7 @@ def raw(run: Run, modes: Sequence[str] = (), phases: Sequence[str] = ()) -> dict
         "left_out_cells": [],
         "failures": [{"job": "8x8_k3x3 cold", "reason": "fullconv_bench: exit code -9"}],
         "cells": cells,
-        "phases": _phases(run, phases, run.scalars[0]) if phases else [],
+        "steps": _steps(run, steps, run.scalars[0]) if steps else [],
     }
 
 
@@ -397,7 +397,7 @@ def full() -> dict[str, Any]:
     """All that a report can show."""
     run = Run([*square_cases(), "251x509_k7x13", "1x65536_k1x63", *LAYERS])
     some = ["64x64_k7x7", "512x512_k7x7", "2048x2048_k15x15", "n1_i64_o64_56x56_k3x3"]
-    return raw(run, modes=some, phases=["64x64_k7x7", "512x512_k7x7", "512x512_k63x63"])
+    return raw(run, modes=some, steps=["64x64_k7x7", "512x512_k7x7", "512x512_k63x63"])
 
 
 def small(**fields: Any) -> dict[str, Any]:

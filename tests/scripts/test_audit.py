@@ -176,7 +176,7 @@ class Measured(ProgramsTest):
         self.assertAlmostEqual(cell[Contender("beta", 2)][0], 1e-6, delta=3e-7)
 
     def test_one_that_is_wrong(self):
-        self.mischief("bound")
+        self.set_fault("bound")
         with self.assertRaisesRegex(ProgramFailed, r"^8x8_k3x3: beta: wrong: y\[0,0,0,0\]"):
             self.audit().cell("8x8_k3x3", time_=0.5, seed=3)
 
@@ -214,7 +214,7 @@ class Neighbour(unittest.TestCase):
         with (
             mock.patch.object(audit.Audit, "cell", side_effect=cells),
             mock.patch.object(audit, "_hog", contextlib.nullcontext),
-            mock.patch.object(audit.spoilers.Watch, "warnings", lambda self: list(warnings)),
+            mock.patch.object(audit.caveats.Watch, "warnings", lambda self: list(warnings)),
         ):
             (found,) = audit.busy_neighbour(shared)
         return found
@@ -245,7 +245,7 @@ class Neighbour(unittest.TestCase):
             return hogs[-1]
 
         with mock.patch.object(audit, "subprocess", mock.Mock(Popen=start)), audit._hog():
-            watch = audit.spoilers.Watch()
+            watch = audit.caveats.Watch()
             time.sleep(1)
             self.assertNotEqual(watch.warnings(), [])
             self.assertIsNone(hogs[0].poll())
@@ -403,7 +403,7 @@ class Script(ProgramsTest):
         self.assertEqual(os.listdir(self.path.parent), ["audit.json"])
 
     def test_interrupted(self):
-        self.mischief("slow")
+        self.set_fault("slow")
         self.keep_log()
         process = self.start("--only", "twins")
         deadline = time.monotonic() + 60

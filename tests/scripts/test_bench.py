@@ -13,7 +13,7 @@ from unittest import mock
 
 from support import SCRIPTS, ProgramsTest
 
-from fullconv_scripts import arguments, bench, charts, crosscheck, page, results, spoilers
+from fullconv_scripts import arguments, bench, caveats, charts, crosscheck, page, results
 
 DRAW_ALL = charts.draw_all
 
@@ -79,7 +79,7 @@ class Script(BenchTest):
                          ("ours", "peer", "floor"))  # fmt: skip
         checked = {entry["algorithm"] for entry in raw["crosscheck"]}
         self.assertEqual(checked, {"naive_branching", "beta"})
-        self.assertTrue(raw["phases"])
+        self.assertTrue(raw["steps"])
         self.assertEqual((raw["failures"], raw["left_out_cells"]), ([], []))
         self.assertEqual(self.drawn(), {"raw.json", "records.csv", "report.html", "charts"})
         self.assertTrue((self.out / "charts" / "time-k3x3.png").exists())
@@ -91,7 +91,7 @@ class Script(BenchTest):
         self.assertIn("peer_one", page)
 
     def test_a_wrong_algorithm_stops_it(self):
-        self.mischief("wrong")
+        self.set_fault("wrong")
         code, stdout, stderr = self.bench("--case", "8x8_k3x3", "--scalar", "f32")
         self.assertEqual(code, 1)
         self.assertIn("WRONG", stdout)
@@ -100,7 +100,7 @@ class Script(BenchTest):
         self.assertFalse(self.out.exists())
 
     def test_a_run_that_is_cut_off_leaves_whole_cells(self):
-        self.mischief("slow")
+        self.set_fault("slow")
         cases = [word for n in range(3, 40) for word in ("--case", f"{n}x{n}_k3x3")]
         process = self.start(*cases, "--scalar", "f32")
         raw_file = self.out / results.FILE_NAME
@@ -117,7 +117,7 @@ class Script(BenchTest):
         self.assertIn("8x8_k3x3", page.write(self.out).read_text(encoding="utf-8"))
 
     def test_interruption_leaves_what_was_measured(self):
-        self.mischief("slow")
+        self.set_fault("slow")
         cases = [word for n in range(3, 40) for word in ("--case", f"{n}x{n}_k3x3")]
         running = {}
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -210,7 +210,7 @@ class Inside(BenchTest):
         self.assertEqual(self.raw()["remarks"], {"8x8_k3x3": "conv1"})
 
     def test_an_output_outside_its_bound_is_no_time(self):
-        self.mischief("bound")
+        self.set_fault("bound")
         code, stdout, stderr = self.bench("--case", "8x8_k3x3", "--threads", "1", "--scalar", "f32")
         self.assertEqual(code, 1)
         line = "bench: 8x8_k3x3 f32: beta, threads 1: wrong: y[0,0,0,0] is 1, not 2"
@@ -219,7 +219,7 @@ class Inside(BenchTest):
         self.assertIn(f"report: {self.out / 'report.html'}\n", stdout)
 
     def test_a_program_that_crashes_costs_one_case(self):
-        self.mischief("crash")
+        self.set_fault("crash")
         cases = ("--case", "8x8_k3x3", "--case", "9x9_k3x3")
         code, _, stderr = self.bench(*cases, "--scalar", "f32")
         self.assertEqual(code, 1)
@@ -234,7 +234,7 @@ class Inside(BenchTest):
         for what in ("crash", "garbage"):
             with self.subTest(what):
                 self.out = self.folder / what
-                self.mischief(what)
+                self.set_fault(what)
                 with mock.patch.object(charts, "draw_all", DRAW_ALL):
                     code, stdout, stderr = self.bench("--case", "9x9_k3x3", "--scalar", "f32")
                 self.assertEqual(code, 1)
@@ -244,13 +244,13 @@ class Inside(BenchTest):
                 self.assertTrue((self.out / "report.html").exists())
 
     def test_times_that_are_none(self):
-        self.mischief("standing still")
+        self.set_fault("stopped clock")
         code, _, stderr = self.bench("--case", "8x8_k3x3", "--scalar", "f32")
         self.assertEqual(code, 2)
         self.assertRegex(stderr.splitlines()[-1], "^bench: .*/out: malformed: .* no times")
 
     def test_a_budget_that_does_not_hold_all(self):
-        self.mischief("slow")
+        self.set_fault("slow")
         cases = ("--case", "8x8_k3x3", "--case", "16x16_k3x3")
         code, stdout, _ = self.bench(*cases, "--budget", "0.2", "--scalar", "f32", "--threads", "1")
         self.assertEqual(code, 0)
@@ -261,7 +261,7 @@ class Inside(BenchTest):
     def test_the_summary_begins_with_contamination_and_ends_with_what_can_be_relied_on(self):
         busy = ["contaminated: others used 101% of a core meanwhile"]
         question = ("--case", "8x8_k3x3", "--scalar", "f32", "--threads", "1")
-        with mock.patch.object(spoilers.Watch, "warnings", lambda _: busy):
+        with mock.patch.object(caveats.Watch, "warnings", lambda _: busy):
             code, stdout, stderr = self.bench(*question)
         self.assertEqual(code, 0)
         self.assertIn("bench: contaminated: others used 101% of a core meanwhile; on an", stderr)
@@ -272,8 +272,8 @@ class Inside(BenchTest):
         page = (self.out / "report.html").read_text(encoding="utf-8")
         self.assertIn('<p class="notice" role="alert">CONTAMINATED: other processes', page)
 
-    def test_what_spoils_it_is_told(self):
-        self.mischief("spinning")
+    def test_warnings_are_shown(self):
+        self.set_fault("spinning")
         question = ("--case", "8x8_k3x3", "--scalar", "f32", "--threads", "1", "999")
         code, stdout, _ = self.bench(*question)
         self.assertEqual(code, 0)

@@ -80,7 +80,7 @@ def damaged(raw, number):
 class Damage(FolderTest):
     RAW = synthetic.raw(
         synthetic.Run(["8x8_k3x3", "n1_i6_o1_28x28_k5x5"], blocks=8, scalars=("f32",)),
-        phases=["8x8_k3x3"],
+        steps=["8x8_k3x3"],
     )
 
     def write(self, text):

@@ -47,12 +47,12 @@ class Order(unittest.TestCase):
                 "64x64_k5x5",
                 "8x8_k5x5 cold cache",
                 "8x8_k5x5 fresh output",
-                "8x8_k5x5 phases",
+                "8x8_k5x5 steps",
                 "8x8_k5x5 planning",  # matters only where executing is short
                 "1024x1024_k63x63 cold cache",
                 "1024x1024_k63x63 fresh output",
-                "1024x1024_k63x63 phases",
-                "64x64_k5x5 phases",
+                "1024x1024_k63x63 steps",
+                "64x64_k5x5 steps",
                 "64x64_k5x5 planning",
             ],
         )
@@ -142,7 +142,7 @@ class Measuring(ProgramsTest):
         self.path = self.folder / results.FILE_NAME
         self.raw = {"format": results.FORMAT, "version": results.VERSION, "status": "running"}
         self.raw |= {"environment": {"warnings": []}, "settings": {}, "contenders": []}
-        self.raw |= {"floors": [], "left_out_cells": [], "failures": [], "phases": [], "cells": []}
+        self.raw |= {"floors": [], "left_out_cells": [], "failures": [], "steps": [], "cells": []}
 
     def measurement(self, **fields):
         programs = Programs(self.programs)
@@ -210,11 +210,11 @@ class Measuring(ProgramsTest):
         self.assertEqual(len(samples["seconds"]), measure.PLANNING_REPETITIONS)
         self.assertNotIn("blocks", samples)
 
-    def test_phases(self):
-        self.measure(self.job("8x8_k3x3", "phases"))
-        found = [(e["algorithm"], e["threads"]) for e in self.raw["phases"]]
+    def test_steps(self):
+        self.measure(self.job("8x8_k3x3", "steps"))
+        found = [(e["algorithm"], e["threads"]) for e in self.raw["steps"]]
         self.assertEqual(found, [("naive_branching", 1), ("beta", 1), ("beta", 2)])
-        self.assertEqual(set(self.raw["phases"][0]["seconds"]), {"total", "direct"})
+        self.assertEqual(set(self.raw["steps"][0]["seconds"]), {"total", "direct"})
         self.assertEqual(self.raw["cells"], [])
 
     def test_floors_before_and_after(self):
@@ -269,7 +269,7 @@ class Measuring(ProgramsTest):
             return run_for_json(command, tick)
 
         jobs = [self.job(f"{n}x{n}_k3x3") for n in (8, 10, 9, 11)]
-        jobs.append(self.job("8x8_k3x3", "phases"))
+        jobs.append(self.job("8x8_k3x3", "steps"))
         with (
             mock.patch.object(measure, "run_for_json", slow),
             mock.patch.object(measure.time, "monotonic", lambda: now[0]),
@@ -278,7 +278,7 @@ class Measuring(ProgramsTest):
         self.assertEqual([cell["case"] for cell in self.raw["cells"]],
                          ["8x8_k3x3", "10x10_k3x3", "9x9_k3x3"])  # fmt: skip
         self.assertEqual(self.raw["left_out_cells"], [str(job) for job in jobs[3:]])
-        self.assertEqual(self.raw["left_out_cells"], ["11x11_k3x3", "8x8_k3x3 phases"])
+        self.assertEqual(self.raw["left_out_cells"], ["11x11_k3x3", "8x8_k3x3 steps"])
 
     def test_the_raw_file_is_whole_after_each_job(self):
         seen = []
@@ -319,7 +319,7 @@ class Measuring(ProgramsTest):
         for what, reason in reasons.items():
             with self.subTest(what):
                 self.setUp()
-                self.mischief(what)
+                self.set_fault(what)
                 jobs = [self.job(case) for case in ("8x8_k3x3", "9x9_k3x3", "16x16_k3x3")]
                 (failure,) = self.measure(*jobs)
                 self.assertTrue(failure.startswith("9x9_k3x3: fullconv_bench: "), failure)
@@ -332,23 +332,23 @@ class Measuring(ProgramsTest):
                 self.assertEqual(self.raw["status"], "complete")
 
     def test_floors_that_cannot_be_measured(self):
-        self.mischief("no floors")
+        self.set_fault("no floors")
         failures = self.measure(self.job())
         self.assertEqual(failures, ["floors: fullconv_floors: exit code -6"] * 2)
         self.assertEqual((self.raw["floors"], len(self.raw["cells"])), ([], 2))
 
     def test_an_output_outside_its_bound_is_no_time(self):
-        self.mischief("bound")
-        failures = self.measure(self.job(), self.job("8x8_k3x3", "phases"), scalars=("f32",))
+        self.set_fault("bound")
+        failures = self.measure(self.job(), self.job("8x8_k3x3", "steps"), scalars=("f32",))
         line = "8x8_k3x3 f32: beta, threads {}: wrong: y[0,0,0,0] is 1, not 2"
         self.assertEqual(failures, [line.format(1), line.format(2)] * 2)
         contenders = self.raw["cells"][0]["contenders"]
         measured = {who["algorithm"] for who in contenders if "seconds" in who}
         self.assertEqual(measured, {"naive_branching", "empty_call", "copy_operands"})
-        self.assertEqual({e["algorithm"] for e in self.raw["phases"]}, {"naive_branching"})
+        self.assertEqual({e["algorithm"] for e in self.raw["steps"]}, {"naive_branching"})
 
     def test_what_the_build_says_of_itself_once(self):
-        self.mischief("spinning")
+        self.set_fault("spinning")
         self.measure(self.job(), self.job("16x16_k3x3"))
         build = {"compiler": "stub", "build_type": "Release", "assertions": "off"}
         build |= {"omp_wait_policy": "ACTIVE"}
@@ -358,7 +358,7 @@ class Measuring(ProgramsTest):
 
     def test_cells_say_what_was_seen_meanwhile(self):
         busy = ["contaminated: others used 50% of a core meanwhile"]
-        with mock.patch.object(measure.spoilers.Watch, "warnings", lambda self: busy):
+        with mock.patch.object(measure.caveats.Watch, "warnings", lambda self: busy):
             self.measure(self.job())
         self.assertEqual([cell["warnings"] for cell in self.raw["cells"]], [busy] * 2)
 

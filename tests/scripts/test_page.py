@@ -94,7 +94,7 @@ class Whole(PageTest):
         self.assertLess(len(text.encode()), LARGEST)
         self.assertEqual(data["run"]["groups"], ["both", "ours", "peers"])
         self.assertEqual(len(data["selections"]), 2 * 2 * 3)
-        for part in ("scaling", "modes", "phases", "floors", "audit", "skipped"):
+        for part in ("scaling", "modes", "steps", "floors", "audit", "skipped"):
             self.assertTrue(data[part], part)
 
     def test_licence_is_kept(self):

@@ -115,7 +115,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(keys, list(expected))
         self.assertEqual({len(cell["contenders"]) for cell in found}, {1})
 
-    def test_threads_and_handicaps_and_phases_are_contenders_of_one_cell(self):
+    def test_threads_and_handicaps_and_steps_are_contenders_of_one_cell(self):
         names = [in_blocks(), in_blocks(threads=2), in_blocks("fft+5"), f"plan{ALONE[7:]}"]
         found = contenders(*(repetition(0, 1.0, name=name) for name in names))
         self.assertEqual(

@@ -69,15 +69,15 @@ class Records(FolderTest):
         self.assertEqual([row["skipped"] for row in lines], ["", "declined: no f32", ""])
         self.assertEqual((lines[1]["seconds"], lines[1]["blocks"]), ("", ""))
 
-    def test_phases_are_columns_of_the_usual_mode(self):
+    def test_steps_are_columns_of_the_usual_mode(self):
         seconds = {"total": 4.0, "lowering": 1.0, "gemm": 2.0}
         where = {"case": "8x8_k5x5", "scalar": "f32", "algorithm": "beta", "threads": 1}
-        phases = [{**where, "repetitions": 5, "seconds": seconds}]
+        steps = [{**where, "repetitions": 5, "seconds": seconds}]
         who = [contender("beta", [4.0] * 4), contender("alpha_one", [4.0] * 4)]
         cells = [cell("8x8_k5x5", who), cell("8x8_k5x5", who, cache="cold")]
         cells.append(cell("8x8_k5x5", [contender("beta", [1.0], phase="plan")]))
-        lines = self.write(raw_file(cells, phases=phases))
-        parts = [[row[f"phase_{n}"] for n in ("lowering", "gemm", "other")] for row in lines]
+        lines = self.write(raw_file(cells, steps=steps))
+        parts = [[row[f"step_{n}"] for n in ("lowering", "gemm", "other")] for row in lines]
         self.assertEqual(parts, [["1.0", "2.0", "1.0"]] + [["", "", ""]] * 4)
         self.assertEqual([row["verdict"] for row in lines if row["phase"] == "plan"], [""])
 

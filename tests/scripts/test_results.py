@@ -217,13 +217,13 @@ class Roofline(unittest.TestCase):
         self.assertNotEqual(row["roofline"], row["roofline"])
 
 
-class Phases(unittest.TestCase):
+class Steps(unittest.TestCase):
     def test_what_is_left_is_other(self):
         seconds = {"total": 4.0, "lowering": 1.0, "gemm": 2.0}
         where = {"case": "8x8_k5x5", "scalar": "f32", "algorithm": "beta", "threads": 1}
-        raw = raw_file([], phases=[{**where, "repetitions": 5, "seconds": seconds}])
-        found = results.tabulate(raw).phases
-        self.assertEqual(list(found["phase"]), ["lowering", "gemm", "other"])
+        raw = raw_file([], steps=[{**where, "repetitions": 5, "seconds": seconds}])
+        found = results.tabulate(raw).steps
+        self.assertEqual(list(found["step"]), ["lowering", "gemm", "other"])
         self.assertEqual(list(found["share"]), [0.25, 0.5, 0.25])
 
 

@@ -76,12 +76,13 @@ auto Examination<T>::place(const Trial<T>& trial, const Placement& placement) co
 }
 
 template <class T>
-Verdict Examination<T>::judge(const Algorithm& algorithm, const PlanOptions& options) {
+ConformanceResult Examination<T>::check_conformance(const Algorithm& algorithm,
+                                                    const PlanOptions& options) {
   auto planned = algorithm.plan<T>(case_.problem, options);
   if (const auto* declined = std::get_if<Declined>(&planned)) return {declined->reason, {}};
   Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
 
-  Verdict verdict;
+  ConformanceResult found;
   const auto execute = [&](const char* round, const Trial<T>& trial, Operands& operands,
                            Scene& scene) {
     std::vector<std::string> violations;
@@ -100,7 +101,7 @@ Verdict Examination<T>::judge(const Algorithm& algorithm, const PlanOptions& opt
       scene.y = Tensor<T>(case_.problem.y_extents(), scene.placement.y);
     }
     for (const std::string& violation : violations) {
-      verdict.violations.push_back(scene.name + ", " + round + ": " + violation);
+      found.violations.push_back(scene.name + ", " + round + ": " + violation);
     }
   };
   for (Scene& scene : scenes_) {
@@ -111,10 +112,10 @@ Verdict Examination<T>::judge(const Algorithm& algorithm, const PlanOptions& opt
     execute("into the last result", first_, scene.first, scene);
   }
   if (plan.threads() < 1 || plan.threads() > options.threads) {
-    verdict.violations.push_back("uses " + std::to_string(plan.threads()) + " threads of " +
-                                 std::to_string(options.threads));
+    found.violations.push_back("uses " + std::to_string(plan.threads()) + " threads of " +
+                               std::to_string(options.threads));
   }
-  return verdict;
+  return found;
 }
 
 template class Examination<float>;

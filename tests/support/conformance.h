@@ -11,8 +11,8 @@
 
 namespace fullconv::testing {
 
-/// What judge() finds.
-struct Verdict {
+/// What check_conformance() finds.
+struct ConformanceResult {
   std::string declined;                 ///< why the algorithm did not take the case, if so
   std::vector<std::string> violations;  ///< what it did wrong, one line each
 };
@@ -40,7 +40,7 @@ class Examination {
   /// - whatever y held before does not matter, nor do earlier executions,
   /// - nothing around x and k is used, nothing around y is written,
   /// - x and k are left as they were.
-  Verdict judge(const Algorithm& algorithm, const PlanOptions& options = {});
+  ConformanceResult check_conformance(const Algorithm& algorithm, const PlanOptions& options = {});
 
  private:
   struct Operands {
@@ -63,10 +63,11 @@ class Examination {
 extern template class Examination<float>;
 extern template class Examination<double>;
 
-/// Judges one algorithm on one case.
+/// Checks one algorithm on one case.
 template <class T>
-Verdict judge(const Algorithm& algorithm, const Case& c, const PlanOptions& options = {}) {
-  return Examination<T>(c).judge(algorithm, options);
+ConformanceResult check_conformance(const Algorithm& algorithm, const Case& c,
+                                    const PlanOptions& options = {}) {
+  return Examination<T>(c).check_conformance(algorithm, options);
 }
 
 /// The shapes that break things, in all families.

@@ -26,8 +26,8 @@ enum class ErrorModel {
   /// Σ_s‖u_s‖₂‖v_s‖₂ ≤ 3·‖k‖₂, and 20·u·‖k‖₂ for what is left of k: 8 allowed, 12 for having
   /// found that out in double precision. For all others as componentwise.
   low_rank,
-  /// |err[i,j]| ≤ 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By the
-  /// Cauchy–Schwarz inequality from |err| ≤ (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the
+  /// |err[i,j]| ≤ 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By
+  /// the Cauchy–Schwarz inequality from |err| ≤ (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the
   /// sums over channels between transforms of 6, 3 and 6 terms along each axis, rounded
   /// coefficients included. 94 bounds the square of Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ for the rows of A, G and
   /// Bᵀ of F(4,3), which are less for smaller tiles.
@@ -39,8 +39,8 @@ enum class ErrorModel {
 enum class NonFinite {
   as_defined,          ///< a tap outside the image does not exist
   multiplies_padding,  ///< as if the image were surrounded by zeros, so that 0·Inf = NaN appears
-  spreads,             ///< whole output planes that a non-finite operand plane enters are spoilt
-  unspecified,         ///< even a finite value may come out where the definition has none
+  spreads,      ///< each output plane that a non-finite operand plane enters may be NaN throughout
+  unspecified,  ///< even a finite value may come out where the definition has none
 };
 
 /// How much time planning may take to make executing faster.

@@ -105,7 +105,7 @@ def check(mine, x, k):
     unit = np.finfo(y.dtype).eps / 2 if y.dtype.kind == "f" else 0.0
     y = y.astype(np.float64)
     if y.shape == truth.y.shape:
-        finding = _judge(truth, y, unit)
+        finding = _find_mistake(truth, y, unit)
     else:
         finding = _explain_shape(truth, y, unit)
     return finding
@@ -158,7 +158,7 @@ def _matches(y, other, limit):
         return np.abs(y - other) <= limit
 
 
-def _judge(truth, y, unit):
+def _find_mistake(truth, y, unit):
     limit = truth.limit(unit)
     wrong = ~_matches(y, truth.y, limit)
     with np.errstate(invalid="ignore", divide="ignore"):

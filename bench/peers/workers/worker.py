@@ -113,7 +113,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
-def complaint(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """The last line of its traceback."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -129,10 +129,10 @@ def main() -> int:
         answers.write(f"ready {library.version()}\n")
     except ModuleNotFoundError as error:
         missing = error.name == name
-        answers.write("missing\n" if missing else f"failed {complaint(error)}\n")
+        answers.write("missing\n" if missing else f"failed {error_line(error)}\n")
         return 1
     except Exception as error:
-        answers.write(f"failed {complaint(error)}\n")
+        answers.write(f"failed {error_line(error)}\n")
         return 1
 
     worker = Worker(library)
@@ -141,7 +141,7 @@ def main() -> int:
             answer = worker.answer(request)
         except Exception as error:
             word = "memory" if is_out_of_memory(error) else "failed"
-            answer = f"{word} {complaint(error)}"
+            answer = f"{word} {error_line(error)}"
         answers.write(answer + "\n")
     return 0
 

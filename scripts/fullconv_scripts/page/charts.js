@@ -425,42 +425,42 @@ function drawSpeedups(element, width, number, points) {
   element.append(svg.node());
 }
 
-// --- phases --------------------------------------------------------------------------------------
+// --- steps --------------------------------------------------------------------------------------
 
-const PHASE_CLASSES = ["padding", "lowering", "transforms", "products", "gemm", "copies"];
+const STEP_CLASSES = ["padding", "lowering", "transforms", "products", "gemm", "copies"];
 
-function phaseClass(name) {
-  const place = PHASE_CLASSES.indexOf(name);
-  return `phase-${place >= 0 ? place : name === "other" ? "other" : PHASE_CLASSES.length}`;
+function stepClass(name) {
+  const place = STEP_CLASSES.indexOf(name);
+  return `step-${place >= 0 ? place : name === "other" ? "other" : STEP_CLASSES.length}`;
 }
 
-function startPhases(body) {
-  if (!DATA.phases.length) {
-    fill(body, nothing("No phases were measured in this run."));
+function startSteps(body) {
+  if (!DATA.steps.length) {
+    fill(body, nothing("No steps were measured in this run."));
     return;
   }
   responsive(body, (width) => {
-    const cases = [...new Set(DATA.phases.map((entry) => entry.case))];
+    const cases = [...new Set(DATA.steps.map((entry) => entry.case))];
     const groups = cases.map((name) => {
-      const entriesHere = DATA.phases.filter((entry) => entry.case === name);
+      const entriesHere = DATA.steps.filter((entry) => entry.case === name);
       return h("div", { class: "bars" }, h("h3", {}, name),
-        ...entriesHere.map((entry) => phaseBar(entry, width)));
+        ...entriesHere.map((entry) => stepBar(entry, width)));
     });
-    const names = [...new Set(DATA.phases.flatMap((entry) => entry.parts.map(([name]) => name)))];
-    const key = h("ul", { class: "who", "aria-label": "Phases" }, ...names.map((name) =>
-      h("li", {}, h("span", { class: `chip ${phaseClass(name)}` }), name)));
+    const names = [...new Set(DATA.steps.flatMap((entry) => entry.parts.map(([name]) => name)))];
+    const key = h("ul", { class: "who", "aria-label": "Steps" }, ...names.map((name) =>
+      h("li", {}, h("span", { class: `chip ${stepClass(name)}` }), name)));
     fill(body, key, h("div", { class: "bar-groups" }, ...groups));
   });
 }
 
-/** A bar with its phases as shares of the total; the parts carry their names where they fit. */
-function phaseBar(entry, width) {
+/** A bar with its steps as shares of the total; the parts carry their names where they fit. */
+function stepBar(entry, width) {
   const number = CONTENDERS.findIndex((contender) => contender.name === entry.algorithm);
   const parts = entry.parts.map(([name, seconds]) => {
     const share = seconds / entry.total;
     const room = share * Math.min(width, 560) * 0.55;
     const text = room > name.length * 7 + 8 ? name : "";
-    return h("span", { class: `part ${phaseClass(name)}`, style: `flex-grow: ${share}`,
+    return h("span", { class: `part ${stepClass(name)}`, style: `flex-grow: ${share}`,
       "data-tip": `${name}: ${secondsText(seconds)}, ${percentText(share)}` }, text);
   });
   const said = entry.parts.map(([name, seconds]) =>

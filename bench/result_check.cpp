@@ -1,4 +1,4 @@
-#include "judge.h"
+#include "result_check.h"
 
 #include <fmt/format.h>
 
@@ -45,7 +45,7 @@ std::string describe(const Reference<T>& at, T is, Wide<T> expected) {
 }  // namespace
 
 template <class T>
-Judge<T>::Judge(const Operands<T>& operands)
+ResultCheck<T>::ResultCheck(const Operands<T>& operands)
     : oracle_(make_oracle(operands)),
       finite_operands_(all_finite(operands.x) && all_finite(operands.k)) {
   oracle_.for_each([&](const auto&) { ++outputs_; });
@@ -61,12 +61,12 @@ Judge<T>::Judge(const Operands<T>& operands)
 
 /// Σ|x|·Σ|k| is the most that any sum, and any point of a transform, can come to.
 template <class T>
-bool Judge<T>::may_overflow(index_t n, index_t c) const {
+bool ResultCheck<T>::may_overflow(index_t n, index_t c) const {
   return !(oracle_.plane(n, c).magnitude <= static_cast<double>(std::numeric_limits<T>::max()));
 }
 
 template <class T>
-bool Judge<T>::may_overflow() const {
+bool ResultCheck<T>::may_overflow() const {
   for (index_t n = 0; n < oracle_.problem().N; ++n)
     for (index_t c = 0; c < oracle_.problem().C; ++c)
       if (may_overflow(n, c)) return true;
@@ -74,23 +74,23 @@ bool Judge<T>::may_overflow() const {
 }
 
 template <class T>
-Judgement Judge<T>::judge(const Algorithm& algorithm, const TensorView<const T>& y) const {
-  if (!bounds_apply()) return judge_with_spoilt(algorithm, y);
+Finding ResultCheck<T>::check(const Algorithm& algorithm, const TensorView<const T>& y) const {
+  if (!bounds_apply()) return check_non_finite(algorithm, y);
   const Accuracy accuracy = testing::measure_accuracy<T>(oracle_, algorithm.error_model, y);
-  return {accuracy.within_bound() ? Verdict::ok : Verdict::wrong, outputs_,
+  return {accuracy.within_bound() ? Outcome::ok : Outcome::wrong, outputs_,
           accuracy.error_in_bounds, accuracy.relative_l2, accuracy.worst};
 }
 
 template <class T>
-Judgement Judge<T>::judge_with_spoilt(const Algorithm& algorithm,
-                                      const TensorView<const T>& y) const {
-  Judgement judgement;
-  std::size_t spoilt = 0;
+Finding ResultCheck<T>::check_non_finite(const Algorithm& algorithm,
+                                         const TensorView<const T>& y) const {
+  Finding finding;
+  std::size_t lost = 0;
   double error_square = 0;
   double value_square = 0;
   const auto wrong = [&](const std::string& what) {
-    if (judgement.verdict != Verdict::wrong) judgement.remark = what;
-    judgement.verdict = Verdict::wrong;
+    if (finding.outcome != Outcome::wrong) finding.remark = what;
+    finding.outcome = Outcome::wrong;
   };
 
   std::size_t at = 0;
@@ -98,14 +98,14 @@ Judgement Judge<T>::judge_with_spoilt(const Algorithm& algorithm,
     const T is = y(r.n, r.c, r.i, r.j);
     const Wide<T> defined = definition_[at++];
     if (std::isfinite(is) && std::isfinite(defined)) {
-      ++judgement.compared;
+      ++finding.compared;
       const auto error = static_cast<double>(is - defined);
       error_square += error * error;
       value_square += static_cast<double>(defined * defined);
       const double ratio =
           error == 0 ? 0
                      : std::abs(error) / testing::error_bound(algorithm.error_model, oracle_, r);
-      judgement.error_in_bounds = std::max(judgement.error_in_bounds, ratio);
+      finding.error_in_bounds = std::max(finding.error_in_bounds, ratio);
       if (ratio > 1) wrong(describe(r, is, defined));
       return;
     }
@@ -115,21 +115,21 @@ Judgement Judge<T>::judge_with_spoilt(const Algorithm& algorithm,
     if (std::isfinite(is) || !(announced || may_overflow(r.n, r.c))) {
       wrong(describe(r, is, defined));
     } else {
-      ++spoilt;
+      ++lost;
     }
   });
 
-  judgement.relative_l2 = error_square == 0 ? 0 : std::sqrt(error_square / value_square);
-  if (judgement.verdict == Verdict::ok && spoilt > 0) {
-    judgement.verdict = Verdict::not_applicable;
-    judgement.remark =
-        fmt::format("{}, {} of {} outputs spoilt",
-                    finite_operands_ ? "overflow" : "non-finite operands", spoilt, outputs_);
+  finding.relative_l2 = error_square == 0 ? 0 : std::sqrt(error_square / value_square);
+  if (finding.outcome == Outcome::ok && lost > 0) {
+    finding.outcome = Outcome::not_applicable;
+    finding.remark =
+        fmt::format("{}, {} of {} outputs lost",
+                    finite_operands_ ? "overflow" : "non-finite operands", lost, outputs_);
   }
-  return judgement;
+  return finding;
 }
 
-template class Judge<float>;
-template class Judge<double>;
+template class ResultCheck<float>;
+template class ResultCheck<double>;
 
 }  // namespace fullconv::cli

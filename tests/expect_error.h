@@ -20,10 +20,10 @@ inline void expect_one_line(std::string_view text, std::initializer_list<std::st
 
 /// Demands that `action` throws an Error whose message is such a line.
 template <class Error, class Action>
-void expect_complaint(const Action& action, std::initializer_list<std::string_view> parts) {
+void expect_error(const Action& action, std::initializer_list<std::string_view> parts) {
   try {
     action();
-    ADD_FAILURE() << "no complaint";
+    ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     expect_one_line(error.what(), parts);
   }

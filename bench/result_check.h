@@ -8,32 +8,32 @@
 
 namespace fullconv::cli {
 
-enum class Verdict { ok, wrong, declined, not_applicable };
+enum class Outcome { ok, wrong, declined, not_applicable };
 
-struct Judgement {
-  Verdict verdict = Verdict::ok;
+struct Finding {
+  Outcome outcome = Outcome::ok;
   std::size_t compared = 0;  ///< outputs that the two numbers are about
   double error_in_bounds = 0;
   double relative_l2 = 0;
-  std::string remark = {};  ///< the worst output of a wrong result; why a verdict does not apply
+  std::string remark = {};  ///< the worst output of a wrong result; why the bound does not apply
 };
 
 /// Holds results against the definition, also where that is not a finite number.
 ///
-/// A value is *spoilt* where it is NaN or infinite and not what the definition says. That is wrong
+/// A value is *lost* where it is NaN or infinite and not what the definition says. That is wrong
 /// unless the algorithm's registry row announces it, or sums may overflow. A finite value beyond
 /// its bound, or where the definition has none, is wrong always.
 template <class T>
-class Judge {
+class ResultCheck {
  public:
-  explicit Judge(const testing::Operands<T>& operands);
+  explicit ResultCheck(const testing::Operands<T>& operands);
 
   bool sampled() const { return oracle_.sampled(); }
 
   /// Outputs that are looked at.
   std::size_t outputs() const { return outputs_; }
 
-  Judgement judge(const Algorithm& algorithm, const TensorView<const T>& y) const;
+  Finding check(const Algorithm& algorithm, const TensorView<const T>& y) const;
 
   /// Whether each error has a bound, and so each distance between two results.
   bool bounds_apply() const { return definition_.empty(); }
@@ -45,7 +45,7 @@ class Judge {
   }
 
  private:
-  Judgement judge_with_spoilt(const Algorithm& algorithm, const TensorView<const T>& y) const;
+  Finding check_non_finite(const Algorithm& algorithm, const TensorView<const T>& y) const;
   bool may_overflow(index_t n, index_t c) const;
   bool may_overflow() const;
 

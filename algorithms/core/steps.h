@@ -2,15 +2,15 @@
 
 // Where the time of an algorithm goes:
 //
-//   PhaseTimer timing(Phase::lowering);
+//   StepTimer timing(Step::lowering);
 //   ...
-//   timing.enter(Phase::gemm);
+//   timing.enter(Step::gemm);
 //
 // In the library this is nothing at all. The build makes the same sources a second time, with
-// FULLCONV_TIME_PHASES, for the program fullconv_phases: so phases are timed in runs of their own
+// FULLCONV_TIME_STEPS, for the program fullconv_steps: so steps are timed in runs of their own
 // and disturb no other measurement.
 
-#ifdef FULLCONV_TIME_PHASES
+#ifdef FULLCONV_TIME_STEPS
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace fullconv {
 
 /// Parts of an algorithm. What no timer covers is the rest of the call.
-enum class Phase {
+enum class Step {
   padding,     ///< the image into a frame of zeros
   lowering,    ///< samples laid out as the columns of a matrix
   gemm,        ///< matrix products
@@ -30,38 +30,38 @@ enum class Phase {
   direct,      ///< sums of products as the definition has them
 };
 
-#ifdef FULLCONV_TIME_PHASES
+#ifdef FULLCONV_TIME_STEPS
 
-/// By phase, in the order of the enumeration.
-inline constexpr std::array<std::string_view, 7> kPhaseNames{
+/// By step, in the order of the enumeration.
+inline constexpr std::array<std::string_view, 7> kStepNames{
     "padding", "lowering", "gemm", "transforms", "products", "copies", "direct"};
 
 /// What all timers have counted, summed over threads.
-struct PhaseTotals {
-  std::array<double, kPhaseNames.size()> seconds{};
+struct StepTotals {
+  std::array<double, kStepNames.size()> seconds{};
   std::int64_t readings = 0;  ///< of the clock
 };
 
 /// The totals since the last reset. For when no timer runs, as for the reset.
-PhaseTotals phase_totals();
-void reset_phase_totals();
+StepTotals step_totals();
+void reset_step_totals();
 
-/// Counts the time of its scope to a phase, until it enters the next one. Those of one thread must
+/// Counts the time of its scope to a step, until it enters the next one. Those of one thread must
 /// not nest.
 ///
 /// The clock is the system's monotonic one, which takes 17 ns where the processor's own counter,
 /// read in order, takes 13 ns: not worth leaving the standard for.
-class PhaseTimer {
+class StepTimer {
  public:
-  explicit PhaseTimer(Phase phase) : phase_(phase), start_(Clock::now()) {}
-  ~PhaseTimer() { count(Clock::now(), 2); }
-  PhaseTimer(const PhaseTimer&) = delete;
-  PhaseTimer& operator=(const PhaseTimer&) = delete;
+  explicit StepTimer(Step step) : step_(step), start_(Clock::now()) {}
+  ~StepTimer() { count(Clock::now(), 2); }
+  StepTimer(const StepTimer&) = delete;
+  StepTimer& operator=(const StepTimer&) = delete;
 
-  void enter(Phase next) {
+  void enter(Step next) {
     const Clock::time_point now = Clock::now();
     count(now, 1);
-    phase_ = next;
+    step_ = next;
     start_ = now;
   }
 
@@ -70,15 +70,15 @@ class PhaseTimer {
 
   void count(Clock::time_point end, std::int64_t readings) const;
 
-  Phase phase_;
+  Step step_;
   Clock::time_point start_;
 };
 
 #else
 
-struct [[maybe_unused]] PhaseTimer {
-  explicit PhaseTimer(Phase) {}
-  void enter(Phase) {}
+struct [[maybe_unused]] StepTimer {
+  explicit StepTimer(Step) {}
+  void enter(Step) {}
 };
 
 #endif

@@ -1,7 +1,7 @@
 // Says where the time of each algorithm goes, from a library that was built with its timers on: in
 // runs of its own, so that other measurements are not disturbed.
 
-#include "core/phases.h"
+#include "core/steps.h"
 
 #include <fmt/format.h>
 
@@ -39,11 +39,11 @@ using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDescription =
-    "Seconds that one call of each algorithm spends in its phases, as JSON: medians over "
+    "Seconds that one call of each algorithm spends in its steps, as JSON: medians over "
     "repetitions.\n"
-    "total is the time of the whole call; what no phase covers is total less their sum. With "
-    "several threads, the seconds of a phase are the sum over threads divided by the number of "
-    "threads used, so that waiting is in no phase. clock_overhead is the share of total that "
+    "total is the time of the whole call; what no step covers is total less their sum. With "
+    "several threads, the seconds of a step are the sum over threads divided by the number of "
+    "threads used, so that waiting is in no step. clock_overhead is the share of total that "
     "reading the clock takes, where that exceeds 2 %.";
 
 constexpr double kOverheadWorthTelling = 0.02;
@@ -56,27 +56,27 @@ struct Options : Selection {
 /// What some calls took; seconds.
 struct Calls {
   double total;
-  PhaseTotals phases;
+  StepTotals steps;
 };
 
 template <class T>
 Calls time_calls(Workload<T>& workload, Plan<T>& plan, index_t calls) {
-  reset_phase_totals();
+  reset_step_totals();
   const auto start = Clock::now();
   for (index_t call = 0; call < calls; ++call) workload.execute(plan);
   const std::chrono::duration<double> taken = Clock::now() - start;
-  return {taken.count(), phase_totals()};
+  return {taken.count(), step_totals()};
 }
 
 /// Seconds that a timer takes for one reading, counting included.
 double reading_cost() {
   static const double cost = [] {
     constexpr int kTimers = 20000;
-    reset_phase_totals();
+    reset_step_totals();
     const auto start = Clock::now();
-    for (int timer = 0; timer < kTimers; ++timer) PhaseTimer(Phase::direct).enter(Phase::copies);
+    for (int timer = 0; timer < kTimers; ++timer) StepTimer(Step::direct).enter(Step::copies);
     const std::chrono::duration<double> taken = Clock::now() - start;
-    return taken.count() / static_cast<double>(phase_totals().readings);
+    return taken.count() / static_cast<double>(step_totals().readings);
   }();
   return cost;
 }
@@ -97,14 +97,14 @@ void measure(Workload<T>& workload, Plan<T>& plan, const Options& options, Json&
   const auto calls = static_cast<index_t>(std::max(1.0, std::ceil(options.min_time / guess)));
 
   std::vector<double> totals;
-  std::array<std::vector<double>, kPhaseNames.size()> phases;
+  std::array<std::vector<double>, kStepNames.size()> steps;
   std::vector<double> overheads;
   for (int repetition = 0; repetition < options.repetitions; ++repetition) {
     const auto [total, within] = time_calls(workload, plan, calls);
     totals.push_back(total / static_cast<double>(calls));
     const double thread_calls = static_cast<double>(calls) * plan.threads();
-    for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-      phases[phase].push_back(within.seconds[phase] / thread_calls);
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      steps[step].push_back(within.seconds[step] / thread_calls);
     }
     const double reading = cost * static_cast<double>(within.readings) / plan.threads();
     overheads.push_back(reading / total);
@@ -113,8 +113,8 @@ void measure(Workload<T>& workload, Plan<T>& plan, const Options& options, Json&
   entry["repetitions"] = options.repetitions;
   Json& seconds = entry["seconds"];
   seconds["total"] = median(totals);
-  for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-    if (const double value = median(phases[phase]); value > 0) seconds[kPhaseNames[phase]] = value;
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    if (const double value = median(steps[step]); value > 0) seconds[kStepNames[step]] = value;
   }
   if (const double overhead = median(overheads); overhead > kOverheadWorthTelling) {
     entry["clock_overhead"] = overhead;
@@ -204,7 +204,7 @@ bool run_field(const Case& c, const Options& options, Json& results) {
 std::optional<int> parse_options(int argc, char** argv, Options& options) {
   std::vector<std::string> names;
   for (const Algorithm* algorithm : algorithms()) names.emplace_back(algorithm->name);
-  CLI::App app(kDescription, "fullconv_phases");
+  CLI::App app(kDescription, "fullconv_steps");
   options.add_selection(app, names, "Only these algorithms");
   app.add_option("--repetitions", options.repetitions, "Of which the medians are taken")
       ->type_name("N")
@@ -226,7 +226,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   }
 }
 
-int time_phases(int argc, char** argv) {
+int time_steps(int argc, char** argv) {
   Options options;
   if (const auto exit_code = parse_options(argc, argv, options)) return *exit_code;
   std::vector<Case> cases;
@@ -254,4 +254,4 @@ int time_phases(int argc, char** argv) {
 }  // namespace
 }  // namespace fullconv::bench
 
-int main(int argc, char** argv) { return fullconv::bench::time_phases(argc, argv); }
+int main(int argc, char** argv) { return fullconv::bench::time_steps(argc, argv); }

@@ -1,4 +1,4 @@
-"""What would spoil a measurement: found where it can be, and said in the results."""
+"""What may disturb a measurement: looked for, and written into the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/stat
 
 # Shares of one core. Below them lies what a shell, a terminal and the kernel need anyway.
 _OTHERS_MATTER = 0.10
-_STEALING_MATTERS = 0.02
+_STOLEN_MATTERS = 0.02
 
 
 def _read(path: str) -> str:
@@ -25,7 +25,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def standing(environment: dict[str, Any], threads: tuple[int, ...]) -> list[str]:
+def of_machine(environment: dict[str, Any], threads: tuple[int, ...]) -> list[str]:
     """What lies in the machine and its settings, one line each."""
     cpu = "/sys/devices/system/cpu"
     warnings = []
@@ -40,7 +40,7 @@ def standing(environment: dict[str, Any], threads: tuple[int, ...]) -> list[str]
         warnings.append("clocks cannot be read here: whether turbo is on is unknown")
     flags = re.search(r"^flags\s*:(.*)$", _read("/proc/cpuinfo"), re.MULTILINE)
     if flags and " hypervisor" in flags[1]:
-        warnings.append("a virtual machine: what its neighbours do cannot be seen, only its theft")
+        warnings.append("a virtual machine: only the time that its neighbours take can be seen")
     if _read("/proc/sys/kernel/randomize_va_space") == "0":
         warnings.append("addresses are not randomised: every run has the same layout effects")
     cores = environment["cores"]
@@ -119,6 +119,6 @@ class Watch:
         found = []
         if others > _OTHERS_MATTER:
             found.append(f"contaminated: others used {others:.0%} of a core meanwhile")
-        if stealing > _STEALING_MATTERS:
+        if stealing > _STOLEN_MATTERS:
             found.append(f"contaminated: the hypervisor took {stealing:.0%} of a core meanwhile")
         return found

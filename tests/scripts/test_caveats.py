@@ -1,4 +1,4 @@
-"""What would spoil a measurement is found."""
+"""What may disturb a measurement is found."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from unittest import mock
 
 import support  # noqa: F401
 
-from fullconv_scripts import spoilers
+from fullconv_scripts import caveats
 
 CPU = "/sys/devices/system/cpu"
 GOVERNOR = f"{CPU}/cpu0/cpufreq/scaling_governor"
@@ -22,11 +22,11 @@ QUIET = {
 }
 
 
-class Standing(unittest.TestCase):
+class OfMachine(unittest.TestCase):
     def found(self, threads=(1, 2), files=None):
         changed = {**QUIET, **(files or {})}
-        with mock.patch.object(spoilers, "_read", lambda path: changed.get(path, "")):
-            return spoilers.standing({"cores": 2}, threads)
+        with mock.patch.object(caveats, "_read", lambda path: changed.get(path, "")):
+            return caveats.of_machine({"cores": 2}, threads)
 
     def assert_found(self, text, **fields):
         """One line, which says this."""
@@ -62,24 +62,24 @@ class Standing(unittest.TestCase):
         self.assert_found("up to 3 threads on 2 cores", threads=(1, 3))
 
     def test_here(self):
-        for line in spoilers.standing({"cores": 1}, (1,)):
+        for line in caveats.of_machine({"cores": 1}, (1,)):
             self.assertEqual(len(line.splitlines()), 1)
 
 
 class Build(unittest.TestCase):
     def test_as_it_should_be(self):
         build = {"build_type": "Release", "assertions": "off", "omp_wait_policy": "unset"}
-        self.assertEqual(spoilers.of_build(build), [])
-        self.assertEqual(spoilers.of_build({}), [])
+        self.assertEqual(caveats.of_build(build), [])
+        self.assertEqual(caveats.of_build({}), [])
 
-    def test_spoilt(self):
+    def test_warns_of_the_build(self):
         for build, text in (
             ({"build_type": "Debug", "assertions": "on"}, "a Debug build"),
             ({"build_type": "Release", "assertions": "on"}, "assertions are on"),
             ({"omp_wait_policy": "ACTIVE"}, "OMP_WAIT_POLICY=active"),
         ):
             with self.subTest(build):
-                (found,) = spoilers.of_build(build)
+                (found,) = caveats.of_build(build)
                 self.assertTrue(found.startswith(text), found)
 
 
@@ -88,13 +88,13 @@ class Watching(unittest.TestCase):
 
     def watch(self, wall, busy, stolen, own):
         with (
-            mock.patch.object(spoilers.time, "monotonic", side_effect=[100.0, 100.0 + wall]),
+            mock.patch.object(caveats.time, "monotonic", side_effect=[100.0, 100.0 + wall]),
             mock.patch.object(
-                spoilers, "_system_seconds", side_effect=[(50.0, 5.0), (50.0 + busy, 5.0 + stolen)]
+                caveats, "_system_seconds", side_effect=[(50.0, 5.0), (50.0 + busy, 5.0 + stolen)]
             ),
-            mock.patch.object(spoilers, "_own_seconds", side_effect=[7.0, 7.0 + own]),
+            mock.patch.object(caveats, "_own_seconds", side_effect=[7.0, 7.0 + own]),
         ):
-            return spoilers.Watch().warnings()
+            return caveats.Watch().warnings()
 
     def test_only_we_work(self):
         self.assertEqual(self.watch(wall=10, busy=19, stolen=0, own=18.5), [])
@@ -107,7 +107,7 @@ class Watching(unittest.TestCase):
         self.assertEqual(self.watch(wall=10, busy=10.9, stolen=0, own=10), [])
         self.assertEqual(len(self.watch(wall=10, busy=11.1, stolen=0, own=10)), 1)
 
-    def test_a_hypervisor_steals(self):
+    def test_a_hypervisor_takes_time(self):
         found = self.watch(wall=10, busy=10, stolen=1, own=10)
         self.assertEqual(found, ["contaminated: the hypervisor took 10% of a core meanwhile"])
         self.assertEqual(self.watch(wall=10, busy=10, stolen=0.1, own=10), [])
@@ -120,7 +120,7 @@ class Here(unittest.TestCase):
     """On this machine, which may be busy with other things."""
 
     def test_the_clocks_run(self):
-        busy, stolen = spoilers._system_seconds()
+        busy, stolen = caveats._system_seconds()
         self.assertGreater(busy, 0)
         self.assertGreaterEqual(stolen, 0)
 
@@ -128,7 +128,7 @@ class Here(unittest.TestCase):
         # Ours are those that have ended by the time of asking.
         child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         try:
-            watch = spoilers.Watch()
+            watch = caveats.Watch()
             time.sleep(1)
             found = watch.warnings()
         finally:
@@ -137,14 +137,14 @@ class Here(unittest.TestCase):
         self.assertRegex(found[0], r"^contaminated: others used \d+% of a core meanwhile$")
 
     def test_a_child_of_ours_is_counted(self):
-        before = spoilers._own_seconds()
+        before = caveats._own_seconds()
         busy = "import time\nwhile time.process_time() < 0.3: pass"
         subprocess.run([sys.executable, "-c", busy], check=True)
-        self.assertGreater(spoilers._own_seconds() - before, 0.25)
+        self.assertGreater(caveats._own_seconds() - before, 0.25)
 
     def test_without_the_systems_clock(self):
-        with mock.patch.object(spoilers, "_read", lambda path: ""):
-            self.assertEqual(spoilers._system_seconds(), (0, 0))
+        with mock.patch.object(caveats, "_read", lambda path: ""):
+            self.assertEqual(caveats._system_seconds(), (0, 0))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the time of an algorithm goes, as fullconv_phases says."""
+"""Where the time of an algorithm goes, as fullconv_steps says."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import unittest
 
 from support import CliTest, algorithms, names
 
-PHASES = os.environ["FULLCONV_PHASES"]
-PHASES_OF_LIARS = os.environ["FULLCONV_PHASES_OF_LIARS"]
+STEPS = os.environ["FULLCONV_STEPS"]
+STEPS_OF_FAULTY = os.environ["FULLCONV_STEPS_OF_FAULTY"]
 QUICK = ("--repetitions", "3", "--min-time", "0.005")
 
-# What an algorithm is known for: without these, its phases would say nothing.
+# What an algorithm is known for: without these, its steps would say nothing.
 EXPECTED = {
     "zero_pad": {"padding", "direct"},
     "im2col_gemm": {"lowering", "gemm", "copies"},
@@ -19,15 +19,15 @@ EXPECTED = {
 }
 
 
-class PhasesTest(CliTest):
-    def run_phases(self, *arguments):
-        return self.run_cli(*arguments, program=PHASES)
+class StepsTest(CliTest):
+    def run_steps(self, *arguments):
+        return self.run_cli(*arguments, program=STEPS)
 
     def entries(self, *arguments):
-        return json.loads(self.assert_fine(self.run_phases(*QUICK, *arguments)).stdout)
+        return json.loads(self.assert_fine(self.run_steps(*QUICK, *arguments)).stdout)
 
 
-class Entries(PhasesTest):
+class Entries(StepsTest):
     def test_one_for_each_cell(self):
         cases = ["8x8_k5x5", "n2_i3_o4_14x14_k3x3"]
         arguments = [part for case in cases for part in ("--case", case)]
@@ -74,8 +74,8 @@ class Entries(PhasesTest):
         self.assertRegex(entry["skipped"], r"^left out: predicted .* limit 1e-09 s$")
 
 
-class Seconds(PhasesTest):
-    def test_phases_are_most_of_the_total(self):
+class Seconds(StepsTest):
+    def test_steps_are_most_of_the_total(self):
         found = self.entries("--case", "300x300_k7x7", "--threads", "1", "2")
         for entry in filter(lambda entry: "seconds" in entry, found):
             with self.subTest(entry):
@@ -83,20 +83,20 @@ class Seconds(PhasesTest):
                 total = seconds.pop("total")
                 self.assertLess(total, 1)
                 self.assertLessEqual(sum(seconds.values()), 1.05 * total)
-                if entry["threads"] == 1:  # with more, some wait, which is in no phase
+                if entry["threads"] == 1:  # with more, some wait, which is in no step
                     self.assertGreaterEqual(sum(seconds.values()), 0.5 * total)
                 for value in seconds.values():
                     self.assertGreater(value, 0)
-                # A call is long here, and has few phases, or many of small tiles.
+                # A call is long here, and has few steps, or many of small tiles.
                 self.assertLess(entry.get("clock_overhead", 0), 0.1)
 
     def test_each_says_what_it_is_known_for(self):
         # More than one output channel of more than one row of panels, so that results are copied.
         found = self.entries("--case", "n1_i2_o2_600x600_k3x3", "--threads", "1")
-        phases = {entry["algorithm"]: set(entry["seconds"]) - {"total"} for entry in found}
+        steps = {entry["algorithm"]: set(entry["seconds"]) - {"total"} for entry in found}
         for name, expected in EXPECTED.items():
             if name in names():
-                self.assertEqual(phases[name], expected)
+                self.assertEqual(steps[name], expected)
 
     def test_clock_overhead_is_told_where_calls_are_short(self):
         found = self.entries("--case", "1x1_k1x1", "--threads", "1", "--scalar", "f32")
@@ -109,12 +109,12 @@ class Seconds(PhasesTest):
                 self.assertLess(entry["clock_overhead"], 1.5)
 
 
-class Liars(PhasesTest):
+class Liars(StepsTest):
     """What is wrong is not timed, and said."""
 
-    def run_liar(self, name):
+    def run_faulty(self, name):
         arguments = ("--case", "8x8_k5x5", "--scalar", "f32", "--threads", "1")
-        result = self.run_cli(*QUICK, *arguments, "--algorithm", name, program=PHASES_OF_LIARS)
+        result = self.run_cli(*QUICK, *arguments, "--algorithm", name, program=STEPS_OF_FAULTY)
         (entry,) = json.loads(result.stdout)
         self.assertEqual("skipped" in entry, "seconds" not in entry)
         return result, entry.get("skipped")
@@ -122,11 +122,11 @@ class Liars(PhasesTest):
     def test_wrong_and_failed(self):
         for name, reason in (
             ("idle", r"^wrong: y\[0,0,.* is nan instead of .*, off by inf times the bound$"),
-            ("spoils_last", r"^wrong: y\[0,0,11,11\] is .*, off by .* times the bound$"),
+            ("wrong_last", r"^wrong: y\[0,0,11,11\] is .*, off by .* times the bound$"),
             ("throws", "^failed: two lines$"),
         ):
             with self.subTest(name):
-                result, skipped = self.run_liar(name)
+                result, skipped = self.run_faulty(name)
                 self.assertEqual(result.returncode, 1)
                 self.assertRegex(skipped, reason)
                 line = f"{name}/f32/8x8_k5x5/threads:1: {skipped}\n"
@@ -134,21 +134,21 @@ class Liars(PhasesTest):
 
     def test_what_is_no_failure(self):
         for name, reason in (
-            ("honest", None),
+            ("correct", None),
             ("declines", "declined: kernel is not to my taste"),
             ("only_f64", "declined: does not offer this scalar"),
             ("too_large", "out of memory: a workspace of 12345 MiB does not fit"),
         ):
             with self.subTest(name):
-                result, skipped = self.run_liar(name)
+                result, skipped = self.run_faulty(name)
                 self.assert_fine(result)
                 self.assertEqual(skipped, reason)
 
 
-class Refusals(PhasesTest):
+class Refusals(StepsTest):
     def assert_refused(self, *arguments, mentions):
         """Exit code 2, nothing on standard output, and one line that mentions all of those."""
-        result = self.run_phases(*arguments)
+        result = self.run_steps(*arguments)
         text = result.stderr.decode()
         self.assertEqual((result.returncode, result.stdout), (2, b""), text)
         self.assertEqual(text.count("\n"), 1, text)
@@ -184,7 +184,7 @@ class Refusals(PhasesTest):
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:
             arguments = (*QUICK, "--case", "1x1_k1x1", "--threads", "1")
-            result = self.run_cli(*arguments, program=PHASES, stdout=full)
+            result = self.run_cli(*arguments, program=STEPS, stdout=full)
         self.assertEqual(result.returncode, 2)
         self.assertEqual(result.stderr, b"cannot write to standard output\n")
 

@@ -1,18 +1,18 @@
-// Compiled only where phases are timed.
+// Compiled only where steps are timed.
 
-#include "core/phases.h"
+#include "core/steps.h"
 
 #include <atomic>
 
 namespace fullconv {
 namespace {
 
-constexpr std::size_t kPhases = kPhaseNames.size();
+constexpr std::size_t kSteps = kStepNames.size();
 
 /// What the timers of one thread have counted. Should there ever be more threads than counters, two
 /// share one.
 struct alignas(64) Counters {
-  std::array<std::atomic<std::int64_t>, kPhases> nanoseconds{};
+  std::array<std::atomic<std::int64_t>, kSteps> nanoseconds{};
   std::atomic<std::int64_t> readings{0};
 };
 std::array<Counters, 256> all_counters;
@@ -25,29 +25,29 @@ Counters& counters_of_this_thread() {
 
 }  // namespace
 
-PhaseTotals phase_totals() {
-  PhaseTotals totals;
+StepTotals step_totals() {
+  StepTotals totals;
   for (const Counters& counters : all_counters) {
-    for (std::size_t phase = 0; phase < kPhases; ++phase) {
-      totals.seconds[phase] += 1e-9 * static_cast<double>(counters.nanoseconds[phase]);
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      totals.seconds[step] += 1e-9 * static_cast<double>(counters.nanoseconds[step]);
     }
     totals.readings += counters.readings;
   }
   return totals;
 }
 
-void reset_phase_totals() {
+void reset_step_totals() {
   for (Counters& counters : all_counters) {
     for (auto& nanoseconds : counters.nanoseconds) nanoseconds = 0;
     counters.readings = 0;
   }
 }
 
-void PhaseTimer::count(Clock::time_point end, std::int64_t readings) const {
+void StepTimer::count(Clock::time_point end, std::int64_t readings) const {
   const std::chrono::nanoseconds taken = end - start_;
   Counters& mine = counters_of_this_thread();
-  mine.nanoseconds[static_cast<std::size_t>(phase_)].fetch_add(taken.count(),
-                                                               std::memory_order_relaxed);
+  mine.nanoseconds[static_cast<std::size_t>(step_)].fetch_add(taken.count(),
+                                                              std::memory_order_relaxed);
   mine.readings.fetch_add(readings, std::memory_order_relaxed);
 }
 

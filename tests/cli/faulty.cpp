@@ -1,4 +1,4 @@
-// A registry for testing the command line: one honest algorithm and many that are not.
+// A registry for testing the command line: one correct algorithm and many that are not.
 
 #include <algorithm>
 #include <cmath>
@@ -14,8 +14,8 @@ template <class T>
 constexpr T kNaN = std::numeric_limits<T>::quiet_NaN();
 
 template <class T>
-T honest_output(const TensorView<const T>& x, const TensorView<const T>& k, index_t n, index_t c,
-                index_t i, index_t j) {
+T correct_output(const TensorView<const T>& x, const TensorView<const T>& k, index_t n, index_t c,
+                 index_t i, index_t j) {
   const auto& [N, K, H, W] = x.extents;
   T sum = 0;
   for (index_t o = 0; o < K; ++o)
@@ -42,7 +42,7 @@ struct Forget {
     change_each(y, [](T) { return kNaN<T>; });
   }
 };
-struct SwallowNaN {
+struct DropNaN {
   template <class T>
   static void apply(const TensorView<T>& y) {
     change_each(y, [](T value) { return std::isnan(value) ? T{7} : value; });
@@ -56,7 +56,7 @@ struct SpreadNaN {
     if (!std::isfinite(sum)) Forget::apply(y);
   }
 };
-struct SpoilLast {
+struct WrongLast {
   template <class T>
   static void apply(const TensorView<T>& y) {
     const auto& [N, C, I, J] = y.extents;
@@ -76,7 +76,7 @@ class LiarPlan final : public Plan<T> {
     for (index_t n = 0; n < N; ++n)
       for (index_t c = 0; c < C; ++c)
         for (index_t i = 0; i < I; ++i)
-          for (index_t j = 0; j < J; ++j) y(n, c, i, j) = honest_output(x, k, n, c, i, j);
+          for (index_t j = 0; j < J; ++j) y(n, c, i, j) = correct_output(x, k, n, c, i, j);
     Change::apply(y);
   }
 };
@@ -96,7 +96,7 @@ Planned<T> plan_nothing(const Problem& problem, const PlanOptions&) {
 }
 
 template <class T, class Change>
-Planned<T> plan_liar(const Problem& problem, const PlanOptions&) {
+Planned<T> plan_faulty(const Problem& problem, const PlanOptions&) {
   return std::make_unique<LiarPlan<T, Change>>(problem);
 }
 
@@ -116,13 +116,13 @@ Planned<T> plan_that_throws(const Problem&, const PlanOptions&) {
 }
 
 template <class Change>
-constexpr Algorithm liar(std::string_view name, NonFinite non_finite = NonFinite::as_defined) {
+constexpr Algorithm faulty(std::string_view name, NonFinite non_finite = NonFinite::as_defined) {
   return {.name = name,
           .summary = "for tests",
           .error_model = ErrorModel::componentwise,
           .non_finite = non_finite,
-          .plan_f32 = plan_liar<float, Change>,
-          .plan_f64 = plan_liar<double, Change>};
+          .plan_f32 = plan_faulty<float, Change>,
+          .plan_f64 = plan_faulty<double, Change>};
 }
 
 constexpr Algorithm planned_by(std::string_view name, Planner<float> f32, Planner<double> f64) {
@@ -134,12 +134,12 @@ constexpr Algorithm planned_by(std::string_view name, Planner<float> f32, Planne
           .plan_f64 = f64};
 }
 
-constinit const Algorithm honest = liar<Keep>("honest");
-constinit const Algorithm forgets = liar<Forget>("forgets");
-constinit const Algorithm spoils_last = liar<SpoilLast>("spoils_last");
-constinit const Algorithm swallows_nan = liar<SwallowNaN>("swallows_nan", NonFinite::spreads);
-constinit const Algorithm spreads_nan = liar<SpreadNaN>("spreads_nan", NonFinite::spreads);
-constinit const Algorithm spreads_secretly = liar<SpreadNaN>("spreads_secretly");
+constinit const Algorithm correct = faulty<Keep>("correct");
+constinit const Algorithm forgets = faulty<Forget>("forgets");
+constinit const Algorithm wrong_last = faulty<WrongLast>("wrong_last");
+constinit const Algorithm drops_nan = faulty<DropNaN>("drops_nan", NonFinite::spreads);
+constinit const Algorithm spreads_nan = faulty<SpreadNaN>("spreads_nan", NonFinite::spreads);
+constinit const Algorithm spreads_undeclared = faulty<SpreadNaN>("spreads_undeclared");
 constinit const Algorithm idle = planned_by("idle", plan_nothing<float>, plan_nothing<double>);
 constinit const Algorithm declines =
     planned_by("declines", plan_refusal<float>, plan_refusal<double>);
@@ -147,19 +147,19 @@ constinit const Algorithm too_large =
     planned_by("too_large", plan_too_large<float>, plan_too_large<double>);
 constinit const Algorithm throws =
     planned_by("throws", plan_that_throws<float>, plan_that_throws<double>);
-constinit const Algorithm only_f64 = planned_by("only_f64", nullptr, plan_liar<double, Keep>);
+constinit const Algorithm only_f64 = planned_by("only_f64", nullptr, plan_faulty<double, Keep>);
 
-constexpr const Algorithm* kLiars[] = {&honest,       &idle,        &forgets,          &spoils_last,
-                                       &swallows_nan, &spreads_nan, &spreads_secretly, &declines,
-                                       &too_large,    &throws,      &only_f64};
+constexpr const Algorithm* kFaulty[] = {
+    &correct,  &idle,      &forgets, &wrong_last, &drops_nan, &spreads_nan, &spreads_undeclared,
+    &declines, &too_large, &throws,  &only_f64};
 
 }  // namespace
 
-std::span<const Algorithm* const> algorithms() { return kLiars; }
+std::span<const Algorithm* const> algorithms() { return kFaulty; }
 
 const Algorithm* find_algorithm(std::string_view name) {
-  const auto* found = std::ranges::find(kLiars, name, &Algorithm::name);
-  return found == std::end(kLiars) ? nullptr : *found;
+  const auto* found = std::ranges::find(kFaulty, name, &Algorithm::name);
+  return found == std::end(kFaulty) ? nullptr : *found;
 }
 
 }  // namespace fullconv
