@@ -27,7 +27,7 @@ function startProvenance() {
     + d3.sum(CELLS, (cell) => cell.warnings.length);
   if (count) notes.push(`${countText(count, "warning")}: see `);
   byId("run-notes").hidden = !notes.length;
-  const link = h("a", { href: "#caveats" }, "what would spoil these results");
+  const link = h("a", { href: "#caveats" }, "what may have disturbed these results");
   fill(byId("run-notes"), notes.join(" "), ...(count ? [link, "."] : []));
   fill(byId("trace"), "All numbers follow from ", h("a", { href: RUN.rawName || "raw.json" },
     "raw.json"), ` of ${RUN.folder || "this run"}; each row says from which entry. `,
@@ -91,7 +91,7 @@ function start() {
   startAccuracy(byId("accuracy-body"));
   startMemory(byId("memory-body"));
   startThreads(byId("threads-body"));
-  startPhases(byId("phases-body"));
+  startSteps(byId("steps-body"));
   startNetworks(byId("networks-body"));
   startLayers(byId("layers-body"));
   startModes(byId("modes-body"));
