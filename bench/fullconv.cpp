@@ -18,12 +18,14 @@
 #include "check.h"
 #include "contender.h"
 #include "errors.h"
+#include "fullconv/memory.h"
 #include "help.h"
 #include "memory.h"
 #include "npy.h"
 #include "operand_files.h"
 #include "output_file.h"
 #include "registry.h"
+#include "strips.h"
 #include "table.h"
 
 namespace fullconv::cli {
@@ -208,24 +210,59 @@ struct ConvolveArguments {
   std::string algorithm{default_algorithm().name};
   std::string threads = "1";
   std::string accuracy = "normwise";
+  std::string memory;
 };
 
+ExitCode print_declined(const std::string& reason) {
+  fmt::print(stderr, "declined: {}\n", reason);
+  return kNo;
+}
+
+/// An image that is too large for `memory` bytes, or not to be read as a whole.
 template <class T>
-ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, const PlanOptions& options,
-                  const std::string& output) {
+ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
+                            const PlanOptions& options, double memory, const std::string& output) {
+  const double kernel_bytes = tensor_bytes<T>(files.problem().k_extents());
+  StripConvolution<T> strips(files.problem(), algorithm, options, memory - kernel_bytes);
+  if (!strips.declined().empty()) return print_declined(strips.declined());
+  const std::vector<T> kernel = files.read_kernel<T>();
+  OutputFile file(output);
+  const std::string header = npy_header(files.scalar(), files.output_shape());
+  file.write(std::as_bytes(std::span(header)));
+  strips.run(files.image(), kernel, file);
+  file.commit();
+  return kFine;
+}
+
+template <class T>
+ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions options,
+                  const std::string& memory_flag, const std::string& output) {
   const Problem& problem = files.problem();
   const Extents y_extents = problem.y_extents();
-  require_memory(tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
-                     tensor_bytes<T>(y_extents),
-                 to_string(problem));
+  const double bytes = tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
+                       tensor_bytes<T>(y_extents);
+  const double memory = memory_flag.empty() ? static_cast<double>(available_memory()) / 2
+                                            : parse_bytes("--memory", memory_flag);
+  // Half of it is for the workspace.
+  if (is_divisible(problem) && bytes > memory / (memory_flag.empty() ? 1 : 2)) {
+    return convolve_in_strips<T>(files, algorithm, options, memory, output);
+  }
+  if (!memory_flag.empty()) {
+    if (bytes > memory) {
+      throw UsageError(
+          fmt::format("{} takes {:.0f} MiB of memory: expected at most the {:.0f} MiB of --memory",
+                      to_string(problem), bytes / 0x1p20, memory / 0x1p20));
+    }
+    options.workspace_limit = static_cast<std::size_t>(memory - bytes);
+  }
+  require_memory(bytes, to_string(problem));
   const testing::Operands<T> operands = files.read<T>();
   std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
                    std::numeric_limits<T>::quiet_NaN());
 
   Planned<T> planned = make_plan<T>(algorithm, problem, options);
   if (const auto* declined = std::get_if<Declined>(&planned)) {
-    fmt::print(stderr, "declined: {}\n", declined->reason);
-    return kNo;
+    return print_declined(declined->reason);
   }
   // Opened before the work, so that a path that cannot be written is not found out after it.
   OutputFile file(output);
@@ -242,7 +279,7 @@ ExitCode convolve(const ConvolveArguments& arguments) {
   const Algorithm& algorithm = known_algorithm(arguments.algorithm);
   OperandFiles files(arguments.image, arguments.kernel, arguments.layer);
   return with_scalar(files.scalar(), [&]<class T>(T) {
-    return convolve<T>(files, algorithm, options, arguments.output);
+    return convolve<T>(files, algorithm, options, arguments.memory, arguments.output);
   });
 }
 
@@ -395,6 +432,11 @@ CLI::App* add_convolve(CLI::App& app, ConvolveArguments& arguments) {
       ->type_name("NAME")
       ->capture_default_str();
   arguments.layer.add_to(*command);
+  command
+      ->add_option("--memory", arguments.memory,
+                   "Take at most so much, as 1GiB: larger planes are convolved strip by strip "
+                   "(half of what is available)")
+      ->type_name("SIZE");
   add_accuracy(command, arguments.accuracy);
   add_threads(command, arguments.threads);
   return command;

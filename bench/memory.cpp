@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cmath>
+
 #include "errors.h"
 #include "fullconv/memory.h"
 
@@ -16,6 +19,22 @@ void require_memory(double bytes, const std::string& what) {
         fmt::format("{} takes {:.0f} MiB of memory: expected at most the {:.0f} MiB available",
                     what, bytes / kMebibyte, available / kMebibyte));
   }
+}
+
+double parse_bytes(const std::string& flag, const std::string& text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"", 1},      {"B", 1},        {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
+      {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+  };
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, text.data() + text.size());
+  for (const auto& [name, factor] : kUnits) {
+    if (error == std::errc{} && unit == name && std::isfinite(value) && value > 0) {
+      return value * factor;
+    }
+  }
+  throw UsageError(fmt::format("{} is '{}': expected a size such as 512MiB or 1GiB", flag, text));
 }
 
 }  // namespace fullconv::cli

@@ -267,13 +267,17 @@ void NpyReader::set_shape(std::vector<index_t> shape) {
   shape_ = std::move(shape);
 }
 
+std::size_t NpyReader::claimed_bytes() const {
+  return static_cast<std::size_t>(elements_) *
+         with_scalar(scalar_, [](auto zero) { return sizeof(zero); });
+}
+
 void NpyReader::expect_file_size() const {
   struct stat status {};
   if (::fstat(file_.number(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   const auto size = static_cast<std::size_t>(status.st_size);
   const std::size_t has = size - std::min(size, header_bytes_);
-  const std::size_t claimed = static_cast<std::size_t>(elements_) *
-                              with_scalar(scalar_, [](auto zero) { return sizeof(zero); });
+  const std::size_t claimed = claimed_bytes();
   if (has != claimed) {
     fail(fmt::format("has {} data, {} bytes: expected {} for shape {}",
                      has < claimed ? "truncated" : "trailing", has, claimed, to_string(shape_)));
@@ -289,17 +293,37 @@ std::vector<T> NpyReader::read() {
   while (values.size() < count) {
     const std::size_t before = values.size();
     values.resize(std::min(count, before + kAtOnce));
-    const std::span fresh = std::as_writable_bytes(std::span(values).subspan(before));
-    if (const std::size_t got = read_some(fresh); got < fresh.size()) {
-      fail(fmt::format("has truncated data, {} bytes: expected {} for shape {}",
-                       before * sizeof(T) + got, count * sizeof(T), to_string(shape_)));
-    }
+    read(std::span(values).subspan(before));
   }
+  expect_end();
+  return values;
+}
+
+template <class T>
+void NpyReader::read(std::span<T> values) {
+  const std::span bytes = std::as_writable_bytes(values);
+  const std::size_t got = read_some(bytes);
+  read_bytes_ += got;
+  if (got < bytes.size()) {
+    fail(fmt::format("has truncated data, {} bytes: expected {} for shape {}", read_bytes_,
+                     claimed_bytes(), to_string(shape_)));
+  }
+}
+
+template <class T>
+void NpyReader::skip(index_t count) {
+  std::vector<T> room(static_cast<std::size_t>(std::min<index_t>(count, 1 << 16)));
+  for (index_t left = count; left > 0; left -= static_cast<index_t>(room.size())) {
+    room.resize(std::min(room.size(), static_cast<std::size_t>(left)));
+    read(std::span(room));
+  }
+}
+
+void NpyReader::expect_end() {
   if (std::byte extra; read_some({&extra, 1}) != 0) {
-    fail(fmt::format("has trailing data: expected {} bytes for shape {}", count * sizeof(T),
+    fail(fmt::format("has trailing data: expected {} bytes for shape {}", claimed_bytes(),
                      to_string(shape_)));
   }
-  return values;
 }
 
 /// How much of `bytes` there was before the end of the file.
@@ -345,5 +369,9 @@ std::string npy_header(Scalar scalar, const std::vector<index_t>& shape) {
 
 template std::vector<float> NpyReader::read();
 template std::vector<double> NpyReader::read();
+template void NpyReader::read(std::span<float>);
+template void NpyReader::read(std::span<double>);
+template void NpyReader::skip<float>(index_t);
+template void NpyReader::skip<double>(index_t);
 
 }  // namespace fullconv::cli

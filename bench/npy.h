@@ -42,11 +42,20 @@ class NpyReader {
   template <class T>
   std::vector<T> read();
 
+  /// The same piece by piece: the next elements, or none of them that are kept; at the end
+  /// expect_end().
+  template <class T>
+  void read(std::span<T> values);
+  template <class T>
+  void skip(index_t count);
+  void expect_end();
+
  private:
   std::string read_header();
   void parse_header(const std::string& header);
   void set_scalar(const std::string& descr);
   void set_shape(std::vector<index_t> shape);
+  std::size_t claimed_bytes() const;
   void expect_file_size() const;
   std::size_t read_some(std::span<std::byte> bytes);
   [[noreturn]] void fail(const std::string& what) const;
@@ -54,6 +63,7 @@ class NpyReader {
   std::string path_;
   Descriptor file_;
   std::size_t header_bytes_ = 0;
+  std::size_t read_bytes_ = 0;  // of the elements
   Scalar scalar_{};
   std::vector<index_t> shape_;
   index_t elements_ = 0;

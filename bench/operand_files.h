@@ -22,6 +22,14 @@ class OperandFiles {
   /// The shape of y, of the rank that the files have.
   std::vector<index_t> output_shape() const;
 
+  /// To read the image piece by piece.
+  NpyReader& image() { return image_; }
+
+  template <class T>
+  std::vector<T> read_kernel() {
+    return kernel_.read<T>();
+  }
+
   /// The elements, once, of the type that scalar() says.
   template <class T>
   testing::Operands<T> read() {

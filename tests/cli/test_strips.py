@@ -1,0 +1,160 @@
+"""Images that are larger than the memory they may take."""
+
+import os
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+import numpy
+import scipy.signal
+
+from support import CLI, CliTest, random
+
+SHAPES = (
+    ((1000, 300), (7, 5)),
+    ((1000, 300), (40, 1)),
+    ((999, 257), (31, 31)),
+    ((403, 200), (403, 3)),
+)
+
+
+class Strips(CliTest):
+    def convolve(self, *arguments, **options):
+        return self.run_cli("convolve", "x.npy", "k.npy", "-o", "y.npy", *arguments, **options)
+
+    def test_give_the_whole_result(self):
+        for (image, kernel), scalar in ((s, t) for s in SHAPES for t in ("f4", "f8")):
+            x, k = random(*image, dtype=scalar), random(*kernel, dtype=scalar, seed=1)
+            self.save("x.npy", x)
+            self.save("k.npy", k)
+            for mode in ("full", "same", "valid"):
+                expected = scipy.signal.fftconvolve(x.astype(float), k.astype(float), mode)
+                # n * u * sum|x||k| is less, whatever the mode.
+                limit = 16 * k.size * numpy.finfo(scalar).eps * numpy.abs(k).sum()
+                for memory in ("3MiB", "3500000", "5.5MB", "1GiB"):
+                    with self.subTest(x=image, k=kernel, mode=mode, memory=memory):
+                        self.assert_fine(self.convolve("--memory", memory, "--mode", mode))
+                        y = self.load("y.npy")
+                        self.assertEqual((y.dtype, y.shape), (x.dtype, expected.shape))
+                        self.assertLessEqual(numpy.abs(y - expected).max(), limit)
+
+    def test_come_through_pipes(self):
+        x, k = random(2000, 500), random(9, 9, seed=1)
+        self.save("x.npy", x)
+        self.save("k.npy", k)
+        self.assert_fine(self.convolve("--memory", "2MiB"))
+        with open(self.folder / "x.npy", "rb") as file:
+            piped = self.run_cli(
+                *("convolve", "/dev/stdin", "k.npy", "-o", "/dev/stdout", "--memory", "2MiB"),
+                stdin=file,
+            )
+        self.assert_fine(piped)
+        self.assertEqual(piped.stdout, (self.folder / "y.npy").read_bytes())
+
+    def peak(self, *arguments):
+        """The bytes that the program has in memory at most."""
+        running = subprocess.Popen(
+            [CLI, "convolve", "x.npy", "k.npy", "-o", "y.npy", *arguments],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(running.returncode, 0)
+        return usage.ru_maxrss * 1024
+
+    def test_take_no_more_memory_than_they_may(self):
+        # 256 MB in, as much out.
+        numpy.lib.format.open_memmap(
+            self.folder / "x.npy", "w+", dtype="float32", shape=(8000, 8000)
+        )[:, ::97] = 1
+        self.save("k.npy", random(9, 9))
+        program = self.peak("--help")
+        taken = self.peak("--memory", "64MiB")
+        self.assertLess(taken - program, 64 << 20)
+        self.assertEqual(self.load("y.npy").shape, (8008, 8008))
+
+    def test_truncated_or_trailing_data_in_a_pipe(self):
+        self.save("k.npy", random(3, 3))
+        self.save("x.npy", random(2000, 500))
+        data = (self.folder / "x.npy").read_bytes()
+        for spoilt, word in ((data[:-1], "truncated"), (data + b"x", "trailing")):
+            for mode in ("full", "valid"):
+                self.assert_rejected(
+                    *("convolve", "/dev/stdin", "k.npy", "-o", "y.npy"),
+                    *("--memory", "2MiB", "--mode", mode),
+                    input=spoilt,
+                    mentions=[word],
+                )
+
+    def test_interrupted(self):
+        self.save("x.npy", random(4000, 2000))
+        self.save("k.npy", random(31, 31))
+        with self.no_file_changes():
+            running = subprocess.Popen(
+                [CLI, "convolve", "x.npy", "k.npy", "-o", "y.npy"]
+                + ["--memory", "4MiB", "--algorithm", "naive_branching"],
+                cwd=self.folder,
+            )
+            deadline = time.monotonic() + 60
+            while len(list(self.folder.iterdir())) < 3:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            running.wait()
+        self.assertEqual(running.returncode, -signal.SIGINT)
+
+    def test_full_disk(self):
+        self.save("x.npy", random(2000, 1000))
+        self.save("k.npy", random(3, 3))
+
+        def limit_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+
+        self.assert_rejected(
+            *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", "4MiB"),
+            mentions=["y.npy", "room"],
+            preexec_fn=limit_files,
+        )
+
+    def test_progress_on_a_terminal_only(self):
+        self.save("x.npy", random(2000, 1000))
+        self.save("k.npy", random(3, 3))
+        self.assert_fine(self.convolve("--memory", "4MiB"))
+        master, slave = os.openpty()
+        self.convolve("--memory", "4MiB", stderr=slave)
+        os.close(slave)
+        shown = os.read(master, 1 << 16)
+        os.close(master)
+        self.assertRegex(shown.decode(), r"\d+ %, \d+ s left")
+
+    def test_bad_sizes(self):
+        self.save("x.npy", random(20, 10))
+        self.save("k.npy", random(3, 3))
+        for text in ("", "x", "-1", "0", "1 GiB", "1gib", "nan", "inf", "1e999", "1GiBs"):
+            if text:
+                self.assert_rejected(
+                    *("convolve", "x.npy", "k.npy", "-o", "y.npy", f"--memory={text}"),
+                    mentions=["--memory", text],
+                )
+
+    def test_too_little(self):
+        self.save("x.npy", random(100, 1000))
+        self.save("k.npy", random(100, 10))
+        with self.no_file_changes():
+            result = self.convolve("--memory", "1kB")
+        self.assertIn(result.returncode, (1, 2))
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        # What can't be cut.
+        self.save("x.npy", random(2, 3, 100, 100))
+        self.save("k.npy", random(3, 2, 5, 5))
+        self.assert_rejected(
+            *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", "10kB"),
+            mentions=["--memory", "expected"],
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
