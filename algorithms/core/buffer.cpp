@@ -3,26 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <string>
 
 #include "fullconv/memory.h"
 
 namespace fullconv {
-
-std::size_t available_memory() {
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string key; meminfo >> key;) {
-    if (key == "MemAvailable:") {
-      std::size_t kibibytes = 0;
-      meminfo >> kibibytes;
-      return kibibytes << 10;
-    }
-    meminfo.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return std::numeric_limits<std::size_t>::max();
-}
 
 namespace internal {
 namespace {

@@ -7,7 +7,8 @@
 
 namespace fullconv {
 
-/// Bytes that can be had without swapping; no limit where the system does not tell.
+/// Bytes that can be had without swapping and within the limits of control groups; no limit where
+/// the system does not tell.
 std::size_t available_memory();
 
 /// Thrown, before memory is asked for, when more is needed than the machine has left.
