@@ -126,7 +126,7 @@ class Convolve2d(unittest.TestCase):
         self.assertEqual(given.dtype, np.float16)
         exact = scipy.signal.convolve2d(x.astype(float), k.astype(float))
         half_a_step = np.spacing(np.abs(exact).astype(np.float16)).astype(float) / 2
-        limit = half_a_step + bound(x, k, np.float32)
+        limit = half_a_step + bound(x, k, np.float64)
         self.assertTrue((np.abs(given - exact) <= limit).all())
 
     def test_operands_without_elements(self):

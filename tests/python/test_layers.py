@@ -123,8 +123,8 @@ class Layers(unittest.TestCase):
             of_rounded = torch.nn.functional.conv_transpose2d(
                 x.to(dtype).double(), weight.to(dtype).double(), stride=2
             )
-            # Rounded once, from float.
-            limit = torch.finfo(dtype).eps * of_rounded.abs() / 2 + 1e-5
+            # Rounded once, from double.
+            limit = torch.finfo(dtype).eps * of_rounded.abs() / 2 + 1e-12
             self.assertTrue(((given.double() - of_rounded).abs() <= limit).all())
         for dtype in (torch.complex64, torch.complex128):
             z = torch.complex(x, x.flip(3)).to(dtype)

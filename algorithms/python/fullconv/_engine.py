@@ -41,7 +41,7 @@ def convolve(x, k, layer=Layer(), algorithm="auto", threads=None):
     if dtype in (np.complex64, np.complex128):
         return _convolve_complex(x, k, layer, algorithm, threads)
     if dtype == np.float16:
-        return _convolve_as(np.float32, x, k, layer, algorithm, threads).astype(dtype)
+        return _convolve_as(np.float64, x, k, layer, algorithm, threads).astype(dtype)
     if dtype == bool:
         # NumPy's sum of bools says whether any is true.
         return _convolve_as(np.int64, x, k, layer, algorithm, threads) != 0

@@ -290,8 +290,8 @@ class _Torch(_Kind):
 
     def to_numpy(self, tensor):
         if tensor.dtype == self.torch.bfloat16:
-            # NumPy has no such type; products are exact in float, and sums rounded once to this.
-            tensor = tensor.float()
+            # NumPy has no such type. In double, sums are as good as exact before they are rounded.
+            tensor = tensor.double()
         return tensor.resolve_conj().resolve_neg().numpy()
 
     def from_numpy(self, array):

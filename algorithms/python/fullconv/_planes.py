@@ -24,7 +24,7 @@ def convolve2d(
     ----------
     in1, in2 : array_like
         Two axes each. Results are of the type that NumPy promotes both to. Integers wrap around as
-        NumPy's do and are exact otherwise; bools give bools, and float16 is computed in float32
+        NumPy's do and are exact otherwise; bools give bools, and float16 is computed in float64
         and rounded once (SciPy takes neither).
     mode : {'full', 'valid', 'same'}, optional
         ``full``
