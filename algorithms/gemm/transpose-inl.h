@@ -26,6 +26,11 @@ using SquareIndices = IndicesTo<static_cast<int>(kLanes<T>)>;
 template <class T>
 using HalfIndices = IndicesTo<static_cast<int>(kLanes<T> / 2)>;
 
+#if HWY_TARGET == HWY_SCALAR
+/// One lane.
+template <class T>
+HWY_INLINE void transpose_square(Square<T>&) {}
+#else
 /// Even lanes of each two neighbours to the first half of the vectors, odd ones to the other half:
 /// after as many rounds as a lane's index has bits that index has become the vector's.
 template <class T, int kLeft, int... i>
@@ -46,6 +51,7 @@ template <class T>
 HWY_INLINE void transpose_square(Square<T>& rows) {
   transpose_rounds<T, static_cast<int>(kLanes<T>)>(rows, HalfIndices<T>());
 }
+#endif
 
 /// The first `columns` of `rows` rows, and zeros beyond.
 template <class T, int... i>

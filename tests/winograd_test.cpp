@@ -1,0 +1,92 @@
+// Winograd's matrices: that they convolve, and that they multiply rounding errors by no more than
+// the error model says.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "winograd/cook_toom.h"
+
+namespace fullconv::testing {
+namespace {
+
+using Row = std::vector<double>;
+
+/// A, G and Bᵀ by point: row i is what point i contributes to outputs, and takes of taps and
+/// samples.
+struct Matrices {
+  std::vector<Row> a, g, b;
+
+  explicit Matrices(int outputs) {
+    const CookToom<double> m = cook_toom<double>(outputs);
+    const int n = points_of(outputs), z = n % 2 == 0 ? 1 : 0, pairs = (n - 1 - z) / 2;
+    const auto add_point = [&](Row outputs_row, Row taps, Row samples) {
+      a.push_back(std::move(outputs_row));
+      g.push_back(std::move(taps));
+      b.push_back(std::move(samples));
+    };
+    const auto at = [](std::vector<double>& row, int i) -> double& {
+      return row.at(static_cast<std::size_t>(i));
+    };
+    const auto size = [](int count) { return static_cast<std::size_t>(count); };
+    if (z == 1) {
+      Row outputs_row(size(outputs)), samples(size(n));
+      outputs_row[0] = m.zero_weight;
+      for (int k = 0; k <= pairs; ++k) at(samples, 2 * k) = m.all[k];
+      add_point(outputs_row, {1, 0, 0}, samples);
+    }
+    for (int i = 0; i < pairs; ++i)
+      for (const int sign : {1, -1}) {
+        const double p = sign * m.point[i];
+        Row outputs_row(size(outputs)), samples(size(n));
+        for (int r = 0; r < outputs; ++r) {
+          at(outputs_row, r) = m.weights[r][i] * (sign == 1 || (r + z) % 2 == 1 ? 1 : -1);
+        }
+        for (int k = 0; k < pairs; ++k) {
+          at(samples, z + 1 + 2 * k) += m.others[i][k];
+          at(samples, z + 2 * k) += p * m.others[i][k];
+        }
+        add_point(outputs_row, {1, p, p * p}, samples);
+      }
+    Row outputs_row(size(outputs)), samples(size(n));
+    outputs_row.back() = 1;
+    for (int k = 0; k <= pairs; ++k) at(samples, z + 2 * k) = m.all[k];
+    add_point(outputs_row, {0, 0, 1}, samples);
+  }
+};
+
+double norm(const Row& row) {
+  double square = 0;
+  for (const double value : row) square += value * value;
+  return std::sqrt(square);
+}
+
+class CookToomMatrices : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Winograd, CookToomMatrices, ::testing::Values(2, 3, 4));
+
+/// Output r takes tap t of sample r + t, and nothing else.
+TEST_P(CookToomMatrices, Correlate) {
+  const Matrices m(GetParam());
+  for (std::size_t r = 0; r < m.a[0].size(); ++r)
+    for (std::size_t t = 0; t < m.g[0].size(); ++t)
+      for (std::size_t s = 0; s < m.b[0].size(); ++s) {
+        double product = 0;
+        for (std::size_t i = 0; i < m.a.size(); ++i) product += m.a[i][r] * m.g[i][t] * m.b[i][s];
+        EXPECT_NEAR(product, s == r + t ? 1 : 0, 1e-14) << r << ' ' << t << ' ' << s;
+      }
+}
+
+TEST_P(CookToomMatrices, MultiplyErrorsNoMoreThanTheModelSays) {
+  const Matrices m(GetParam());
+  for (std::size_t r = 0; r < m.a[0].size(); ++r) {
+    double growth = 0;
+    for (std::size_t i = 0; i < m.a.size(); ++i) {
+      growth += std::abs(m.a[i][r]) * norm(m.g[i]) * norm(m.b[i]);
+    }
+    EXPECT_LE(growth * growth, 94) << r;
+  }
+}
+
+}  // namespace
+}  // namespace fullconv::testing
