@@ -42,7 +42,8 @@ def conv_transpose2d(
     groups : int, optional
         Groups of channels, each with weights of its own.
     algorithm, threads : optional
-        As in `fullconv.convolve2d`.
+        As in `fullconv.convolve2d`; errors are bounded componentwise, so that 'auto' takes neither
+        Winograd's tiles nor transforms. `fullconv.plan` has the choice.
 
     Returns
     -------
