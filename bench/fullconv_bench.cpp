@@ -174,7 +174,10 @@ std::vector<Run> medians(const std::vector<Run>& repetitions) {
     const auto median = runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2);
     std::ranges::nth_element(runs, median, {}, &Run::GetAdjustedRealTime);
     shown.push_back(*median);
-    if (!was_skipped(*median)) shown.back().report_label = fmt::format("{} blocks", runs.size());
+    if (!was_skipped(*median)) {
+      std::string& label = shown.back().report_label;
+      label = fmt::format("{} blocks{}{}", runs.size(), label.empty() ? "" : ", ", label);
+    }
     shown.back().counters.erase("block");
     shown.back().counters.erase("position");
   }

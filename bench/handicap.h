@@ -17,6 +17,7 @@ class HandicappedPlan final : public Plan<T> {
 
   std::size_t workspace_bytes() const override { return plan_->workspace_bytes(); }
   int threads() const override { return plan_->threads(); }
+  std::string implementation() const override { return plan_->implementation(); }
   bool takes_any_strides() const override { return plan_->takes_any_strides(); }
 
  protected:

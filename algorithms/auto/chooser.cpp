@@ -147,6 +147,7 @@ class RecomputingPlan final : public Plan<T> {
            kernels_out_of_range_.bytes();
   }
   int threads() const override { return chosen_->threads(); }
+  std::string implementation() const override { return chosen_->implementation(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

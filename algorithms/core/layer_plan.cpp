@@ -28,6 +28,7 @@ class CroppedPlan final : public Plan<T> {
 
   std::size_t workspace_bytes() const override { return whole_->workspace_bytes() + y_.bytes(); }
   int threads() const override { return whole_->threads(); }
+  std::string implementation() const override { return whole_->implementation(); }
   bool takes_any_strides() const override { return whole_->takes_any_strides(); }
 
  protected:
@@ -157,6 +158,7 @@ class LayerPlan final : public Plan<T> {
     return bytes;
   }
   int threads() const override { return std::max(threads_of_groups_, threads_of_plans()); }
+  std::string implementation() const override { return plans_.front()->implementation(); }
   bool takes_any_strides() const override { return any_strides_; }
 
  protected:

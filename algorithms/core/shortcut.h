@@ -21,6 +21,7 @@ class PlanWithShortcut final : public Plan<T> {
     return shortcut_->workspace_bytes() + otherwise_->workspace_bytes();
   }
   int threads() const override { return std::max(shortcut_->threads(), otherwise_->threads()); }
+  std::string implementation() const override { return otherwise_->implementation(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

@@ -4,6 +4,7 @@
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/registry.h"
+#include "core/simd_target.h"
 #include "core/steps.h"
 #include "direct/convolve_rows.h"
 
@@ -65,6 +66,7 @@ class DirectSimdPlan final : public Plan<T> {
   }
 
   int threads() const override { return threads_; }
+  std::string implementation() const override { return simd_target(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

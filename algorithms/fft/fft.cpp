@@ -167,6 +167,7 @@ class FftPlan final : public Plan<T> {
   std::size_t workspace_bytes() const override {
     return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes();
   }
+  std::string implementation() const override { return describe_fftw(); }
   bool takes_any_strides() const override { return true; }
 
  protected:

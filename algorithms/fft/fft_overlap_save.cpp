@@ -27,6 +27,7 @@
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/simd_target.h"
 #include "core/steps.h"
 #include "direct/convolve_rows.h"
 #include "fft/tile_transform.h"
@@ -394,6 +395,7 @@ class OverlapSavePlan final : public Plan<T> {
            tiles_.bytes() + scratch_.bytes();
   }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return simd_target(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

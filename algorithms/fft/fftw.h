@@ -5,6 +5,8 @@
 #include <complex>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "fullconv/view.h"
@@ -28,6 +30,11 @@ inline void forget_fftw_wisdom() {
 // The functions are not constexpr: GCC 16 warns of a lambda that calls a constexpr one.
 template <class T>
 struct Fftw;
+
+/// "FFTW 3.3.10-sse2-avx": the instruction sets that it was built for, of which it tries each.
+inline std::string describe_fftw() {
+  return "FFTW " + std::string(::fftw_version).substr(std::string_view("fftw-").size());
+}
 
 template <>
 struct Fftw<float> {

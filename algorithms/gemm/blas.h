@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <limits>
+#include <string>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -31,6 +32,13 @@ class OneThread {
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
 };
+
+/// "OpenBLAS 0.3.21, SkylakeX": the processor that it takes this one for.
+inline std::string describe() {
+  const std::string configuration = openblas_get_config();  // "OpenBLAS 0.3.21 DYNAMIC_ARCH ..."
+  const auto end = configuration.find(' ', configuration.find(' ') + 1);
+  return configuration.substr(0, end) + ", " + openblas_get_corename();
+}
 
 /// OpenBLAS's thread count belongs to the whole process; it stays at one, and we thread over
 /// panels. OpenBLAS 0.3.21 would pass it on to OpenMP.

@@ -105,6 +105,7 @@ class Im2colGemmPlan final : public Plan<T> {
     return weights_.bytes() + lowered_.bytes() + products_.bytes();
   }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return blas::describe(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

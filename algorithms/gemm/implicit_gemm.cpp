@@ -19,6 +19,7 @@
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/simd_target.h"
 #include "core/steps.h"
 #include "gemm/product.h"
 
@@ -180,6 +181,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     return weights_.bytes() + images_.bytes() + sums_.bytes() + taps_.bytes() + first_taps_.bytes();
   }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return simd_target(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

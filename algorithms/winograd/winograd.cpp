@@ -16,6 +16,7 @@
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/simd_target.h"
 #include "core/steps.h"
 #include "gemm/product.h"
 #include "winograd/cook_toom.h"
@@ -170,6 +171,7 @@ class WinogradPlan final : public Plan<T> {
     return images_.bytes() + sums_.bytes() + kernels_.bytes() + is_suspect_.bytes();
   }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return simd_target(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,

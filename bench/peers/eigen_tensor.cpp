@@ -44,6 +44,7 @@ class EigenTensorPlan final : public DensePlan<T> {
     return static_cast<std::size_t>(padded_.size() + flipped_.size()) * sizeof(T);
   }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return Eigen::SimdInstructionSetsInUse(); }
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {

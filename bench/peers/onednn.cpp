@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -51,6 +52,7 @@ class OneDnnPlan : public DensePlan<float> {
  public:
   std::size_t workspace_bytes() const override { return bytes_; }
   int threads() const override { return threads_; }
+  std::string implementation() const override { return implementation_; }
 
  protected:
   OneDnnPlan(const Problem& problem, int threads)
@@ -82,6 +84,11 @@ class OneDnnPlan : public DensePlan<float> {
     if (k != k_) add_reorder(k_, k);
     add<Convolution>(description, {{x_role, x}, {k_role, k}, {y_role, y}});
     if (y != y_) add_reorder(y, y_);
+    implementation_ = description.impl_info_str();
+    for (const auto& [name, reordered] :
+         {std::pair{"x", x != x_}, {"k", k != k_}, {"y", y != y_}}) {
+      if (reordered) implementation_ += std::string(", ") + name + " reordered";
+    }
   }
 
   /// Makes k_ hold the weights.
@@ -120,23 +127,50 @@ class OneDnnPlan : public DensePlan<float> {
 
   dnnl::stream stream_{engine_};
   std::vector<Step> steps_;
+  std::string implementation_;
   int threads_;
   std::size_t bytes_ = 0;
 };
 
+/// Weights of G groups of channels each, [G, of x, of y, h, w] or with the channels in the other
+/// order; without groups four axes.
+memory::desc weights(index_t groups, index_t outer, index_t inner, index_t h, index_t w,
+                     bool any_layout) {
+  if (groups == 1) return tensor({outer, inner, h, w}, any_layout ? kAnyLayout : kDense);
+  return {{groups, outer, inner, h, w},
+          memory::data_type::f32,
+          any_layout ? kAnyLayout : memory::format_tag::abcde};
+}
+
 class BackwardPlan final : public OneDnnPlan {
  public:
   BackwardPlan(const Problem& problem, int threads) : OneDnnPlan(problem, threads) {
-    k_ = {tensor(problem.k_extents(), kDense), engine_, DNNL_MEMORY_NONE};
-    const memory::desc x = tensor(problem.x_extents(), kAnyLayout);
-    const memory::desc k = tensor(problem.k_extents(), kAnyLayout);
-    const memory::desc y = tensor(problem.y_extents(), kAnyLayout);
-    const ConvolutionAxes axes{
-        .strides = {1, 1}, .padding_before = {0, 0}, .padding_after = {0, 0}};
+    const Problem& p = problem;
+    const auto k_in = [&](bool any_layout) {
+      return weights(p.groups, p.K / p.groups, p.C / p.groups, p.h, p.w, any_layout);
+    };
+    k_ = {k_in(false), engine_, DNNL_MEMORY_NONE};
+    const memory::desc x = tensor(p.x_extents(), kAnyLayout);
+    const memory::desc k = k_in(true);
+    const memory::desc y = tensor(p.y_extents(), kAnyLayout);
+    // Rows that output padding adds are those that the layer's stride leaves over.
+    const ConvolutionAxes axes{.strides = {p.stride.y, p.stride.x},
+                               .dilations = {p.dilation.y - 1, p.dilation.x - 1},
+                               .padding_before = {p.padding.top, p.padding.left},
+                               .padding_after = {p.padding.bottom - p.output_padding.y,
+                                                 p.padding.right - p.output_padding.x}};
     const auto forward =
         describe_forward(engine_, dnnl::prop_kind::forward_training, y, k, x, axes, {});
     add_convolution<Backward>(describe_backward(engine_, y, k, x, axes, forward, attributes_),
                               DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC);
+  }
+
+  static std::optional<Declined> declines(const Problem& problem) {
+    if (problem.output_padding.y < problem.stride.y &&
+        problem.output_padding.x < problem.stride.x) {
+      return std::nullopt;
+    }
+    return Declined{"output padding: a layer with such an input has more outputs"};
   }
 
  private:
@@ -146,29 +180,50 @@ class BackwardPlan final : public OneDnnPlan {
 class ForwardPlan final : public OneDnnPlan {
  public:
   ForwardPlan(const Problem& problem, int threads) : OneDnnPlan(problem, threads) {
-    const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
-    const Extents weights{C, K, h, w};
-    k_ = allocate(tensor(weights, kDense));
-    const memory::dims padding{h - 1, w - 1};
+    const Problem& p = problem;
+    const auto k_in = [&](bool any_layout) {
+      return weights(p.groups, p.C / p.groups, p.K / p.groups, p.h, p.w, any_layout);
+    };
+    k_ = allocate(k_in(false));
+    const index_t rows = (p.h - 1) * p.dilation.y;
+    const index_t columns = (p.w - 1) * p.dilation.x;
     add_convolution<Forward>(
-        describe_forward(
-            engine_, dnnl::prop_kind::forward_inference, tensor(problem.x_extents(), kAnyLayout),
-            tensor(weights, kAnyLayout), tensor(problem.y_extents(), kAnyLayout),
-            {.strides = {1, 1}, .padding_before = padding, .padding_after = padding}, attributes_),
+        describe_forward(engine_, dnnl::prop_kind::forward_inference,
+                         tensor(p.x_extents(), kAnyLayout), k_in(true),
+                         tensor(p.y_extents(), kAnyLayout),
+                         {.strides = {1, 1},
+                          .dilations = {p.dilation.y - 1, p.dilation.x - 1},
+                          .padding_before = {rows - p.padding.top, columns - p.padding.left},
+                          .padding_after = {rows - p.padding.bottom + p.output_padding.y,
+                                            columns - p.padding.right + p.output_padding.x}},
+                         attributes_),
         DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
   }
 
+  static std::optional<Declined> declines(const Problem& problem) {
+    const auto& [top, left, bottom, right] = problem.padding;
+    if (problem.stride != PerAxis{1, 1}) {
+      return Declined{"a forward convolution has no stride of its input"};
+    }
+    if (std::max(top, bottom) > (problem.h - 1) * problem.dilation.y ||
+        std::max(left, right) > (problem.w - 1) * problem.dilation.x) {
+      return Declined{"padding beyond the kernel would be a negative one"};
+    }
+    return std::nullopt;
+  }
+
  private:
-  /// Flips both axes and swaps the channels.
+  /// Flips both axes and swaps the channels of each group.
   void take_weights(const float* k) override {
-    const Problem& problem = this->problem();
-    const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
+    const Problem& p = problem();
+    const index_t K = p.K / p.groups, C = p.C / p.groups, taps = p.h * p.w;
     auto* weights = static_cast<float*>(k_.get_data_handle());
-    for (index_t o = 0; o < K; ++o)
-      for (index_t c = 0; c < C; ++c) {
-        const float* taps = k + (o * C + c) * h * w;
-        std::reverse_copy(taps, taps + h * w, weights + (c * K + o) * h * w);
-      }
+    for (index_t g = 0; g < p.groups; ++g)
+      for (index_t o = 0; o < K; ++o)
+        for (index_t c = 0; c < C; ++c) {
+          const float* from = k + ((g * K + o) * C + c) * taps;
+          std::reverse_copy(from, from + taps, weights + ((g * C + c) * K + o) * taps);
+        }
   }
 };
 
@@ -176,6 +231,7 @@ template <class SomePlan>
 Planned<float> plan_onednn(const Problem& problem, const PlanOptions& options) {
   // It cuts the work for the threads that it finds when the primitive is made.
   const OpenMpThreads in_this_scope(options.threads);
+  if (auto declined = SomePlan::declines(problem)) return *std::move(declined);
   try {
     return std::make_unique<SomePlan>(problem, options.threads);
   } catch (const dnnl::error& error) {
@@ -193,6 +249,7 @@ index_t whole_vectors(index_t channels) {
 
 /// Its kernels want whole vectors of channels, with zeros where there are none: forward those of y,
 double forward_operations(const Problem& problem) {
+  if (problem.groups > 1) return padded_operations(problem);
   Problem blocked = problem;
   blocked.C = whole_vectors(problem.C);
   return padded_operations(blocked);
@@ -200,6 +257,7 @@ double forward_operations(const Problem& problem) {
 
 /// backward those of x, too.
 double backward_operations(const Problem& problem) {
+  if (problem.stride != PerAxis{1, 1} || problem.groups > 1) return nominal_operations(problem);
   Problem blocked = problem;
   blocked.K = whole_vectors(problem.K);
   return forward_operations(blocked);
@@ -224,7 +282,7 @@ constinit const Algorithm kBackward{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
-    .layers = Layers::none,
+    .layers = Layers::native,
     .operations = backward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<BackwardPlan>,
@@ -237,7 +295,7 @@ constinit const Algorithm kForward{
     // Where there is AVX-512 padding is left out, with AVX2 it is multiplied.
     .non_finite = NonFinite::unspecified,
     .threaded = true,
-    .layers = Layers::none,
+    .layers = Layers::native,
     .operations = forward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<ForwardPlan>,

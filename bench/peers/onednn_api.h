@@ -9,6 +9,7 @@ namespace fullconv::bench {
 /// A convolution's axes: along rows, then along columns.
 struct ConvolutionAxes {
   dnnl::memory::dims strides;
+  dnnl::memory::dims dilations;  // 0 where neighbours are adjacent
   dnnl::memory::dims padding_before;
   dnnl::memory::dims padding_after;
 };
@@ -28,11 +29,12 @@ inline dnnl::convolution_forward::primitive_desc describe_forward(
           weights,
           destination,
           axes.strides,
+          axes.dilations,
           axes.padding_before,
           axes.padding_after,
           attributes};
 #else
-  return {{kind, kDirectConvolution, source, weights, destination, axes.strides,
+  return {{kind, kDirectConvolution, source, weights, destination, axes.strides, axes.dilations,
            axes.padding_before, axes.padding_after},
           attributes,
           engine};
@@ -46,19 +48,13 @@ inline dnnl::convolution_backward_data::primitive_desc describe_backward(
     const dnnl::convolution_forward::primitive_desc& forward,
     const dnnl::primitive_attr& attributes) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine,
-          kDirectConvolution,
-          source,
-          weights,
-          destination,
-          axes.strides,
-          axes.padding_before,
-          axes.padding_after,
-          forward,
-          attributes};
+  return {engine,         kDirectConvolution,  source,
+          weights,        destination,         axes.strides,
+          axes.dilations, axes.padding_before, axes.padding_after,
+          forward,        attributes};
 #else
-  return {{kDirectConvolution, source, weights, destination, axes.strides, axes.padding_before,
-           axes.padding_after},
+  return {{kDirectConvolution, source, weights, destination, axes.strides, axes.dilations,
+           axes.padding_before, axes.padding_after},
           attributes,
           engine,
           forward};

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <opencv2/core.hpp>
+#include <sstream>
 #include <string>
 
 #include "fullconv/algorithm.h"
@@ -36,16 +37,31 @@ inline bool can_count(const Problem& problem) {
   return problem.output_rows() <= kMost && problem.output_columns() <= kMost;
 }
 
-/// With the framework of its threads, which only the build information tells.
-inline std::string version() {
+/// The first word behind `key` in the build information, or nothing.
+inline std::string build_information(const std::string& key) {
   const std::string build = cv::getBuildInformation();
-  const std::string key = "Parallel framework:";
-  std::string framework = "no threads";
-  if (const auto at = build.find(key); at != std::string::npos) {
-    const auto begin = build.find_first_not_of(' ', at + key.size());
-    framework = build.substr(begin, build.find_first_of(" \n", begin) - begin);
+  const auto at = build.find(key);
+  if (at == std::string::npos) return {};
+  const auto begin = build.find_first_not_of(' ', at + key.size());
+  return build.substr(begin, build.find_first_of(" \n", begin) - begin);
+}
+
+/// The last of the instruction sets that it was built for and that this processor has. In the line
+/// that it tells them in, those that the processor lacks have a question mark.
+inline std::string instruction_set() {
+  std::istringstream line(cv::getCPUFeaturesLine());
+  std::string best = "baseline";
+  for (std::string feature; line >> feature;) {
+    if (!feature.ends_with('?')) best = feature.substr(feature.find_first_not_of('*'));
   }
-  return "OpenCV " + cv::getVersionString() + " (" + framework + ")";
+  return best;
+}
+
+/// With the framework of its threads, the instruction set in use, and whether Intel's IPP is.
+inline std::string version() {
+  const std::string threads = build_information("Parallel framework:");
+  return "OpenCV " + cv::getVersionString() + " (" + (threads.empty() ? "no threads" : threads) +
+         ", " + instruction_set() + ", " + (cv::ipp::useIPP() ? "with" : "without") + " IPP)";
 }
 
 }  // namespace fullconv::bench::opencv

@@ -4,6 +4,7 @@
 // are summed plane by plane.
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <opencv2/imgproc.hpp>
 
@@ -28,6 +29,18 @@ class Filter2dPlan final : public DensePlan<T> {
 
   std::size_t workspace_bytes() const override {
     return (padded_.total() + flipped_.total() + term_.total()) * sizeof(T);
+  }
+
+  /// filter2D() has two algorithms and does not tell which it takes. A transform spreads one NaN
+  /// further than a kernel reaches.
+  std::string implementation() const override {
+    cv::Mat image = opencv::zeros<T>(padded_.rows, padded_.cols);
+    cv::Mat result = image.clone();
+    const cv::Mat kernel(flipped_.size(), flipped_.type(), cv::Scalar(1));
+    image.at<T>(0, 0) = std::numeric_limits<T>::quiet_NaN();
+    cv::filter2D(image, result, -1, kernel, anchor_, 0, cv::BORDER_CONSTANT);
+    const int spoilt = cv::countNonZero(result != result);
+    return spoilt > kernel.rows * kernel.cols ? "DFT" : "sums of products";
   }
 
  protected:

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -358,11 +359,28 @@ class WorkerPlan final : public RemotePlan<T> {
         x_(static_cast<T*>(memory_.data()), problem.x_extents()),
         k_(x_.data + element_count(x_.extents), problem.k_extents()),
         y_(k_.data + element_count(k_.extents), problem.y_extents()) {
-    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
-                  h = problem.h, w = problem.w;
-    worker_->ask(fmt::format("plan {} {} {} {} {} {} {} {} {} {} {} {}", id_, function.name,
-                             std::is_same_v<T, float> ? "f32" : "f64", threads, N, K, C, H, W, h, w,
-                             memory_.path()));
+    const Problem& p = problem;
+    const index_t numbers[] = {p.N,
+                               p.K,
+                               p.C,
+                               p.H,
+                               p.W,
+                               p.h,
+                               p.w,
+                               p.padding.top,
+                               p.padding.left,
+                               p.padding.bottom,
+                               p.padding.right,
+                               p.stride.y,
+                               p.stride.x,
+                               p.dilation.y,
+                               p.dilation.x,
+                               p.groups,
+                               p.output_padding.y,
+                               p.output_padding.x};
+    worker_->ask(fmt::format("plan {} {} {} {} {} {}", id_, function.name,
+                             std::is_same_v<T, float> ? "f32" : "f64", threads,
+                             fmt::join(numbers, " "), memory_.path()));
   }
 
   ~WorkerPlan() override {
@@ -376,6 +394,9 @@ class WorkerPlan final : public RemotePlan<T> {
   /// What the library makes room for in each call; the copies of the operands are our doing.
   std::size_t workspace_bytes() const override { return scratch_bytes_; }
   int threads() const override { return threads_; }
+  std::string implementation() const override {
+    return worker_->ask("describe " + id_, Worker::Computes::yes);
+  }
   bool takes_any_strides() const override { return true; }
 
   double time(index_t iterations) override {
@@ -441,6 +462,11 @@ std::string version_of(const Library& library) {
 template <class T>
 Planned<T> plan_remote(const RemoteFunction& function, const Problem& problem,
                        const PlanOptions& options) {
+  if (function.refusal != nullptr) {
+    if (std::string reason = function.refusal(problem); !reason.empty()) {
+      return Declined{std::move(reason)};
+    }
+  }
   WorkerOrNot worker = worker_of(function.library);
   if (const auto* why = std::get_if<Unusable>(&worker)) return Declined{why->sentence};
   // Operands are there twice: shared, and as the library's own.

@@ -17,10 +17,12 @@
 //
 // and then answers requests, one after the other:
 //
-//   plan <id> <function> <f32|f64> <threads> <N> <K> <C> <H> <W> <h> <w> <file>
-//                                 ok
+//   plan <id> <function> <f32|f64> <threads> <N> <K> <C> <H> <W> <h> <w> <top> <left> <bottom>
+//     <right> <stride> <stride> <dilation> <dilation> <groups> <output padding> <output padding>
+//     <file>                      ok             rows first, where there are two of a kind
 //   execute <id>                  ok             reads x and k from the file, writes y to it
 //   time <id> <iterations>        ok <seconds>   of so many calls on what execute has read
+//   describe <id>                 ok <text>      what those calls run, or nothing
 //   drop <id>                     ok
 //
 // or with `memory <why>` where there is not enough, or `failed <why>`. The file holds x, k and y,
@@ -45,6 +47,8 @@ struct RemoteFunction {
   std::string_view name;  ///< as the worker knows it
   /// The scalars for which the library will make room during a call, the output being among them.
   double (*scratch)(const Problem&);
+  /// Why it does not take a problem; empty where it does. Null: it takes all that arrive here.
+  std::string (*refusal)(const Problem&) = nullptr;
 };
 
 /// The elements of a tensor. Not an integer, since sums and multiples of it must not overflow.

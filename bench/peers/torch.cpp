@@ -1,10 +1,9 @@
 // PyTorch's ways to a full convolution, in a Python of its own. Weights of its transposed
-// convolution are laid out [K,C,h,w], as ours, and without stride and padding it is the full
-// convolution. `torch_conv2d_input` is the gradient as training runs it: autograd's backward of
-// conv2d, which is other code. `torch_conv2d_flipped` is conv2d, hence a correlation, of the image
-// padded by h−1 and w−1 with the flipped kernel. `_nhwc` are the same where all of a program's
-// tensors are laid out channels last. To which of its libraries PyTorch hands the work depends on
-// its version, on the type, and on the sizes.
+// convolution are laid out [K,C,h,w], as ours. `torch_conv2d_input` is the gradient as training
+// runs it: autograd's backward of conv2d, which is other code. `torch_conv2d_flipped` is conv2d,
+// hence a correlation, of the image padded by h−1 and w−1 with the flipped kernel. `_nhwc` are the
+// same where all of a program's tensors are laid out channels last. To which of its libraries
+// PyTorch hands the work depends on its version, on the type, and on the sizes.
 
 #include "peers/registry.h"
 #include "peers/remote.h"
@@ -32,11 +31,36 @@ double lowered(const Problem& problem) {
 double scratch_of_columns(const Problem& problem) { return columns(problem) + output(problem); }
 double scratch_of_lowered(const Problem& problem) { return lowered(problem) + output(problem); }
 
-constexpr RemoteFunction kConvTranspose2d{kTorch, "conv_transpose2d", scratch_of_columns};
-constexpr RemoteFunction kConv2dInput{kTorch, "conv2d_input", scratch_of_columns};
-constexpr RemoteFunction kConv2dInputNhwc{kTorch, "conv2d_input_nhwc", scratch_of_columns};
-constexpr RemoteFunction kConv2dFlipped{kTorch, "conv2d_flipped", scratch_of_lowered};
-constexpr RemoteFunction kConv2dFlippedNhwc{kTorch, "conv2d_flipped_nhwc", scratch_of_lowered};
+/// Its padding is as wide on both sides; other layers are padded or cut by whoever calls.
+std::string uneven(const Problem& problem) {
+  const auto& [top, left, bottom, right] = problem.padding;
+  return top == bottom && left == right ? "" : "takes the same padding on both sides only";
+}
+
+/// The gradient's size is told, but it has to be one that the layer takes.
+std::string no_input(const Problem& problem) {
+  const bool fits =
+      problem.output_padding.y < problem.stride.y && problem.output_padding.x < problem.stride.x;
+  return fits ? uneven(problem) : "output padding: a layer with such an input has more outputs";
+}
+
+std::string not_forward(const Problem& problem) {
+  if (problem.stride != PerAxis{1, 1}) return "a forward convolution has no stride of its input";
+  if (problem.output_padding != PerAxis{0, 0}) return "takes no output padding";
+  if (problem.padding.top > (problem.h - 1) * problem.dilation.y ||
+      problem.padding.left > (problem.w - 1) * problem.dilation.x) {
+    return "padding beyond the kernel would be a negative one";
+  }
+  return uneven(problem);
+}
+
+constexpr RemoteFunction kConvTranspose2d{kTorch, "conv_transpose2d", scratch_of_columns, uneven};
+constexpr RemoteFunction kConv2dInput{kTorch, "conv2d_input", scratch_of_columns, no_input};
+constexpr RemoteFunction kConv2dInputNhwc{kTorch, "conv2d_input_nhwc", scratch_of_columns,
+                                          no_input};
+constexpr RemoteFunction kConv2dFlipped{kTorch, "conv2d_flipped", scratch_of_lowered, not_forward};
+constexpr RemoteFunction kConv2dFlippedNhwc{kTorch, "conv2d_flipped_nhwc", scratch_of_lowered,
+                                            not_forward};
 
 template <const RemoteFunction& function>
 constexpr Algorithm row(std::string_view name, std::string_view summary, NonFinite non_finite,
@@ -46,7 +70,7 @@ constexpr Algorithm row(std::string_view name, std::string_view summary, NonFini
           .error_model = ErrorModel::componentwise,
           .non_finite = non_finite,
           .threaded = true,
-          .layers = Layers::none,
+          .layers = Layers::native,
           .operations = operations,
           .plan_f32 = plan<float, function>,
           .plan_f64 = plan<double, function>};

@@ -35,7 +35,7 @@ def collect(results: Results, audit: dict[str, Any] | None) -> dict[str, Any]:
         "run": _run(table),
         "contenders": _contenders(table),
         "cells": table.cells,
-        "rows": {"fields": _ROW_FIELDS, "values": table.rows},
+        "rows": {"fields": _ROW_FIELDS, "values": table.rows, "implementations": table.implementations},
         "skipped": {"fields": _SKIPPED_FIELDS, "values": table.skipped, "reasons": table.reasons},
         "selections": [_selection(table, *choice) for choice in _choices(table)],
         "scaling": _scaling(table),
@@ -116,6 +116,7 @@ def _codes(names: Sequence[str]) -> dict[str, str]:
 _ROW_FIELDS = (
     "cell", "place", "contender", "threads", "phase", "seconds", "low", "high", "repetitions",
     "workspace", "error", "l2", "sampled", "rate", "ofPeak", "ofBandwidth", "ofRoofline",
+    "implementation",
 )  # fmt: skip
 _SKIPPED_FIELDS = ("cell", "place", "contender", "threads", "phase", "kind", "reason")
 
@@ -145,6 +146,7 @@ class _Table:
         self.rows: list[list[Any]] = []
         self.skipped: list[list[Any]] = []
         self.reasons: list[str] = []
+        self.implementations: list[str] = []
         for index, entry in enumerate(results.raw["cells"]):
             self._add(index, entry)
         self.threads = sorted({who.threads for field in self.fields for who in field.contenders})
@@ -223,6 +225,12 @@ class _Table:
             "warnings": entry.get("warnings", []),
         }
 
+    def _implementation(self, text: str) -> int:
+        """Its number, since many rows have the same."""
+        if text not in self.implementations:
+            self.implementations.append(text)
+        return self.implementations.index(text)
+
     def _skip(self, head: list[Any], outcome: str, reason: str) -> None:
         if reason not in self.reasons:
             self.reasons.append(reason)
@@ -234,7 +242,8 @@ class _Table:
         numbers += [row.workspace_bytes, row.error_in_bounds, row.relative_l2]
         rates = [row.gflops, row.of_peak, row.of_bandwidth, row.of_roofline]
         sampled = int(row.sampled > 0)
-        self.rows.append([*head, *map(rounded, numbers), sampled, *map(rounded, rates)])
+        ran = self._implementation(row.implementation)
+        self.rows.append([*head, *map(rounded, numbers), sampled, *map(rounded, rates), ran])
         return _Row(len(self.rows) - 1, time.estimate, row.error_in_bounds, row.relative_l2)
 
 

@@ -189,6 +189,8 @@ def _measured(repetitions: list[dict[str, Any]]) -> dict[str, Any]:
         measured["blocks"] = [int(run_["block"]) for run_ in repetitions]
         measured["positions"] = [int(run_["position"]) for run_ in repetitions]
         measured["iterations"] = repetitions[0]["iterations"]
+    if label := repetitions[0].get("label"):
+        measured["implementation"] = label
     return measured | {"counters": _counters(repetitions)}
 
 

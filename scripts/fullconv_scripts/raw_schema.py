@@ -85,6 +85,7 @@ _CONTENDER = {
         blocks={"type": "list of integers"},
         positions={"type": "list of integers"},
         iterations=_NUMBER,
+        implementation=_TEXT,
         counters=_COUNTERS,
     ),
     "anyOf": [{"required": ["skipped"]}, {"required": ["seconds", "counters"]}],

@@ -12,6 +12,7 @@
     error_in_bounds, relative_l2        the largest error found
     sampled                             1 where not every output was looked at
     workspace_bytes                     that the plan owns
+    implementation                      what ran, in the words of the library that was asked
     gflops, bytes, intensity            nominal GFLOP/s; least bytes to move; operations a byte
     of_peak, of_bandwidth, of_roofline  shares of what the machine can do (results.Results)
     step_NAME                           seconds of each step of a call, in runs of their own
@@ -36,8 +37,9 @@ _WHO = ["case", "scalar", "cache", "output", "phase", "algorithm", "kind", "thre
 _TIME = ["seconds", "seconds_low", "seconds_high", "seconds_median"]
 _RATIO = ["ratio", "ratio_low", "ratio_high", "verdict"]
 _COUNTERS = ["error_in_bounds", "relative_l2", "sampled", "workspace_bytes"]
+_CODE = ["implementation"]
 _RATES = ["gflops", "bytes", "intensity", "of_peak", "of_bandwidth", "of_roofline"]
-_COLUMNS = [*_WHO, "blocks", *_TIME, *_RATIO, *_COUNTERS, *_RATES]
+_COLUMNS = [*_WHO, "blocks", *_TIME, *_RATIO, *_COUNTERS, *_CODE, *_RATES]
 _COUNTS = ["blocks", "bytes"]  # whole, but not known everywhere
 
 
@@ -65,7 +67,7 @@ def _measured(
     time = usual_time(row)
     who = (row.case, row.scalar, row.cache, row.output, row.phase, row.algorithm, int(row.threads))
     return {
-        **{name: getattr(row, name) for name in _WHO + _COUNTERS + _RATES},
+        **{name: getattr(row, name) for name in _WHO + _COUNTERS + _CODE + _RATES},
         "blocks": len(row.blocks),
         "seconds": time.estimate,
         "seconds_low": time.low,

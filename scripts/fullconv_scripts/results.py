@@ -300,7 +300,7 @@ def _median(value: Any) -> float:
 _CASE_COLUMNS = ["case", "layer", "family", "N", "K", "C", "H", "W", "h", "w", "multiply_adds"]
 _CELL_COLUMNS = ["scalar", "cache", "output", "cell"]
 _CONTENDER_COLUMNS = ["phase", "algorithm", "kind", "threads"]
-_TIME_COLUMNS = ["samples", "blocks", "positions", "seconds", "gflops", "values"]
+_TIME_COLUMNS = ["samples", "blocks", "positions", "seconds", "gflops", "values", "implementation"]
 _COUNTERS = ["workspace_bytes", "error_in_bounds", "relative_l2", "sampled", "threads_used"]
 _ROOFLINE = ["bytes", "intensity", "peak", "bandwidth", "roofline"]
 _SHARES = ["of_peak", "of_bandwidth", "of_roofline"]
@@ -384,6 +384,7 @@ def _row(
     convolves = row["phase"] == "execute" and row["kind"] != "floor"
     rate = 2 * case.multiply_adds / seconds / 1e9 if convolves else np.nan
     row |= {"gflops": rate, "values": case.values}
+    row["implementation"] = contender.get("implementation", "")
     row |= {name: _median(counters.get(name, np.nan)) for name in _COUNTERS}
     return row | machine.place(row)
 

@@ -15,6 +15,8 @@ from scipy import signal
 
 WORKER = Path(__file__).resolve().parents[2] / "bench" / "peers" / "workers" / "worker.py"
 
+NEUTRAL = "0 0 0 0 1 1 1 1 1 0 0"  # padding, stride, dilation, groups, output padding
+
 FAKE = """
     import contextlib
     import numpy
@@ -70,7 +72,7 @@ class WorkerTest(unittest.TestCase):
 
     def plane_plan(self, worker: subprocess.Popen[str], function: str) -> str:
         path = self.shared(np.zeros(64 + 25 + 144, np.float32))
-        return self.ask(worker, f"plan 1 {function} f32 1 1 1 1 8 8 5 5 {path}")
+        return self.ask(worker, f"plan 1 {function} f32 1 1 1 1 8 8 5 5 {NEUTRAL} {path}")
 
 
 class Scipy(WorkerTest):
@@ -85,7 +87,7 @@ class Scipy(WorkerTest):
             y[n, c] += signal.convolve2d(x[n, o], k[o, c])
         for number, function in enumerate(("convolve2d", "fftconvolve", "oaconvolve")):
             layer = self.shared(x, k, np.full_like(y, np.nan))
-            plan = f"plan {number} {function} f64 2 2 3 4 6 5 3 2 {layer}"
+            plan = f"plan {number} {function} f64 2 2 3 4 6 5 3 2 {NEUTRAL} {layer}"
             self.assertEqual(self.ask(worker, plan), "ok")
             self.assertEqual(self.ask(worker, f"execute {number}"), "ok")
             given = np.fromfile(layer)[-y.size :].reshape(y.shape)
@@ -95,7 +97,7 @@ class Scipy(WorkerTest):
         worker = self.start("scipy")
         worker.stdout.readline()
         path = self.shared(np.zeros(4 + 1 + 4, np.float32))
-        self.ask(worker, f"plan 7 fftconvolve f32 1 1 1 1 2 2 1 1 {path}")
+        self.ask(worker, f"plan 7 fftconvolve f32 1 1 1 1 2 2 1 1 {NEUTRAL} {path}")
         file = np.memmap(path, np.float32)
         for scale in (1, 3):
             file[:5] = [scale * 1, scale * 2, scale * 3, scale * 4, 2]
@@ -120,7 +122,9 @@ class Scipy(WorkerTest):
         self.assertEqual(self.plane_plan(worker, "convolve3d"), "failed KeyError: 'convolve3d'")
         self.assertRegex(self.ask(worker, "plan 1 convolve2d f32 1 1"), "^failed ValueError: ")
         self.assertRegex(
-            self.ask(worker, f"plan 1 convolve2d f32 1 1 1 1 8 8 5 5 {self.folder}/absent"),
+            self.ask(
+                worker, f"plan 1 convolve2d f32 1 1 1 1 8 8 5 5 {NEUTRAL} {self.folder}/absent"
+            ),
             "^failed FileNotFoundError: .*absent",
         )
         self.assertEqual(self.ask(worker, "sing 1"), "failed ValueError: unknown request: sing")
@@ -188,7 +192,7 @@ class Failing(WorkerTest):
         call = """
             def fail(a, b):
                 raise RuntimeError("bad\\n  things")
-            def call(function, x, k):
+            def call(function, problem, x, k):
                 return fail, x, k
         """
         self.assertEqual(self.answer_to_execute(call), "failed RuntimeError: bad things")
@@ -201,7 +205,7 @@ class Failing(WorkerTest):
             call = f"""
             def fail(a, b):
                 raise {error}
-            def call(function, x, k):
+            def call(function, problem, x, k):
                 return fail, x, k
             """
             with self.subTest(error):
@@ -212,7 +216,7 @@ class Failing(WorkerTest):
             def talk(a, b):
                 print("ok, I am talking", flush=True)
                 return numpy.zeros((1, 1, 12, 12))
-            def call(function, x, k):
+            def call(function, problem, x, k):
                 return talk, x, k
         """
         self.assertEqual(self.answer_to_execute(call), "ok")

@@ -87,6 +87,11 @@ class Plan {
   /// Threads that execute() uses: at most what was asked for.
   virtual int threads() const { return 1; }
 
+  /// The code that execute() runs, as far as the algorithm's name leaves that open: what a library
+  /// chose for this problem, the instruction set in use. One line, in the words of the library that
+  /// was asked; empty where nothing is known.
+  virtual std::string implementation() const { return {}; }
+
   /// Whether execute() takes operands of any strides, or only those with innermost stride 1.
   virtual bool takes_any_strides() const { return false; }
 
@@ -185,7 +190,7 @@ constexpr double nominal_operations(const Problem& problem) {
 /// Two for each output and tap, inside the image or not.
 constexpr double padded_operations(const Problem& problem) {
   const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h, w = problem.w;
-  return 2.0 * static_cast<double>(N * K * C) * static_cast<double>(h * w) *
+  return 2.0 * static_cast<double>(N * K * (C / problem.groups)) * static_cast<double>(h * w) *
          static_cast<double>(problem.output_rows() * problem.output_columns());
 }
 

@@ -15,7 +15,7 @@ function words = next_request ()
   end_try_catch
 endfunction
 
-% From what follows the id of a plan request.
+% From what follows the id of a plan request. What makes a layer of it is neutral.
 function plan = make_plan (words)
   plan.class = {"single", "double"}{1 + strcmp(words{2}, "f64")};
   sizes = num2cell (str2double (words(4:10)));
@@ -23,7 +23,7 @@ function plan = make_plan (words)
   plan.x_size = [W, H, K, N];
   plan.k_size = [w, h, C, K];
   plan.is_plane = (N * K * C == 1);
-  plan.path = words{11};
+  plan.path = words{end};
 endfunction
 
 % y(:,:,c,n) = sum over o of x(:,:,o,n) * k(:,:,c,o), plane by plane.
@@ -100,6 +100,8 @@ while (! isempty (words = next_request ()))
         say ("ok\n");
       case "time"
         say ("ok %.9f\n", time_calls (plans(id), str2double (words{3})));
+      case "describe"
+        say ("ok BLAS: %s\n", first_line (version ("-blas")));
       case "drop"
         remove (plans, id);
         say ("ok\n");

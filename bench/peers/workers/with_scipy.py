@@ -6,6 +6,7 @@ import mmap
 import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import scipy
@@ -31,6 +32,11 @@ def view(memory: mmap.mmap, scalar: str, offset: int, shape: tuple[int, ...]) ->
 def copy(function: str, array: np.ndarray) -> np.ndarray:
     """C order, whatever the function."""
     return np.copy(array)
+
+
+def describe(call: Callable[[], np.ndarray]) -> str:
+    """SciPy has one way to compute each, and does not tell of instruction sets."""
+    return ""
 
 
 threads: Callable[[int], AbstractContextManager] = fft.set_workers
@@ -63,7 +69,9 @@ FUNCTIONS: dict[str, tuple[Function, Function]] = {
 }
 
 
-def call(function: str, x: np.ndarray, k: np.ndarray) -> tuple[Function, np.ndarray, np.ndarray]:
+def call(
+    function: str, problem: Any, x: np.ndarray, k: np.ndarray
+) -> tuple[Function, np.ndarray, np.ndarray]:
     """A single plane is given to the library as it is."""
     on_planes, on_layers = FUNCTIONS[function]
     if x.shape[:2] == k.shape[:2] == (1, 1):

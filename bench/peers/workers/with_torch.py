@@ -8,10 +8,12 @@ import ctypes
 import mmap
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -81,36 +83,118 @@ def threads(count: int) -> Iterator[None]:
         _OPENMP.omp_pause_resource_all(OMP_PAUSE_HARD)
 
 
+@contextmanager
+def _standard_output() -> Iterator[list[str]]:
+    """Takes what is written to it meanwhile; the lines are there in the end."""
+    lines: list[str] = []
+    usual = os.dup(1)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            yield lines
+        finally:
+            os.dup2(usual, 1)
+            os.close(usual)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines()
+
+
+def describe(call: Callable[[], torch.Tensor]) -> str:
+    """The primitives of oneDNN that it runs, with their implementations, as oneDNN's log has them:
+    "convolution jit:avx512_core, 3 reorders". Else the innermost of PyTorch's own functions."""
+    mkldnn = torch.backends.mkldnn
+    logged = mkldnn.verbose(mkldnn.VERBOSE_ON) if hasattr(mkldnn, "verbose") else nullcontext()
+    with _standard_output() as lines, logged, torch.autograd.profiler.profile() as profile:
+        call()
+    primitives = []
+    reorders = 0
+    for line in lines:
+        if found := re.search(r"_verbose,.*\bexec,cpu,(\w+),([^,]+),", line):
+            primitive, implementation = found.groups()
+            if primitive == "reorder":
+                reorders += 1
+            else:
+                primitives.append(f"{primitive} {implementation}")
+    if primitives:
+        count = f"{reorders} reorder{'s' * (reorders > 1)}"
+        return f"oneDNN {', '.join(primitives + [count] * (reorders > 0))}"
+    functions = [event.name for event in profile.function_events if "conv" in event.name]
+    return functions[-1] if functions else ""
+
+
 Function = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _conv2d_input(y: torch.Tensor) -> Function:
+def _conv_transpose2d(problem: Any) -> Function:
+    def transposed(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return functional.conv_transpose2d(
+            x,
+            k,
+            stride=problem.stride,
+            padding=(problem.top, problem.left),
+            output_padding=problem.output_padding,
+            groups=problem.groups,
+            dilation=problem.dilation,
+        )
+
+    return transposed
+
+
+def _conv2d_input(problem: Any, y: torch.Tensor) -> Function:
     """What autograd calls where the gradient with respect to the input is all that is asked for.
     Of that input, which a training step has kept, it sees shape and layout: those of y."""
 
     def conv2d_input(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
         return torch.ops.aten.convolution_backward(
-            x, y, k, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, (True, False, False)
+            x,
+            y,
+            k,
+            None,
+            problem.stride,
+            (problem.top, problem.left),
+            problem.dilation,
+            False,
+            (0, 0),
+            problem.groups,
+            (True, False, False),
         )[0]
 
     return conv2d_input
 
 
-def _conv2d_flipped(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
-    h, w = k.shape[2:]
-    return functional.conv2d(x, k.flip(2, 3).transpose(0, 1), padding=(h - 1, w - 1))
+def _conv2d_flipped(problem: Any) -> Function:
+    """The channels of x and y change places in the weights of each group."""
+    K, C, h, w = problem.shapes[1]
+    groups = problem.groups
+    reach = [(taps - 1) * step for taps, step in zip((h, w), problem.dilation)]
+    padding = (reach[0] - problem.top, reach[1] - problem.left)
+
+    def flipped(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        weights = k.flip(2, 3).view(groups, K // groups, C, h, w).transpose(1, 2)
+        return functional.conv2d(
+            x,
+            weights.reshape(groups * C, K // groups, h, w),
+            padding=padding,
+            dilation=problem.dilation,
+            groups=groups,
+        )
+
+    def flipped_of_one(x: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        weights = k.flip(2, 3).transpose(0, 1)
+        return functional.conv2d(x, weights, padding=padding, dilation=problem.dilation)
+
+    return flipped if groups > 1 else flipped_of_one
 
 
 def call(
-    function: str, x: torch.Tensor, k: torch.Tensor
+    function: str, problem: Any, x: torch.Tensor, k: torch.Tensor
 ) -> tuple[Function, torch.Tensor, torch.Tensor]:
+    if function == "conv_transpose2d":
+        return _conv_transpose2d(problem), x, k
     if function.startswith("conv2d_input"):
-        (N, _, H, W), (_, C, h, w) = x.shape, k.shape
-        y = torch.zeros((N, C, H + h - 1, W + w - 1), dtype=x.dtype)
-        return _conv2d_input(y.to(memory_format=_memory_format(function))), x, k
-    functions = {
-        "conv_transpose2d": functional.conv_transpose2d,
-        "conv2d_flipped": _conv2d_flipped,
-        "conv2d_flipped_nhwc": _conv2d_flipped,
-    }
-    return functions[function], x, k
+        y = torch.zeros(problem.shapes[2], dtype=x.dtype)
+        y = y.contiguous(memory_format=_memory_format(function))
+        return _conv2d_input(problem, y), x, k
+    if function.startswith("conv2d_flipped"):
+        return _conv2d_flipped(problem), x, k
+    raise LookupError(function)

@@ -12,8 +12,11 @@ A library is a module with_<name>.py of this folder, which has
     view(memory, scalar, offset, shape)
                                     an array over shared memory, from a byte on; "f32" or "f64"
     copy(function, array)           an array of the library's own, laid out as for the function
-    call(function, x, k)            a function f and operands a, b so that f(a, b) = y, given
-                                    x[N,K,H,W] and k[K,C,h,w]; LookupError for unknown functions
+    call(function, problem, x, k)   a function f and operands a, b so that f(a, b) = y, given
+                                    x[N,K,H,W] and k[K,C/groups,h,w]; LookupError for unknown
+                                    functions
+    describe(call)                  what call(), a call of the function on its operands, runs: one
+                                    line, "" where nothing is known
     threads(count)                  a context in which the library uses at most so many
 """
 
@@ -28,8 +31,46 @@ from itertools import repeat
 from math import prod
 from time import perf_counter_ns
 from types import ModuleType
+from typing import NamedTuple
 
 BYTES = {"f32": 4, "f64": 8}
+
+
+class Problem(NamedTuple):
+    """Of each pair the number for rows is first."""
+
+    N: int
+    K: int
+    C: int
+    H: int
+    W: int
+    h: int
+    w: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+    output_padding: tuple[int, int]
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Problem:
+        sy, sx, dy, dx, groups, oy, ox = map(int, words[11:])
+        return cls(*map(int, words[:11]), (sy, sx), (dy, dx), groups, (oy, ox))
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of x, k and y."""
+        (sy, sx), (dy, dx), (oy, ox) = self.stride, self.dilation, self.output_padding
+        rows = (self.H - 1) * sy + (self.h - 1) * dy + 1 - self.top - self.bottom + oy
+        columns = (self.W - 1) * sx + (self.w - 1) * dx + 1 - self.left - self.right + ox
+        return (
+            (self.N, self.K, self.H, self.W),
+            (self.K, self.C // self.groups, self.h, self.w),
+            (self.N, self.C, rows, columns),
+        )
 
 
 class Plan:
@@ -41,15 +82,14 @@ class Plan:
         function: str,
         scalar: str,
         threads: int,
-        sizes: tuple[int, ...],
+        problem: Problem,
         path: str,
     ) -> None:
-        N, K, C, H, W, h, w = sizes
         with open(path, "r+b") as file:
             memory = mmap.mmap(file.fileno(), 0)
         shared = []
         offset = 0
-        for shape in (N, K, H, W), (K, C, h, w), (N, C, H + h - 1, W + w - 1):
+        for shape in problem.shapes:
             shared.append(library.view(memory, scalar, offset, shape))
             offset += prod(shape) * BYTES[scalar]
         self._library = library
@@ -58,7 +98,7 @@ class Plan:
         # The operands lie where the library puts arrays, as they do for its users.
         self._x = library.copy(function, self._shared_x)
         self._k = library.copy(function, self._shared_k)
-        self._call, self._a, self._b = library.call(function, self._x, self._k)
+        self._call, self._a, self._b = library.call(function, problem, self._x, self._k)
 
     def execute(self) -> None:
         """Reads x and k, writes y."""
@@ -66,6 +106,11 @@ class Plan:
         self._k[...] = self._shared_k
         with self._library.threads(self._threads):
             self._shared_y[...] = self._call(self._a, self._b)
+
+    def describe(self) -> str:
+        """What a call runs, as far as the library says."""
+        with self._library.threads(self._threads):
+            return self._library.describe(lambda: self._call(self._a, self._b))
 
     def time(self, iterations: int) -> float:
         """Seconds of so many calls on the operands of the last execute()."""
@@ -92,16 +137,17 @@ class Worker:
         """What the request came to; anything that goes wrong is an exception."""
         word, plan, *rest = request.split()
         if word == "plan":
-            function, scalar, threads, *sizes, path = rest
-            self._plans[plan] = Plan(
-                self._library, function, scalar, int(threads), tuple(map(int, sizes)), path
-            )
+            function, scalar, threads, *numbers, path = rest
+            problem = Problem.parse(numbers)
+            self._plans[plan] = Plan(self._library, function, scalar, int(threads), problem, path)
             return "ok"
         if word == "execute":
             self._plans[plan].execute()
             return "ok"
         if word == "time":
             return f"ok {self._plans[plan].time(int(rest[0])):.9f}"
+        if word == "describe":
+            return f"ok {self._plans[plan].describe()}"
         if word == "drop":
             del self._plans[plan]
             return "ok"

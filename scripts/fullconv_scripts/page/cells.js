@@ -124,12 +124,14 @@ function cellInside(number) {
   const columns = [{ text: "" }, { text: "Thr.", number: true },
     { text: "Time", number: true }, { text: "95 % interval", number: true },
     { text: "× fastest", number: true }, { text: "Interval", number: true }, { text: "Is" },
+    { text: "Ran" },
     { text: "Samples", number: true }, { text: "GFLOP/s", number: true },
     { text: "Of peak", number: true }, { text: "Of bandwidth", number: true },
     { text: "Of roofline", number: true },
     { text: "Workspace", number: true }, { text: "Error / bound", number: true },
     { text: "Rel. L2", number: true }, { text: "Phase" }, { text: "From" }]
-    .filter(({ text }) => text !== "Phase" || rows.some((row) => !executed(row)));
+    .filter(({ text }) => text !== "Phase" || rows.some((row) => !executed(row)))
+    .filter(({ text }) => text !== "Ran" || rows.some(implementationOf));
   const about = [sizeText(cell), modeText(cell), `${digits(cell.multiplyAdds)} multiply-adds`,
     cell.bytes !== null && `${bytesText(cell.bytes)} of x, k and y`,
     cell.intensity !== null && `${digits(cell.intensity)} operations a byte`,
@@ -153,6 +155,7 @@ function contenderRow(columns, row, ratio) {
     "× fastest": ratio ? timesText(ratio[0]) : null,
     Interval: known ? intervalText(ratio[1], ratio[2]) : null,
     Is: ratio ? ratio[3] : null,
+    Ran: implementationOf(row) || null,
     Samples: String(row.repetitions),
     "GFLOP/s": row.rate === null ? null : digits(row.rate),
     "Of peak": shareText(row.ofPeak),
@@ -166,6 +169,11 @@ function contenderRow(columns, row, ratio) {
     From: traceLink(cell, row, `contenders[${row.place}]`),
   };
   return tableRow(columns, columns.map(({ text }) => texts[text]), { "data-row-line": row.number });
+}
+
+/** What the contender said that it ran. */
+function implementationOf(row) {
+  return DATA.rows.implementations[row.implementation];
 }
 
 /** A share of what the machine can do; null where that was not measured. */

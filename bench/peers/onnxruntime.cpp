@@ -1,0 +1,121 @@
+// ONNX Runtime's ConvTranspose, as a program runs a model that has been exported: a session with
+// one node. Its weights are laid out [K,C/g,h,w], as ours, and are an input like x, since training
+// changes them; for constant ones it could pack them before.
+
+#include <onnxruntime_cxx_api.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "peers/dense_plan.h"
+#include "peers/onnx_model.h"
+#include "peers/registry.h"
+
+namespace fullconv::bench {
+namespace {
+
+Ort::Env& environment() {
+  // What it complains of is an exception as well.
+  static Ort::Env environment(ORT_LOGGING_LEVEL_FATAL, "fullconv");
+  return environment;
+}
+
+Ort::SessionOptions options_for(int threads) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(threads);
+  options.SetInterOpNumThreads(1);
+  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  return options;
+}
+
+/// Elements of the matrix that the product of weights and an image gives.
+double columns(const Problem& problem) {
+  return static_cast<double>(problem.h * problem.w) *
+         static_cast<double>(problem.C * problem.H * problem.W);
+}
+
+class ConvTransposePlan final : public DensePlan<float> {
+ public:
+  ConvTransposePlan(const Problem& problem, int threads)
+      : DensePlan<float>(problem), model_(onnx::conv_transpose(problem)), threads_(threads) {
+    session_ = Ort::Session(environment(), model_.data(), model_.size(), options_for(threads));
+  }
+
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(columns(problem())) * sizeof(float);
+  }
+  int threads() const override { return threads_; }
+
+ protected:
+  void run_dense(const float* x, const float* k, float* y) override {
+    const std::array operands{as_tensor(x, problem().x_extents()),
+                              as_tensor(k, problem().k_extents())};
+    Ort::Value result = as_tensor(y, problem().y_extents());
+    constexpr std::array kInputs{"x", "k"};
+    constexpr std::array kOutputs{"y"};
+    session_.Run(Ort::RunOptions(nullptr), kInputs.data(), operands.data(), operands.size(),
+                 kOutputs.data(), &result, 1);
+  }
+
+ private:
+  Ort::Value as_tensor(const float* elements, const Extents& extents) const {
+    std::array<std::int64_t, 4> shape{};
+    std::size_t count = 1;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      shape[axis] = extents[axis];
+      count *= static_cast<std::size_t>(extents[axis]);
+    }
+    return Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(elements), count,
+                                           shape.data(), shape.size());
+  }
+
+  std::string model_;
+  Ort::Session session_{nullptr};
+  Ort::MemoryInfo memory_ = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
+  int threads_;
+};
+
+Planned<float> plan_conv_transpose(const Problem& problem, const PlanOptions& options) {
+  require_memory<float>(columns(problem));
+  try {
+    return std::make_unique<ConvTransposePlan>(problem, options.threads);
+  } catch (const Ort::Exception& error) {
+    std::string reason = std::string("ONNX Runtime: ") + error.what();
+    return Declined{reason.substr(0, reason.find('\n'))};
+  }
+}
+
+/// The product, and an addition for each element of its matrix.
+double operations(const Problem& problem) {
+  return nominal_operations(problem) + static_cast<double>(problem.N) * columns(problem);
+}
+
+std::string version() { return "ONNX Runtime " + Ort::GetVersionString() + " (its own threads)"; }
+
+constinit const Algorithm kAlgorithm{
+    .name = "onnxruntime_conv_transpose",
+    .summary = "ONNX Runtime's ConvTranspose, a session of one node",
+    .error_model = ErrorModel::componentwise,
+    .non_finite = NonFinite::as_defined,
+    .threaded = true,
+    .layers = Layers::native,
+    .operations = operations,
+    .plan_f32 = plan_conv_transpose,
+};
+
+}  // namespace
+
+constinit const Contender peer::onnxruntime_conv_transpose{
+    .algorithm = &kAlgorithm,
+    .kind = Kind::peer,
+    .ledger = {.allocation = Inclusion::inside,
+               .kernel_transform = Inclusion::inside,
+               .layout_change = Inclusion::inside,
+               .note =
+                   "x, k and y are used where they are; scratch comes from its arena; weights "
+                   "are an input, not constants; the threads of a plan live as long as it does"},
+    .version = version,
+};
+
+}  // namespace fullconv::bench
