@@ -56,7 +56,7 @@ class Entries(StepsTest):
             self.assertEqual(entry["repetitions"], 3)
 
     def test_serial_algorithms_decline_threads(self):
-        found = self.entries("--case", "8x8_k5x5", "--scalar", "f32", "--threads", "2")
+        found = self.entries("--case", "8x8_k3x3", "--scalar", "f32", "--threads", "2")
         threaded = {algorithm["name"]: algorithm["threaded"] for algorithm in algorithms()}
         for entry in found:
             with self.subTest(entry["algorithm"]):
@@ -99,7 +99,9 @@ class Seconds(StepsTest):
                 self.assertEqual(steps[name], expected)
 
     def test_clock_overhead_is_told_where_calls_are_short(self):
-        found = self.entries("--case", "1x1_k1x1", "--threads", "1", "--scalar", "f32")
+        entries = self.entries("--case", "1x1_k1x1", "--threads", "1", "--scalar", "f32")
+        found = [entry for entry in entries if "seconds" in entry]
+        self.assertGreater(len(found), 1)
         shortest = min(found, key=lambda entry: entry["seconds"]["total"])
         for entry in found:
             if entry is not shortest and entry["seconds"]["total"] >= 5e-7:
