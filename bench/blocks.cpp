@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -23,6 +24,12 @@ using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 // Fewer say too little of how much times vary: simulated, intervals of those that stop at once miss
 // more often than they say with 3 blocks, and not with 8.
 constexpr std::size_t kFewestBlocks = 8;
+
+// Who surely takes more than this many times as long as the fastest is no matter of decision, and
+// what it would take to know by how much is better spent on the others. The surety, and not the
+// estimate, keeps that from making up differences: before a contender that is as fast as the
+// fastest goes as one of these, its interval must miss the truth by all of this factor.
+constexpr double kFarOff = 1.2;
 
 /// Takes what Google Benchmark reports of one benchmark.
 class Collector : public benchmark::BenchmarkReporter {
@@ -44,6 +51,14 @@ benchmark::BenchmarkReporter::Run run_once(Cell& cell, std::int64_t calls) {
   return *collector.run;
 }
 
+/// NaN of none.
+double median_of(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
 /// A cell with what was measured of it.
 struct Series {
   Cell* cell;
@@ -53,28 +68,32 @@ struct Series {
   bool stopped = false;                            // could not go on
 
   int threads() const { return cell->settings().threads; }
+  bool is_floor() const { return cell->kind() == Kind::floor; }
 
   double median() const {
     std::vector<double> values;
     for (const auto& [block, value] : log_seconds) values.push_back(value);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::ranges::nth_element(values, middle);
-    return *middle;
+    return median_of(values);
   }
 
-  /// How far apart the times are, in steps of 10 %.
-  double distance_to(const Series& other) const {
-    return std::abs(median() - other.median()) / std::log(1.1);
-  }
-
-  /// Of log(time) − log(time of the other), over the blocks of both.
-  double half_width_to(const Series& other, double confidence) const {
+  /// log(time) − log(time of the other), in the blocks of both.
+  std::vector<double> differences_to(const Series& other) const {
     std::vector<double> differences;
     for (const auto& [block, value] : log_seconds) {
       const auto found = other.log_seconds.find(block);
       if (found != other.log_seconds.end()) differences.push_back(value - found->second);
     }
-    return half_width(differences, confidence);
+    return differences;
+  }
+
+  /// Whether enough is known of how much longer this takes than the other: that it is far off, or
+  /// by how much, to within `wanted` for each 10 % that it is off.
+  bool is_known_to(const Series& other, double wanted, double confidence) const {
+    const std::vector<double> differences = differences_to(other);
+    const double reach = half_width(differences, confidence);
+    const double middle = median_of(differences);
+    if (middle - reach > std::log(kFarOff)) return true;
+    return reach <= std::log1p(wanted) * std::max(1.0, std::abs(middle) / std::log(1.1));
   }
 };
 
@@ -138,8 +157,8 @@ class Field {
     ++block_;
   }
 
-  /// Whom others are measured against: of those who still run, the fastest of ours and the fastest
-  /// peer with at most so many threads.
+  /// Whom others are measured against: of those who still run, the fastest with at most so many
+  /// threads. A floor does not compete.
   struct Leader {
     const Series* series;
     int threads;
@@ -149,16 +168,14 @@ class Field {
     std::set<int> counts;
     for (const Series* series : active_) counts.insert(series->threads());
     std::vector<Leader> found;
-    for (const Kind kind : {Kind::ours, Kind::peer}) {
-      for (const int threads : counts) {
-        const Series* fastest = nullptr;
-        for (const Series* series : active_) {
-          if (series->cell->kind() != kind || series->threads() > threads) continue;
-          if (series->log_seconds.empty()) continue;
-          if (fastest == nullptr || series->median() < fastest->median()) fastest = series;
-        }
-        if (fastest != nullptr) found.push_back({fastest, threads});
+    for (const int threads : counts) {
+      const Series* fastest = nullptr;
+      for (const Series* series : active_) {
+        if (series->is_floor() || series->threads() > threads) continue;
+        if (series->log_seconds.empty()) continue;
+        if (fastest == nullptr || series->median() < fastest->median()) fastest = series;
       }
+      if (fastest != nullptr) found.push_back({fastest, threads});
     }
     return found;
   }
@@ -174,16 +191,14 @@ class Field {
     const auto is_known = [&](const Series* series) {
       return std::ranges::all_of(ahead, [&](const Leader& leader) {
         if (series == leader.series || series->threads() > leader.threads) return true;
-        return series->half_width_to(*leader.series, settings_.confidence) <=
-               std::log1p(settings_.half_width) *
-                   std::max(1.0, series->distance_to(*leader.series));
+        return series->is_known_to(*leader.series, settings_.half_width, settings_.confidence);
       });
     };
     const auto is_finished = [&](const Series* series) {
       if (series->stopped) return true;
       if (series->log_seconds.size() < kFewestBlocks) return false;
       if (leads(series) && !all_lead) return false;  // the others are measured against it
-      return series->spent > budget || is_known(series);
+      return series->is_floor() || series->spent > budget || is_known(series);
     };
     const auto finished = std::ranges::stable_partition(active_, std::not_fn(is_finished));
     // What they did not need is for the others; what a slow one took beyond its budget is not

@@ -27,9 +27,10 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 /// time from a new plan and with everything elsewhere in memory, so that what a layout does to a
 /// time varies like all else and is in the interval.
 ///
-/// A contender stays until its ratios to the fastest of ours and to the fastest peer, for each
+/// Blocks go where the decision is. A contender stays until its ratios to the fastest, for each
 /// number of threads from its own up, are known well enough, or its share of the cell's time is
-/// spent; the fastest stay while there are others.
+/// spent; the fastest stay while there are others. Whoever surely takes more than 1.2 times as long
+/// has eight blocks, and so has a floor; what they leave of their shares is for the others.
 ///
 /// At least eight blocks, even where they take longer than the cell's time. What FFTW has found by
 /// measuring once stays for all blocks.

@@ -74,7 +74,7 @@ class TypedCell final : public Cell {
                  .effort = settings.phase == Phase::oneshot ? Effort::estimate : Effort::measure} {}
 
   void renew() override {
-    stage_.enter(this);
+    stage_.enter(*this);
     stage_.renew<T>(settings_.problem);
   }
 
@@ -242,10 +242,11 @@ class TypedCell final : public Cell {
 
 }  // namespace
 
-void Stage::enter(const void* cell) {
-  if (cell == cell_) return;
-  cell_ = cell;
+void Stage::enter(const Cell& cell) {
+  if (&cell == cell_) return;
+  cell_ = &cell;
   plan_.emplace<std::monostate>();
+  use_instruction_set(cell.settings().entrant->contender.instruction_set);
   end_idle_threads();
 }
 
@@ -291,7 +292,7 @@ benchmark::internal::Benchmark* Cell::add() {
 
 template <class Body>
 void Cell::guard(const Body& body) {
-  stage_.enter(this);
+  stage_.enter(*this);
   try {
     if (!verified_) skip_ = verify();
     verified_ = true;

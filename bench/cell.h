@@ -48,6 +48,8 @@ struct CellSettings {
   double limit;  // seconds: what is predicted to take longer for one call is left out
 };
 
+class Cell;
+
 /// What cells leave to each other. One case at a time is kept, so that memory stays bounded, and
 /// one plan.
 class Stage {
@@ -55,7 +57,7 @@ class Stage {
   explicit Stage(std::uint64_t seed = 1) : random_(seed) {}
 
   /// To be called by each cell before it does anything.
-  void enter(const void* cell);
+  void enter(const Cell& cell);
 
   /// Makes whoever is on stage plan anew, with operands and workspace at other places.
   template <class T>
@@ -70,7 +72,7 @@ class Stage {
 
  private:
   std::mt19937_64 random_;
-  const void* cell_ = nullptr;
+  const Cell* cell_ = nullptr;
   std::string case_;
   std::vector<char> displacement_;  // moves what is allocated after it
   std::variant<std::monostate, Workload<float>, Workload<double>> workload_;

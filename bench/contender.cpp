@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
+
+#include "fullconv/instruction_sets.h"
 
 namespace fullconv::bench {
 namespace {
@@ -96,6 +100,28 @@ std::span<const Contender> ours() {
                                  .note = "whatever it does with x and k is inside"};
     for (const Algorithm* algorithm : algorithms()) {
       list.push_back({.algorithm = algorithm, .ledger = kEverything});
+    }
+    return list;
+  }();
+  return contenders;
+}
+
+std::span<const Contender> variants() {
+  // Deques, since contenders point to algorithms, and those to names.
+  static std::deque<std::string> names;
+  static std::deque<Algorithm> rows;
+  static const std::vector<std::string> sets = instruction_sets();
+  static const std::vector<Contender> contenders = [] {
+    std::vector<Contender> list;
+    for (const Contender& contender : ours()) {
+      if (!contender.algorithm->vectorized) continue;
+      for (const std::string& set : sets) {
+        Algorithm& row = rows.emplace_back(*contender.algorithm);
+        row.name = names.emplace_back(row.name).append("@").append(set);
+        list.push_back(contender);
+        list.back().algorithm = &row;
+        list.back().instruction_set = set;
+      }
     }
     return list;
   }();

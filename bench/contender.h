@@ -42,6 +42,8 @@ struct Contender {
   std::string (*version)() = nullptr;
   /// Runs in another process: its plans are RemotePlans.
   bool remote = false;
+  /// With which its plans are made and executed; empty for the best.
+  std::string_view instruction_set = {};
 };
 
 /// A plan that runs in another process, which reads the clock itself, so that the way there and
@@ -62,6 +64,10 @@ std::span<const Contender> peers();
 
 /// Every algorithm of the library as a contender.
 std::span<const Contender> ours();
+
+/// Those of ours that have code for several instruction sets, once for each that this processor
+/// has: `direct_simd@AVX2`. What it costs to go without the best ones.
+std::span<const Contender> variants();
 
 /// `empty_call` and `copy_operands`.
 std::span<const Contender> floors();

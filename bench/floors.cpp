@@ -1,12 +1,7 @@
 // What this machine can do at all: multiply-adds, copying, a library's matrix product, a call.
 
-// The widest vectors that the build's flags allow; also, 1.0.3 does not take -march=native on a
-// processor with AVX-512 VBMI2 otherwise.
-#define HWY_COMPILE_ONLY_STATIC
-
 #include <fmt/format.h>
 #include <hwy/aligned_allocator.h>
-#include <hwy/highway.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "fma_chains.h"
 #include "fullconv/memory.h"
 #include "harness.h"
 #ifdef FULLCONV_HAVE_OPENBLAS
@@ -28,8 +24,6 @@
 
 namespace fullconv::bench {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 using Array = hwy::AlignedFreeUniquePtr<T[]>;
@@ -47,33 +41,6 @@ void on_threads(int threads, const Body& body) {
 #endif
 }
 
-/// Each sum = sum · factor + term: as many independent chains as there are sums.
-template <class V, class... Sums>
-HWY_INLINE void multiply_add(V factor, V term, Sums&... sums) {
-  ((sums = hn::MulAdd(sums, factor, term)), ...);
-}
-
-/// Twelve chains hide the latency of two units with up to six cycles each, and with the factor and
-/// the term fit the 16 registers of AVX2.
-constexpr int kChains = 12;
-
-template <class T>
-HWY_NOINLINE T run_chains(std::int64_t steps, T factor_value, T term_value) {
-  const hn::ScalableTag<T> d;
-  const auto factor = hn::Set(d, factor_value);
-  const auto term = hn::Set(d, term_value);
-  // Different starts, or the compiler would see that all chains are one.
-  auto a = hn::Iota(d, 1), b = hn::Iota(d, 2), c = hn::Iota(d, 3), e = hn::Iota(d, 4);
-  auto f = hn::Iota(d, 5), g = hn::Iota(d, 6), h = hn::Iota(d, 7), i = hn::Iota(d, 8);
-  auto j = hn::Iota(d, 9), k = hn::Iota(d, 10), l = hn::Iota(d, 11), m = hn::Iota(d, 12);
-  for (std::int64_t step = 0; step < steps; ++step) {
-    multiply_add(factor, term, a, b, c, e, f, g, h, i, j, k, l, m);
-  }
-  a = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(hn::Add(f, g), hn::Add(h, i)));
-  a = hn::Add(a, hn::Add(hn::Add(j, k), hn::Add(l, m)));
-  return hn::GetLane(hn::SumOfLanes(d, a));
-}
-
 /// Multiply-adds on registers alone.
 template <class T>
 void fma_peak(benchmark::State& state, int threads) {
@@ -83,10 +50,10 @@ void fma_peak(benchmark::State& state, int threads) {
   volatile T term{0.5};
   for (auto _ : state) {
     on_threads(threads,
-               [&](int) { benchmark::DoNotOptimize(run_chains<T>(kSteps, factor, term)); });
+               [&](int) { benchmark::DoNotOptimize(run_fma_chains<T>(kSteps, factor, term)); });
   }
-  const auto lanes = static_cast<double>(hn::Lanes(hn::ScalableTag<T>()));
-  state.counters["GFLOP/s"] = giga_per_second(2 * lanes * kChains * kSteps * threads);
+  const auto of_a_step = static_cast<double>(multiply_adds_of_a_step<T>());
+  state.counters["GFLOP/s"] = giga_per_second(2 * of_a_step * kSteps * threads);
 }
 
 /// Each thread copies `count` floats of its own, `times` times over. Bytes read and bytes written

@@ -98,6 +98,7 @@ struct ListArguments {
   bool json = false;
   bool peers = false;
   bool floors = false;
+  bool instruction_sets = false;
 };
 
 std::string name(bench::Kind kind) {
@@ -143,6 +144,7 @@ std::vector<bench::Contender> listed(const ListArguments& arguments) {
   const auto add = [&](std::span<const bench::Contender> more) {
     contenders.insert(contenders.end(), more.begin(), more.end());
   };
+  if (arguments.instruction_sets) add(bench::variants());
   if (arguments.peers) add(bench::peers());
   if (arguments.floors) add(bench::floors());
   return contenders;
@@ -413,6 +415,8 @@ CLI::App* add_list(CLI::App& app, ListArguments& arguments) {
   CLI::App* command = app.add_subcommand("list", "Show the algorithms");
   command->add_flag("--json", arguments.json, "As an array of objects");
   command->add_flag("--peers", arguments.peers, "Other people's libraries, too");
+  command->add_flag("--instruction-sets", arguments.instruction_sets,
+                    "Those with code for several, once for each that this processor has, too");
   command->add_flag("--floors", arguments.floors, "What no convolution can undercut, too");
   return command;
 }

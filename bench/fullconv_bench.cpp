@@ -48,6 +48,7 @@ struct Options : Selection {
 
 std::vector<Contender> all_contenders() {
   std::vector<Contender> all(ours().begin(), ours().end());
+  all.insert(all.end(), variants().begin(), variants().end());
   all.insert(all.end(), peers().begin(), peers().end());
   all.insert(all.end(), floors().begin(), floors().end());
   return all;
@@ -73,8 +74,9 @@ std::vector<Entrant> choose_entrants(const Options& options) {
   std::vector<Entrant> entrants;
   for (const Contender& contender : all_contenders()) {
     const std::string name(contender.algorithm->name);
-    const bool in_group =
-        contender.kind == Kind::ours || (contender.kind == Kind::peer && options.peers);
+    const bool is_variant = !contender.instruction_set.empty();
+    const bool in_group = (contender.kind == Kind::ours && !is_variant) ||
+                          (contender.kind == Kind::peer && options.peers);
     const bool chosen = options.algorithms.empty() ? in_group : selects(options.algorithms, name);
     const bool is_floor = contender.kind == Kind::floor && options.floors;
     if (chosen || is_floor) entrants.push_back({name, contender});
@@ -220,7 +222,9 @@ void add_options(CLI::App& app, Options& options) {
   for (const Contender& contender : all_contenders()) {
     names.emplace_back(contender.algorithm->name);
   }
-  options.add_selection(app, names, "Only these algorithms, peers or floors");
+  options.add_selection(
+      app, names,
+      "Only these algorithms, peers or floors; NAME@SET runs with that instruction set");
   app.add_flag("--peers", options.peers,
                "Also other people's libraries, where --algorithm does not say who");
   app.add_flag("--floors", options.floors, "Also an empty call and a copy of the operands");
@@ -307,6 +311,7 @@ int time_algorithms(int argc, char** argv) {
   for (const Algorithm* algorithm : algorithms()) names.push_back(algorithm->name);
   add_context();
   benchmark::AddCustomContext("algorithms", fmt::format("{}", fmt::join(names, " ")));
+  benchmark::AddCustomContext("instruction_set", instruction_set());
   end_orderly_when_interrupted();
   int exit_code = 0;
   try {

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <deque>
+#include <iostream>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -65,6 +68,123 @@ TEST(HalfWidth, KnowsNothingFromTwoValuesAndAllFromEqualOnes) {
   EXPECT_LT(half_width(std::vector{0.1, 0.1, 0.1}, 0.95), 1e-12);
 }
 
+/// A contender whose times are made up, so that a cell of any length takes no time.
+class MadeUpCell final : public Cell {
+ public:
+  /// Takes about `seconds`, by a factor of e^±noise, other in each repetition.
+  MadeUpCell(Stage& stage, const Entrant& entrant, double seconds, double noise, unsigned seed)
+      : Cell(stage,
+             {.entrant = &entrant,
+              .problem = testing::parse_case("8x8_k3x3"),
+              .threads = 1,
+              .phase = Phase::execute,
+              .mode = {},
+              .limit = 1},
+             "f32"),
+        seconds_(seconds),
+        noise_(0, noise),
+        random_(seed) {}
+
+  void renew() override {}
+
+ protected:
+  std::string verify() override { return {}; }
+  void measure(benchmark::State& state) override {
+    for (auto _ : state) state.SetIterationTime(seconds_ * std::exp(noise_(random_)));
+  }
+  double time_calls(index_t calls) override { return seconds_ * static_cast<double>(calls); }
+
+ private:
+  double seconds_;
+  std::normal_distribution<double> noise_;
+  std::mt19937_64 random_;
+};
+
+/// Contenders of names "0", "1", … that take so long, and what run_in_blocks() makes of them.
+class Blocks : public ::testing::Test {
+ protected:
+  void enter(double seconds, double noise, Kind kind = Kind::ours) {
+    static constexpr Algorithm kNone{.name = "made up",
+                                     .summary = "",
+                                     .error_model = ErrorModel::componentwise,
+                                     .non_finite = NonFinite::as_defined};
+    const auto number = static_cast<unsigned>(cells_.size());
+    entrants_.push_back(
+        {std::to_string(number), {.algorithm = &kNone, .kind = kind, .remote = true}});
+    cells_.push_back(std::make_unique<MadeUpCell>(stage_, entrants_.back(), seconds, noise,
+                                                  1000 * seed_ + number));
+  }
+
+  /// Logarithms of the times in each block, by contender.
+  std::vector<std::vector<double>> run(double half_width, double confidence) {
+    const auto runs = run_in_blocks(cells_, {.cell_time = 60,
+                                             .half_width = half_width,
+                                             .confidence = confidence,
+                                             .repetition = 0.005,
+                                             .seed = seed_});
+    std::vector<std::vector<double>> times(cells_.size());
+    for (const auto& run : runs) {
+      const std::string name = run.run_name.function_name;
+      const std::size_t begin = name.find('/') + 1;
+      times[std::stoul(name.substr(begin, name.find('/', begin) - begin))].push_back(
+          std::log(run.real_accumulated_time));
+    }
+    return times;
+  }
+
+  void start_anew(unsigned seed) {
+    cells_.clear();
+    entrants_.clear();
+    seed_ = seed;
+  }
+
+ private:
+  Stage stage_;
+  unsigned seed_ = 1;
+  std::deque<Entrant> entrants_;
+  std::vector<std::unique_ptr<Cell>> cells_;
+};
+
+TEST_F(Blocks, GoWhereTheDecisionIs) {
+  enter(1, 0.03);
+  enter(1.03, 0.03);
+  enter(1.1, 0.03, Kind::peer);
+  enter(2, 0.03);
+  enter(40, 0.03, Kind::peer);
+  enter(0.01, 0.03, Kind::floor);
+  const auto times = run(0.01, 0.95);
+  for (const std::size_t near : {0, 1}) EXPECT_GT(times[near].size(), 40U) << near;
+  EXPECT_GT(times[2].size(), 16U);
+  for (const std::size_t far : {3, 4, 5}) EXPECT_EQ(times[far].size(), 8U) << far;
+}
+
+TEST_F(Blocks, AreNotSavedOnWhoMayBeNear) {
+  enter(1, 0.3);
+  enter(1.4, 0.3);  // eight blocks do not tell it from 1.2
+  EXPECT_GT(run(0.05, 0.99)[1].size(), 20U);
+}
+
+/// When to stop is decided from the times. That must not make intervals miss more often.
+TEST_F(Blocks, DoNotMakeUpDifferences) {
+  constexpr int kRuns = 300;
+  int missed = 0;
+  for (unsigned seed = 1; seed <= kRuns; ++seed) {
+    start_anew(seed);
+    enter(1, 0.3);
+    enter(1, 0.3);
+    const auto times = run(0.25, 0.95);
+    const std::size_t blocks = std::min(times[0].size(), times[1].size());
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < blocks; ++i) differences.push_back(times[1][i] - times[0][i]);
+    const double mean =
+        std::accumulate(differences.begin(), differences.end(), 0.0) / static_cast<double>(blocks);
+    missed += std::abs(mean) > half_width(differences, 0.95) ? 1 : 0;
+  }
+  // 15 are expected of 300; more than 30 come once in ten thousand times.
+  EXPECT_LE(missed, 30);
+  std::cout << missed << " of " << kRuns << " intervals at 95 % miss\n";
+}
+
 class CountingPlan final : public Plan<float> {
  public:
   explicit CountingPlan(int& calls) : Plan(Problem{}), calls_(calls) {}
@@ -91,7 +211,7 @@ TEST(HandicappedPlan, DoesSoManyPerCentMoreWork) {
 
 TEST(Contenders, HaveNamesOfTheirOwn) {
   std::set<std::string_view> names;
-  for (const auto group : {ours(), peers(), floors()}) {
+  for (const auto group : {ours(), variants(), peers(), floors()}) {
     for (const Contender& contender : group) {
       EXPECT_TRUE(names.insert(contender.algorithm->name).second) << contender.algorithm->name;
     }

@@ -39,6 +39,7 @@ template <class T>
 struct Contender {
   const Algorithm& algorithm;
   int threads;
+  std::string instruction_set = {};  // the best where there is only one
 
   /// The plan, or null after printing why the algorithm declined.
   std::unique_ptr<Plan<T>> plan(const Problem& problem, PlanOptions options = {}) const {
@@ -102,6 +103,7 @@ inline std::string name_of(const Subject& subject) {
         if (contender.threads > 1) {
           name.append("_").append(std::to_string(contender.threads)).append("threads");
         }
+        if (!contender.instruction_set.empty()) name.append("_").append(contender.instruction_set);
       },
       subject.contender);
   return name;
@@ -109,14 +111,24 @@ inline std::string name_of(const Subject& subject) {
 
 inline void PrintTo(const Subject& subject, std::ostream* out) { *out << name_of(subject); }
 
-/// Every algorithm in every scalar that it offers, with one thread, and two if it takes them.
+/// Those that an algorithm is to be tried with.
+inline std::vector<std::string> instruction_sets_of(const Algorithm& algorithm) {
+  std::vector<std::string> sets = instruction_sets();
+  if (!algorithm.vectorized || sets.size() < 2) sets = {""};
+  return sets;
+}
+
+/// Every algorithm in every scalar that it offers, with one thread, and two if it takes them, with
+/// each instruction set that it has code for.
 inline std::vector<Subject> subjects() {
   std::vector<Subject> all;
   for (const Algorithm* algorithm : algorithms()) {
-    for (const int threads : {1, 2}) {
-      if (threads > 1 && !algorithm->threaded) continue;
-      if (algorithm->plan_f32) all.push_back({Contender<float>{*algorithm, threads}});
-      if (algorithm->plan_f64) all.push_back({Contender<double>{*algorithm, threads}});
+    for (const std::string& set : instruction_sets_of(*algorithm)) {
+      for (const int threads : {1, 2}) {
+        if (threads > 1 && !algorithm->threaded) continue;
+        if (algorithm->plan_f32) all.push_back({Contender<float>{*algorithm, threads, set}});
+        if (algorithm->plan_f64) all.push_back({Contender<double>{*algorithm, threads, set}});
+      }
     }
   }
   return all;
@@ -126,9 +138,16 @@ inline std::vector<Subject> subjects() {
 /// body with the Contender<T>.
 class EachSubject : public ::testing::TestWithParam<Subject> {
  protected:
+  void TearDown() override { use_instruction_set(""); }
+
   template <class Body>
   static void run(const Body& body) {
-    std::visit(body, GetParam().contender);
+    std::visit(
+        [&](const auto& contender) {
+          use_instruction_set(contender.instruction_set);
+          body(contender);
+        },
+        GetParam().contender);
   }
 };
 

@@ -145,5 +145,27 @@ TEST_P(Planning, RefusesMoreMemoryThanIsLeft) {
   });
 }
 
+TEST(InstructionSets, AreUsedAsTold) {
+  const std::vector<std::string> sets = instruction_sets();
+  if (sets.empty()) GTEST_SKIP() << "built without Highway";
+  EXPECT_EQ(instruction_set(), sets.front());
+  for (const std::string& set : sets) {
+    use_instruction_set(set);
+    EXPECT_EQ(instruction_set(), set);
+  }
+  EXPECT_EQ(instruction_sets(), sets);
+  use_instruction_set("");
+  EXPECT_EQ(instruction_set(), sets.front());
+}
+
+TEST(InstructionSets, ThatThereAreNotAreRefused) {
+  try {
+    use_instruction_set("MMX");
+    ADD_FAILURE() << "it took any name";
+  } catch (const std::invalid_argument& error) {
+    expect_one_line(error.what(), {"'MMX'"});
+  }
+}
+
 }  // namespace
 }  // namespace fullconv::testing

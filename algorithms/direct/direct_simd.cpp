@@ -159,6 +159,7 @@ constinit const Algorithm builtin::direct_simd{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .crops = true,
+    .vectorized = true,
     .forecast = forecast_direct_simd,
     .boundaries = boundaries_of_direct_simd,
     .plan_f32 = plan_direct_simd<float>,

@@ -395,6 +395,7 @@ constinit const Algorithm builtin::low_rank{
     .error_model = ErrorModel::low_rank,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .vectorized = true,
     .delegates = Delegates::sometimes,
     .boundaries = boundaries_of_low_rank,
     .plan_f32 = plan_low_rank<float>,

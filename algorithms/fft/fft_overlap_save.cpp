@@ -694,6 +694,7 @@ constinit const Algorithm builtin::fft_overlap_save{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .vectorized = true,
     .operations = overlap_save_operations,
     .forecast = forecast_overlap_save,
     .boundaries = boundaries_of_overlap_save,

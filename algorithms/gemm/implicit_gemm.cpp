@@ -540,6 +540,7 @@ constinit const Algorithm builtin::implicit_gemm{
     .threaded = true,
     .layers = Layers::native,
     .crops = true,
+    .vectorized = true,
     .operations = operations,
     .forecast = forecast_implicit_gemm,
     .boundaries = boundaries_of_implicit_gemm,

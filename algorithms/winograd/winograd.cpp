@@ -419,6 +419,7 @@ constinit const Algorithm builtin::winograd{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .crops = true,
+    .vectorized = true,
     .operations = operations,
     .forecast = forecast_winograd,
     .boundaries = boundaries_of_winograd,

@@ -13,7 +13,7 @@ _CASE = re.compile(
     r"(?:_(?P<family>(?!(?:[psdg]|op)\d)[a-z]+\d*))?"
 )
 _BENCHMARK = re.compile(
-    r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:\+\d+)?)/(?P<scalar>f32|f64)/"
+    r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:@\w+)?(?:\+\d+)?)/(?P<scalar>f32|f64)/"
     r"(?P<case>\w+)/threads:(?P<threads>\d+)(?P<rest>(?:/.*)?)"
 )
 
@@ -110,7 +110,8 @@ class BenchmarkName:
     """The five fields that a benchmark's name begins with, and its modes."""
 
     phase: str  # `cold plan` where the name says that nothing was remembered
-    algorithm: str  # `NAME+P` for one that does P % more work than NAME
+    # `NAME@SET` for one with that instruction set, `NAME+P` for one that does P % more work
+    algorithm: str
     scalar: str
     case: str
     threads: int
@@ -134,8 +135,8 @@ def parse_benchmark_name(text: str) -> BenchmarkName:
 
 
 def base_name(algorithm: str) -> str:
-    """The algorithm that a handicapped one is a second plan of: NAME of `NAME+P`."""
-    return algorithm.partition("+")[0]
+    """The algorithm that another is a variant of: NAME of `NAME@SET` and `NAME+P`."""
+    return re.split("[@+]", algorithm)[0]
 
 
 def short_names(names: list[str]) -> dict[str, str]:

@@ -223,6 +223,23 @@ class Table(BlocksTest):
             self.assertNotIn(b"built as DEBUG", done.stderr + done.stdout)
 
 
+class InstructionSets(BlocksTest):
+    def test_are_rows_beside_those_that_choose_themselves(self):
+        listed = self.run_cli("list", "--json", "--instruction-sets").stdout
+        variants = [entry["name"] for entry in json.loads(listed) if "@" in entry["name"]]
+        chosen = [name for name in variants if name.startswith("direct_simd@")]
+        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", "--algorithm",
+                         "direct_simd", *chosen)  # fmt: skip
+        self.assertEqual({fields(row)[1] for row in rows}, {"direct_simd", *chosen})
+
+    def test_that_there_are_not_are_bad_questions(self):
+        for name in ("direct_simd@MMX", "naive_branching@AVX2", "direct_simd@"):
+            with self.subTest(name):
+                done = self.run_bench("--algorithm", name)
+                self.assertEqual((done.returncode, done.stdout), (2, b""))
+                self.assertIn(name, done.stderr.decode())
+
+
 class Floors(BlocksTest):
     def test_are_rows(self):
         rows = self.rows(*QUICK, "--case", "64x64_k3x3", "--scalar", "f64", "--floors",

@@ -89,6 +89,17 @@ class List(CliTest):
         self.assertEqual(floors, ["empty_call", "copy_operands"])
         self.assertEqual([entry["name"] for entry in listed], names() + floors)
 
+    def test_instruction_sets_are_contenders(self):
+        done = self.assert_fine(self.run_cli("list", "--json", "--instruction-sets"))
+        listed = json.loads(done.stdout)
+        self.assertEqual([entry["name"] for entry in listed[: len(names())]], names())
+        variants = [entry["name"].split("@") for entry in listed[len(names()) :]]
+        self.assertIn("direct_simd", {name for name, _ in variants})
+        sets = {name: [] for name, _ in variants}
+        for name, instruction_set in variants:
+            sets[name].append(instruction_set)
+        self.assertEqual(len(set(map(tuple, sets.values()))), 1)  # the same for all
+
     def test_help_and_version(self):
         for arguments in (["--help"], ["list", "--help"], ["convolve", "-h"], ["check", "--help"]):
             with self.subTest(arguments):

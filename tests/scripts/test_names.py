@@ -99,11 +99,18 @@ class BenchmarkNames(unittest.TestCase):
         self.assertEqual(base_name(name.algorithm), "fft")
         self.assertEqual(base_name("fft"), "fft")
 
+    def test_with_an_instruction_set(self):
+        for text in ("direct_simd@AVX2", "direct_simd@N_SSE4", "direct_simd@AVX3_DL+5"):
+            name = parse_benchmark_name(f"execute/{text}/f32/8x8_k5x5/threads:1")
+            self.assertEqual(name.algorithm, text)
+            self.assertEqual(base_name(name.algorithm), "direct_simd")
+
     def test_foreign(self):
         for text in (
             "BM_memcpy/8",
             "execute/fft/f16/8x8_k5x5/threads:1",
             "execute/fft+/f32/8x8_k5x5/threads:1",
+            "execute/fft@/f32/8x8_k5x5/threads:1",
             "fma_peak/f32/threads:1",
         ):
             with self.subTest(text), self.assertRaises(ValueError):

@@ -238,6 +238,9 @@ struct Algorithm {
   /// Computes a window of a dense problem's output alone. Without it the whole is computed, in room
   /// that the plan owns, and the window is copied.
   bool crops = false;
+  /// Has code for several instruction sets, of which a portable build takes the best that the
+  /// processor has.
+  bool vectorized = false;
   Delegates delegates = Delegates::never;
   /// Of a problem that the planners below take; operations_of() tells of any.
   OperationCount operations = nominal_operations;
