@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from fullconv_scripts.programs import Output, Programs, run
+from fullconv_scripts.programs import Output, ProgramFailed, Programs, run
 
 _UNIT_ROUNDOFF = {"f32": 2.0**-24, "f64": 2.0**-53}
 _DTYPE = {"f32": np.float32, "f64": np.float64}
@@ -82,7 +82,8 @@ class Expected:
 
 
 def expect(x: np.ndarray, k: np.ndarray, scalar: str) -> Expected:
-    """SciPy's answer to operands that have been rounded to the scalar already."""
+    """SciPy's answer to operands that have been rounded to the scalar already. The tolerances are
+    tests/support/accuracy.h's bounds of one plane."""
     x, k = x.astype(np.float64), k.astype(np.float64)
     y = signal.convolve2d(x, k)
     magnitude = signal.convolve2d(np.abs(x), np.abs(k))
@@ -92,11 +93,16 @@ def expect(x: np.ndarray, k: np.ndarray, scalar: str) -> Expected:
     stages = max(1.0, np.log2(y.size))
     norms = np.linalg.norm(x) * np.linalg.norm(k)
     normwise = u * (16 * stages + 1) * norms + 16 * u * stages * np.linalg.norm(y)
-    tolerance = {
-        "componentwise": products * u * magnitude + scipy_error,
-        "normwise": normwise + scipy_error,
-    }
-    return Expected(y, tolerance)
+    bounds = {"componentwise": products * u * magnitude, "normwise": normwise}
+    local_norms = np.sqrt(signal.convolve2d(x * x, np.ones_like(k))) * np.linalg.norm(k)
+    tile_norm = np.sqrt(signal.convolve2d(x * x, np.ones((6, 6))).max()) * np.linalg.norm(k)
+    rows, columns = np.minimum(x.shape, k.shape)
+    low_rank = u * (3 * (rows + 4 * columns) + 20) * local_norms
+    bounds["low_rank"] = np.maximum(bounds["componentwise"], low_rank)
+    bounds["winograd"] = 94 * u * (1 + 36) * tile_norm
+    winograd = bounds["winograd"] if min(k.shape) >= 3 else 0
+    bounds["of_choice"] = np.maximum(np.maximum(normwise, bounds["low_rank"]), winograd)
+    return Expected(y, {model: bound + scipy_error for model, bound in bounds.items()})
 
 
 def error_in_bounds(y: np.ndarray, expected: Expected, model: str) -> float:
@@ -105,7 +111,10 @@ def error_in_bounds(y: np.ndarray, expected: Expected, model: str) -> float:
     if y.shape != expected.y.shape:
         return float("inf")
     error = np.abs(y.astype(np.float64) - expected.y)
-    tolerance = expected.tolerance.get(model, expected.tolerance["normwise"])
+    if model not in expected.tolerance:
+        known = ', '.join(expected.tolerance)
+        raise ProgramFailed(f"{model}: unknown error model: expected {known}")
+    tolerance = expected.tolerance[model]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(error == 0, 0.0, error / tolerance)
     return float("inf") if np.isnan(ratios).any() else float(ratios.max())
@@ -145,7 +154,7 @@ def check(
                     if y is None:
                         yield {**entry, "skipped": output.error_line}
                         continue
-                    model = algorithm.get("error_model", "normwise")
+                    model = algorithm["error_model"]
                     yield {**entry, "error_in_bounds": error_in_bounds(y, expected, model)}
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from scipy import signal
 
 from fullconv_scripts import crosscheck
+from fullconv_scripts.programs import ProgramFailed
 
 
 class Expectations(unittest.TestCase):
@@ -22,6 +23,17 @@ class Expectations(unittest.TestCase):
         self.assertEqual(y.dtype, np.float32)
         self.assertLess(self.error(y), 1)
         self.assertGreater(self.error(y), 0)
+
+    def test_an_unknown_error_model_is_an_error(self):
+        with self.assertRaisesRegex(ProgramFailed, "^elementwise: unknown error model"):
+            self.error(self.expected.y, "elementwise")
+
+    def test_each_model_bounds_more_than_nothing_and_less_than_y(self):
+        for model, tolerance in self.expected.tolerance.items():
+            with self.subTest(model):
+                self.assertEqual(self.error(self.expected.y, model), 0)
+                self.assertTrue(np.all(tolerance > 0))
+                self.assertGreater(self.error(self.expected.y * 1.01, model), 1)
 
     def test_transform_is_within_the_normwise_bound(self):
         y = signal.fftconvolve(self.x, self.k)
