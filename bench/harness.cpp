@@ -118,28 +118,33 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
-void add_context() {
-  using benchmark::AddCustomContext;
-  const std::string cpu = proc_value("/proc/cpuinfo", "model name");
-  const char* wait_policy = std::getenv("OMP_WAIT_POLICY");
-  AddCustomContext("fullconv_version", FULLCONV_VERSION);
-  AddCustomContext("fullconv_commit", FULLCONV_COMMIT);
-  AddCustomContext("compiler", FULLCONV_COMPILER);
-  AddCustomContext("compiler_flags", FULLCONV_COMPILER_FLAGS);
-  AddCustomContext("build_type", FULLCONV_BUILD_TYPE);
+std::vector<std::pair<std::string, std::string>> build_and_machine() {
 #ifdef NDEBUG
-  AddCustomContext("assertions", "off");
+  constexpr const char* kAssertions = "off";
 #else
-  AddCustomContext("assertions", "on");
+  constexpr const char* kAssertions = "on";
 #endif
 #ifdef _OPENMP
-  AddCustomContext("openmp", std::to_string(_OPENMP));
+  const std::string openmp = std::to_string(_OPENMP);
 #else
-  AddCustomContext("openmp", "none");
+  const std::string openmp = "none";
 #endif
-  AddCustomContext("omp_wait_policy", wait_policy == nullptr ? "unset" : wait_policy);
-  AddCustomContext("cpu_model", cpu.empty() ? "unknown" : cpu);
-  AddCustomContext("cores", std::to_string(default_threads().back()));
+  const std::string cpu = proc_value("/proc/cpuinfo", "model name");
+  const char* wait_policy = std::getenv("OMP_WAIT_POLICY");
+  return {{"fullconv_version", FULLCONV_VERSION},
+          {"fullconv_commit", FULLCONV_COMMIT},
+          {"compiler", FULLCONV_COMPILER},
+          {"compiler_flags", FULLCONV_COMPILER_FLAGS},
+          {"build_type", FULLCONV_BUILD_TYPE},
+          {"assertions", kAssertions},
+          {"openmp", openmp},
+          {"omp_wait_policy", wait_policy == nullptr ? "unset" : wait_policy},
+          {"cpu_model", cpu.empty() ? "unknown" : cpu},
+          {"cores", std::to_string(default_threads().back())}};
+}
+
+void add_context() {
+  for (const auto& [name, value] : build_and_machine()) benchmark::AddCustomContext(name, value);
 }
 
 std::unique_ptr<Report> make_report() {

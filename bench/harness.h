@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "report.h"
@@ -28,6 +29,9 @@ constexpr std::string_view kOutOfMemory = "out of memory: ";
 /// Reads the command line: Google Benchmark takes its own flags but for --benchmark_out, which is
 /// ours, `app` the rest. Returns the exit code where the program ends with that.
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
+
+/// What this build is and which machine it runs on, by name.
+std::vector<std::pair<std::string, std::string>> build_and_machine();
 
 /// Says in the context of the output what this build is and which machine it runs on.
 void add_context();

@@ -1,7 +1,8 @@
 // How well `auto` chooses: on random problems that nothing was tuned on, every algorithm that it
 // considers is planned and timed, in rounds of random order. The best one is found on half of the
 // rounds and timed by the other half, and so is what `auto` chose: `regret` is by the time of its
-// own plan, `choice_regret` by that of the algorithm's. Raw times go to standard output as JSON.
+// own plan, `choice_regret` by that of the algorithm's. Standard output gets JSON lines: a header,
+// then a problem a line. scripts/fullconv_scripts/regret.py reads them.
 
 #include <fmt/format.h>
 
@@ -64,6 +65,12 @@ struct Entrant {
   std::unique_ptr<Plan<T>> plan;
   std::vector<double> times{};  // of one execution, a round each, in seconds
 };
+
+/// The value below which the fraction q of them lies.
+double quantile(std::vector<double> values, double q) {
+  std::ranges::sort(values);
+  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
+}
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -159,17 +166,16 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
                                 {"choice_regret", against_best(*same)},
                                 {"candidates", nlohmann::ordered_json::array()}};
   for (const Entrant<T>& entrant : entrants) {
-    record["candidates"].push_back({{"name", entrant.name},
-                                    {"forecast", entrant.forecast},
-                                    {"median", median(entrant.times)},
-                                    {"times", entrant.times}});
+    record["candidates"].push_back({entrant.name, entrant.forecast, quantile(entrant.times, 0.25),
+                                    quantile(entrant.times, 0.5), quantile(entrant.times, 0.75),
+                                    entrant.times.size()});
   }
   return record;
 }
 
 int report_regrets(const Settings& settings) {
   RandomProblems problems(settings.seed);
-  auto records = nlohmann::ordered_json::array();
+  std::vector<nlohmann::ordered_json> records;
   std::vector<double> regrets, choice_regrets;
   int too_long = 0;
   while (static_cast<int>(regrets.size()) < settings.problems) {
@@ -191,13 +197,10 @@ int report_regrets(const Settings& settings) {
                record["best"].template get<std::string>());
     records.push_back(std::move(record));
   }
-  const auto quantiles = [](std::vector<double> values) {
-    std::ranges::sort(values);
-    const auto quantile = [&](double q) {
-      return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
-    };
-    return nlohmann::ordered_json{
-        {"median", quantile(0.5)}, {"p95", quantile(0.95)}, {"max", values.back()}};
+  const auto quantiles = [](const std::vector<double>& values) {
+    return nlohmann::ordered_json{{"median", quantile(values, 0.5)},
+                                  {"p95", quantile(values, 0.95)},
+                                  {"max", quantile(values, 1)}};
   };
   const auto of_auto = quantiles(regrets);
   const auto of_choice = quantiles(choice_regrets);
@@ -205,17 +208,20 @@ int report_regrets(const Settings& settings) {
              "regret {}, of the choice alone {}; {} problems left out, forecast to take more than "
              "{} s\n",
              of_auto.dump(), of_choice.dump(), too_long, settings.longest);
-  const nlohmann::ordered_json result{{"seed", settings.seed},
-                                      {"scalar", settings.scalar},
-                                      {"threads", settings.threads},
-                                      {"effort", settings.measure ? "measure" : "estimate"},
-                                      {"left_out_as_too_long", too_long},
-                                      {"median", of_auto["median"]},
-                                      {"p95", of_auto["p95"]},
-                                      {"max", of_auto["max"]},
-                                      {"of_choice", of_choice},
-                                      {"problems", records}};
-  fmt::print("{}\n", result.dump(1));
+  nlohmann::ordered_json environment;
+  for (const auto& [name, value] : build_and_machine()) environment[name] = value;
+  const nlohmann::ordered_json header{
+      {"format", "fullconv regret"},
+      {"version", 1},
+      {"environment", environment},
+      {"seed", settings.seed},
+      {"scalar", settings.scalar},
+      {"threads", settings.threads},
+      {"effort", settings.measure ? "measure" : "estimate"},
+      {"left_out_as_too_long", too_long},
+      {"candidate", {"name", "forecast", "lower_quartile", "median", "upper_quartile", "count"}}};
+  fmt::print("{}\n", header.dump());
+  for (const auto& record : records) fmt::print("{}\n", record.dump());
   return 0;
 }
 
