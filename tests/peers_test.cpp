@@ -88,6 +88,33 @@ TEST(Peers, DeclineWhatTakesThemMoreMemoryThanThereIs) {
   }
 }
 
+/// What a peer says that it runs on a problem, or nothing where there is no such peer.
+std::string implementation_of(std::string_view name, const char* problem) {
+  for (const bench::Contender& peer : bench::peers()) {
+    if (peer.algorithm->name != name) continue;
+    auto planned = peer.algorithm->plan<float>(parse_problem(problem));
+    if (auto* plan = std::get_if<std::unique_ptr<Plan<float>>>(&planned)) {
+      return (*plan)->implementation();
+    }
+  }
+  return {};
+}
+
+TEST(Peers, SayWhatTheyRun) {
+  for (const char* problem : {"64x64_k5x5", "n1_i16_o16_20x20_k3x3"}) {
+    for (const bench::Contender& peer : bench::peers()) {
+      const std::string said = implementation_of(peer.algorithm->name, problem);
+      EXPECT_EQ(said.find('\n'), std::string::npos) << peer.algorithm->name;
+      std::cout << problem << ", " << peer.algorithm->name << ": " << said << '\n';
+    }
+  }
+  if (implementation_of("opencv_filter2d", "64x64_k5x5").empty()) {
+    GTEST_SKIP() << "this build has no opencv_filter2d, of which we know when it changes";
+  }
+  EXPECT_EQ(implementation_of("opencv_filter2d", "64x64_k5x5"), "sums of products");
+  EXPECT_EQ(implementation_of("opencv_filter2d", "64x64_k15x15"), "DFT");
+}
+
 // --- peers that run in another process ---
 
 struct Remote {

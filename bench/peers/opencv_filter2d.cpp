@@ -4,6 +4,7 @@
 // are summed plane by plane.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <opencv2/imgproc.hpp>
@@ -39,7 +40,9 @@ class Filter2dPlan final : public DensePlan<T> {
     const cv::Mat kernel(flipped_.size(), flipped_.type(), cv::Scalar(1));
     image.at<T>(0, 0) = std::numeric_limits<T>::quiet_NaN();
     cv::filter2D(image, result, -1, kernel, anchor_, 0, cv::BORDER_CONSTANT);
-    const int spoilt = cv::countNonZero(result != result);
+    // OpenCV 4.6's `result != result` finds NaN in the last few elements only.
+    const auto spoilt = std::count_if(result.begin<T>(), result.end<T>(),
+                                      [](T value) { return std::isnan(value); });
     return spoilt > kernel.rows * kernel.cols ? "DFT" : "sums of products";
   }
 
