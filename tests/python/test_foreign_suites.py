@@ -13,6 +13,9 @@ SCRIPT = pathlib.Path(__file__).with_name("foreign_suites")
 
 class ForeignSuites(unittest.TestCase):
     @unittest.skipUnless(importlib.util.find_spec("pytest"), "no pytest (python3-pytest)")
+    @unittest.skipUnless(
+        importlib.util.find_spec("hypothesis"), "no hypothesis (python3-hypothesis)"
+    )
     def test_pass(self):
         result = subprocess.run(
             # test_large_array takes 4 GB.
