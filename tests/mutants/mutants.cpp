@@ -560,6 +560,6 @@ constinit const Algorithm kMutants[] = {
 
 const Algorithm& unmutated() { return kUnmutated; }
 
-std::span<const Algorithm> mutants() { return kMutants; }
+std::span<const Algorithm> dense_mutants() { return kMutants; }
 
 }  // namespace fullconv::testing

@@ -268,6 +268,22 @@ std::vector<Case> make_conformance_cases() {
            "n1_i8_o8_14x14_k3x3_p1x1x1x1_g8",
            "n2_i3_o6_9x8_k3x3_p1x1x1x1_s2x2_g3_op1x1",
            "n1_i6_o3_9x8_k5x5_p2x2x2x2_d2x1_g3_ints",
+           "n2_i3_o12_5x6_k3x2_p1x0x1x1_s2x3_d1x2_g3",
+           // padding beyond the kernel, on either side
+           "9x7_k3x2_p5x3x4x2",
+           "n1_i2_o2_9x8_k3x3_p4x0x0x5_s2x2_d1x2",
+           // kernels smaller than the stride, and points, with rows and columns that nothing
+           // reaches
+           "5x6_k2x1_s3x4",
+           "6x5_k1x1_p1x0x2x1_s4x3_op3x2",
+           "n2_i2_o3_6x5_k3x2_p0x1x1x0_s4x3_ints",
+           // output padding that only dilation allows, and that shows what padding had left out
+           "5x6_k3x3_p2x2x2x2_d3x4_op2x3",
+           "5x6_k2x3_p1x2x4x3_s3x2_d2x4_op2x3",
+           // stride and dilation with a common factor, of which more or fewer residues have taps
+           "12x11_k5x4_s4x6_d6x4",
+           "7x8_k6x5_p3x2x4x1_s6x4_d4x6_op1x2",
+           "9x9_k2x3_s6x6_d4x9",
            // an output that nothing reaches
            "1x1_k1x1_p1x0x1x0_s3x1_op2x0",
        }) {
