@@ -39,7 +39,7 @@ class Oracle {
   /// What is known of each plane [n,c] of y.
   struct PlaneSummary {
     double operand_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂
-    double tile_norms;  ///< the same with x's at most that of any 6×6 samples of it
+    double tile_norms;     ///< the same with x's at most that of any 6×6 samples of it
     /// ‖y[n,c]‖₂ before padding leaves anything out; estimated from random outputs where sampled
     double output_norm;
     Wide<T> total;     ///< Σy, without padding Σ_o Σx[n,o]·Σk[o,c]
