@@ -2,9 +2,13 @@
 
 #include <unistd.h>
 
+#include <string_view>
 #include <utility>
 
 namespace fullconv::cli {
+
+/// The path that means standard input or output.
+constexpr std::string_view kStandardStream = "-";
 
 /// Owns an open file descriptor.
 class Descriptor {

@@ -6,8 +6,10 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -19,6 +21,7 @@
 #include "contender.h"
 #include "errors.h"
 #include "fullconv/memory.h"
+#include "fullconv/ran.h"
 #include "help.h"
 #include "memory.h"
 #include "npy.h"
@@ -213,6 +216,8 @@ struct ConvolveArguments {
   std::string threads = "1";
   std::string accuracy = "normwise";
   std::string memory;
+  bool channels_last = false;
+  bool verbose = false;
 };
 
 ExitCode print_declined(const std::string& reason) {
@@ -236,9 +241,33 @@ ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
   return kFine;
 }
 
+/// What a convolution cost, to standard error: standard output may be y.
+template <class T>
+void report(const Algorithm& algorithm, const PlanOptions& options, const Plan<T>& plan,
+            double plan_seconds, double seconds) {
+  std::string_view ran = shortcut_taken(plan);
+  if (ran.empty() && algorithm.delegates == Delegates::always) {
+    ran = chosen<T>(plan.problem(), options)->name;
+  }
+  std::string name{algorithm.name};
+  if (!ran.empty() && ran != name) name += fmt::format(" ran {}", ran);
+  fmt::print(stderr,
+             "{}: {}, {}, {} thread{}, plan {:.4g} ms, execute {:.4g} ms, workspace {:.4g} MiB\n",
+             to_string(plan.problem()), name, sizeof(T) == sizeof(float) ? "f32" : "f64",
+             plan.threads(), plan.threads() == 1 ? "" : "s", plan_seconds * 1e3, seconds * 1e3,
+             static_cast<double>(plan.workspace_bytes()) / 0x1p20);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 template <class T>
 ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions options,
-                  const std::string& memory_flag, const std::string& output) {
+                  const ConvolveArguments& arguments) {
+  using Clock = std::chrono::steady_clock;
+  const std::string& memory_flag = arguments.memory;
+  const std::string& output = arguments.output;
   const Problem& problem = files.problem();
   const Extents y_extents = problem.y_extents();
   const double bytes = tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
@@ -246,7 +275,8 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   const double memory = memory_flag.empty() ? static_cast<double>(available_memory()) / 2
                                             : parse_bytes("--memory", memory_flag);
   // Half of it is for the workspace.
-  if (is_divisible(problem) && bytes > memory / (memory_flag.empty() ? 1 : 2)) {
+  if (files.in_order_of_memory() && is_divisible(problem) &&
+      bytes > memory / (memory_flag.empty() ? 1 : 2)) {
     return convolve_in_strips<T>(files, algorithm, options, memory, output);
   }
   if (!memory_flag.empty()) {
@@ -257,18 +287,26 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
     }
     options.workspace_limit = static_cast<std::size_t>(memory - bytes);
   }
-  require_memory(bytes, to_string(problem));
+  // Elements that are to be moved are there twice.
+  require_memory(files.in_order_of_memory() ? bytes : 2 * bytes, to_string(problem));
   const testing::Operands<T> operands = files.read<T>();
   std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
                    std::numeric_limits<T>::quiet_NaN());
 
+  const auto before_plan = Clock::now();
   Planned<T> planned = make_plan<T>(algorithm, problem, options);
+  const double plan_seconds = seconds_since(before_plan);
   if (const auto* declined = std::get_if<Declined>(&planned)) {
     return print_declined(declined->reason);
   }
   // Opened before the work, so that a path that cannot be written is not found out after it.
   OutputFile file(output);
-  std::get<0>(planned)->execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
+  Plan<T>& plan = *std::get<0>(planned);
+  const auto before_execution = Clock::now();
+  plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
+  if (arguments.verbose)
+    report(algorithm, options, plan, plan_seconds, seconds_since(before_execution));
+  y = files.in_order_of_file(std::move(y));
   const std::string header = npy_header(files.scalar(), files.output_shape());
   file.write(std::as_bytes(std::span(header)));
   file.write(std::as_bytes(std::span(y)));
@@ -277,18 +315,20 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
 }
 
 ExitCode convolve(const ConvolveArguments& arguments) {
-  const PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
+  PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
   const Algorithm& algorithm = known_algorithm(arguments.algorithm);
-  OperandFiles files(arguments.image, arguments.kernel, arguments.layer);
-  return with_scalar(files.scalar(), [&]<class T>(T) {
-    return convolve<T>(files, algorithm, options, arguments.memory, arguments.output);
-  });
+  OperandFiles files(arguments.image, arguments.kernel, arguments.layer, arguments.channels_last);
+  // Whole numbers come out where each sum is exact.
+  if (files.hold_integers()) options.accuracy = ErrorModel::componentwise;
+  return with_scalar(files.scalar(),
+                     [&]<class T>(T) { return convolve<T>(files, algorithm, options, arguments); });
 }
 
 struct CheckArguments {
   std::vector<std::string> files, cases, algorithms;
   std::string threads = "1";
   LayerFlags layer;
+  bool channels_last = false;
 };
 
 std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& names) {
@@ -307,11 +347,11 @@ ExitCode check(CheckArguments arguments) {
       return true;
     });
   }
-  const auto& [files, cases, names, threads, layer] = arguments;
+  const auto& [files, cases, names, threads, layer, channels_last] = arguments;
   Checker checker(chosen_algorithms(names), parse_threads(threads));
 
   if (files.empty()) {
-    if (layer.given()) {
+    if (layer.given() || channels_last) {
       throw UsageError("flags of a layer given without files: expected them in the case's name");
     }
     constexpr const char* kSome[] = {"8x8_k5x5", "5x3_k7x9", "n2_i3_o4_17x13_k3x5"};
@@ -330,7 +370,7 @@ ExitCode check(CheckArguments arguments) {
       throw UsageError(fmt::format("'{}' given: expected two files, IMAGE.npy KERNEL.npy",
                                    fmt::join(files, " ")));
     }
-    OperandFiles operands(files[0], files[1], layer);
+    OperandFiles operands(files[0], files[1], layer, channels_last);
     checker.check(operands, fmt::format("{} * {}", files[0], files[1]));
   }
   return checker.summarise() ? kFine : kNo;
@@ -350,10 +390,32 @@ std::string describe(const Calibration& calibration) {
                      remark.empty() ? file.string() : fmt::format("not kept: {}", remark));
 }
 
+/// The algorithm whose shortcut auto takes for the kernels of a case, which is seen when they are
+/// there; empty where it takes none.
 template <class T>
-void show_candidates(const Problem& problem, const PlanOptions& options) {
+std::string_view shortcut_for_values(const testing::Case& c, const PlanOptions& options) {
+  if (c.family == testing::Family::random || c.family == testing::Family::ints) return {};
+  const Extents y_extents = c.problem.y_extents();
+  require_memory(tensor_bytes<T>(c.problem.x_extents()) + tensor_bytes<T>(c.problem.k_extents()) +
+                     tensor_bytes<T>(y_extents),
+                 testing::to_string(c));
+  Planned<T> planned = make_plan<T>(default_algorithm(), c.problem, options);
+  if (std::holds_alternative<Declined>(planned)) return {};
+  const testing::Operands<T> operands = testing::make_operands<T>(c);
+  std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)));
+  Plan<T>& plan = *std::get<0>(planned);
+  plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
+  return shortcut_taken(plan);
+}
+
+template <class T>
+void show_candidates(const testing::Case& c, const PlanOptions& options) {
   std::vector<Row> rows{{"algorithm", "forecast", "workspace", ""}};
-  const auto ranked = candidates<T>(problem, options);
+  const auto ranked = candidates<T>(c.problem, options);
+  const std::string_view shortcut = shortcut_for_values<T>(c, options);
+  if (!shortcut.empty()) {
+    rows.push_back({std::string(shortcut), "", "", "chosen for this kernel, whose rank is low"});
+  }
   for (const Candidate& candidate : ranked) {
     const double seconds = candidate.forecast.seconds();
     const std::size_t bytes = candidate.forecast.workspace_bytes;
@@ -361,7 +423,7 @@ void show_candidates(const Problem& problem, const PlanOptions& options) {
     if (remark.empty()) {
       remark =
           &candidate == &ranked.front()
-              ? "chosen"
+              ? (shortcut.empty() ? "chosen" : "chosen for other kernels")
               : fmt::format("{:.2f} times as long", seconds / ranked.front().forecast.seconds());
     }
     const bool known = seconds > 0;
@@ -370,20 +432,18 @@ void show_candidates(const Problem& problem, const PlanOptions& options) {
                     known ? fmt::format("{:.4g} MiB", static_cast<double>(bytes) / 0x1p20) : "",
                     remark});
   }
-  fmt::print("{}\n{}", to_string(problem), format_table(rows));
+  fmt::print("{}\n{}", testing::to_string(c), format_table(rows));
 }
 
 ExitCode choose(const ChooseArguments& arguments) {
   const PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
-  std::vector<Problem> problems;
-  for (const std::string& text : arguments.cases) {
-    problems.push_back(testing::parse_case(text).problem);
-  }
+  std::vector<testing::Case> cases;
+  for (const std::string& text : arguments.cases) cases.push_back(testing::parse_case(text));
   fmt::print("rates: {}\n", describe(calibration(options.threads)));
-  for (const Problem& problem : problems) {
+  for (const testing::Case& c : cases) {
     fmt::print("\n");
-    arguments.scalar == "f32" ? show_candidates<float>(problem, options)
-                              : show_candidates<double>(problem, options);
+    arguments.scalar == "f32" ? show_candidates<float>(c, options)
+                              : show_candidates<double>(c, options);
   }
   return kFine;
 }
@@ -411,6 +471,11 @@ void add_accuracy(CLI::App* command, std::string& accuracy) {
       ->capture_default_str();
 }
 
+void add_channels_last(CLI::App* command, bool& channels_last) {
+  command->add_flag("--channels-last", channels_last,
+                    "The image is H x W x C or N x H x W x C, and so is the result");
+}
+
 CLI::App* add_list(CLI::App& app, ListArguments& arguments) {
   CLI::App* command = app.add_subcommand("list", "Show the algorithms");
   command->add_flag("--json", arguments.json, "As an array of objects");
@@ -423,18 +488,25 @@ CLI::App* add_list(CLI::App& app, ListArguments& arguments) {
 
 CLI::App* add_convolve(CLI::App& app, ConvolveArguments& arguments) {
   CLI::App* command = app.add_subcommand("convolve", "Convolve an image and a kernel");
-  command->add_option("IMAGE.npy", arguments.image, "H x W, or N x K x H x W; float32 or float64")
+  command->add_option("IMAGE.npy", arguments.image, "H x W, or N x K x H x W; - for standard input")
       ->type_name("")
       ->required();
-  command->add_option("KERNEL.npy", arguments.kernel, "h x w, or K x C x h x w; of the same type")
+  command
+      ->add_option("KERNEL.npy", arguments.kernel,
+                   "h x w, for each plane by itself, or K x C x h x w")
       ->type_name("")
       ->required();
-  command->add_option("-o,--output", arguments.output, "Where y goes, of the same type and rank")
+  command
+      ->add_option("-o,--output", arguments.output,
+                   "Where y goes, of the image's rank; - for standard output")
       ->type_name("OUT.npy")
       ->required();
   command->add_option("--algorithm", arguments.algorithm, "One of `fullconv list`")
       ->type_name("NAME")
       ->capture_default_str();
+  command->add_flag("--verbose", arguments.verbose,
+                    "Say which algorithm ran and what it cost, on standard error");
+  add_channels_last(command, arguments.channels_last);
   arguments.layer.add_to(*command);
   command
       ->add_option("--memory", arguments.memory,
@@ -455,6 +527,7 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
   command->add_option("--algorithm", arguments.algorithms, "Only this one; may be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  add_channels_last(command, arguments.channels_last);
   arguments.layer.add_to(*command);
   add_threads(command, arguments.threads);
   return command;
@@ -484,6 +557,16 @@ CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& arguments) {
   return command;
 }
 
+/// The first of the words that nothing was made of, as it was typed: the parser's own message has
+/// them in reverse.
+UsageError unexpected_argument(const CLI::App& app, int argc, char** argv) {
+  const std::vector<std::string> unexpected = app.remaining(true);
+  const auto found =
+      std::find_first_of(argv + 1, argv + argc, unexpected.begin(), unexpected.end());
+  return UsageError(fmt::format("unexpected argument '{}': expected what fullconv --help shows",
+                                found == argv + argc ? unexpected.front() : *found));
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
   app.formatter(std::make_shared<HelpFormatter>());  // of its commands, too
@@ -504,6 +587,8 @@ ExitCode run(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     app.exit(help_or_version);
     return kFine;
+  } catch (const CLI::ExtrasError&) {
+    throw unexpected_argument(app, argc, argv);
   } catch (const CLI::ParseError& error) {
     throw UsageError(fmt::format("{}: expected what fullconv --help shows", error.what()));
   }

@@ -124,7 +124,7 @@ Problem LayerFlags::layer_of(Problem layer, bool is_plane) const {
                         flag));
       }
     }
-    if (!is_plane) throw bad_flag("--mode", mode_, "2-D files with it");
+    if (!is_plane) throw bad_flag("--mode", mode_, "a 2-D kernel with it");
     layer.padding = padding_of_mode(mode_, layer);
     return layer;
   }

@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -19,14 +22,15 @@
 namespace fullconv::cli {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "elements are read as they lie");
+static_assert(std::endian::native == std::endian::little, "elements are written as they lie");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 /// Far above what four extents and a scalar need; only structured types have more to say.
 constexpr std::size_t kLongestHeader = 1 << 16;
 
-constexpr std::string_view kExpectedScalar = "expected '<f4' (float32) or '<f8' (float64)";
+constexpr std::string_view kExpectedType =
+    "expected real numbers: bool, integers, float16, float32 or float64";
 
 struct Header {
   std::optional<std::string> descr;
@@ -107,6 +111,7 @@ class HeaderParser {
         return {};
       }
       rest_.remove_prefix(static_cast<std::size_t>(end - rest_.begin()));
+      if (rest_.starts_with('L')) rest_.remove_prefix(1);  // as Python 2 writes a long integer
       values.push_back(value);
       if (!skip(',') && peek() != ')') return {};
     }
@@ -134,22 +139,36 @@ class HeaderParser {
   std::string_view rest_;
 };
 
-/// What a user would call a type that is not ours.
+/// A type that `descr` names, if its elements are real numbers. As NumPy takes it, '=' and '|' are
+/// the byte order of this machine, and so is none.
+std::optional<ElementType> parse_type(std::string_view descr) {
+  using enum ElementType::Kind;
+  bool big_endian = false;
+  if (!descr.empty() && std::string_view("<>=|").find(descr.front()) != std::string_view::npos) {
+    big_endian = descr.front() == '>';
+    descr.remove_prefix(1);
+  }
+  if (descr == "?" || descr == "b1") return ElementType{boolean, false, 1, false};
+  for (const std::size_t bytes : {1, 2, 4, 8}) {
+    const std::string size = std::to_string(bytes);
+    if (descr == "i" + size) return ElementType{integer, true, bytes, big_endian};
+    if (descr == "u" + size) return ElementType{integer, false, bytes, big_endian};
+    if (descr == "f" + size && bytes > 1) return ElementType{floating, true, bytes, big_endian};
+  }
+  return {};
+}
+
+/// What a user would call a type that is not taken.
 std::string_view type_name(std::string_view descr) {
   if (descr.starts_with('[')) return "structured";
-  if (descr == ">f4" || descr == ">f8") return "big-endian";
-  if (descr.size() < 2) return "unknown";
-  const std::string_view size = descr.substr(2);
-  switch (descr[1]) {
+  if (!descr.empty() && std::string_view("<>=|").find(descr.front()) != std::string_view::npos) {
+    descr.remove_prefix(1);
+  }
+  switch (descr.empty() ? '\0' : descr.front()) {
     case 'f':
-      return size == "2" ? "half precision" : "long double";
-    case 'i':
-    case 'u':
-      return "integer";
+      return descr == "f12" || descr == "f16" ? "long double" : "unknown";
     case 'c':
       return "complex";
-    case 'b':
-      return "boolean";
     case 'O':
       return "Python objects";
     case 'S':
@@ -166,13 +185,54 @@ std::string_view type_name(std::string_view descr) {
   }
 }
 
-/// What a file holds, fit for an error message.
-std::string excerpt(std::string text) {
-  constexpr std::size_t kEnough = 60;
-  if (text.size() > kEnough) text.replace(kEnough, text.npos, "...");
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
+/// The value of IEEE 754's binary16, which C++20 has no type for.
+float half_precision(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
+  float magnitude = std::ldexp(static_cast<float>(exponent > 0 ? fraction + 0x400 : fraction),
+                               std::max(exponent, 1) - 25);
+  if (exponent == 0x1f) {
+    magnitude = fraction == 0 ? std::numeric_limits<float>::infinity()
+                              : std::numeric_limits<float>::quiet_NaN();
+  }
+  return bits >> 15 != 0 ? -magnitude : magnitude;
+}
+
+/// Converts elements that lie in a file as values of E.
+template <class E, class T, class Convert = std::identity>
+void convert_from(std::span<const std::byte> bytes, bool swapped, std::span<T> values,
+                  const Convert& convert = {}) {
+  for (T& value : values) {
+    std::array<std::byte, sizeof(E)> element;
+    std::copy_n(bytes.begin(), sizeof(E), element.begin());
+    bytes = bytes.subspan(sizeof(E));
+    if (swapped) std::ranges::reverse(element);
+    value = static_cast<T>(convert(std::bit_cast<E>(element)));
+  }
+}
+
+template <class T>
+void convert_elements(std::span<const std::byte> bytes, const ElementType& type,
+                      std::span<T> values) {
+  const bool swapped = type.big_endian;
+  const auto integers = [&]<class Signed, class Unsigned>(Signed, Unsigned) {
+    type.is_signed ? convert_from<Signed>(bytes, swapped, values)
+                   : convert_from<Unsigned>(bytes, swapped, values);
+  };
+  switch (type.kind) {
+    case ElementType::boolean:
+      return convert_from<std::uint8_t>(bytes, swapped, values,
+                                        [](std::uint8_t byte) { return byte != 0; });
+    case ElementType::integer:
+      if (type.bytes == 1) return integers(std::int8_t{}, std::uint8_t{});
+      if (type.bytes == 2) return integers(std::int16_t{}, std::uint16_t{});
+      if (type.bytes == 4) return integers(std::int32_t{}, std::uint32_t{});
+      return integers(std::int64_t{}, std::uint64_t{});
+    case ElementType::floating:
+      if (type.bytes == 2)
+        return convert_from<std::uint16_t>(bytes, swapped, values, half_precision);
+      if (type.bytes == 4) return convert_from<float>(bytes, swapped, values);
+      return convert_from<double>(bytes, swapped, values);
+  }
 }
 
 /// An open() that also works where a signal interrupts it, as opening a pipe may be.
@@ -186,8 +246,9 @@ int open_for_reading(const char* path) {
 
 }  // namespace
 
-NpyReader::NpyReader(std::string path)
-    : path_(std::move(path)), file_(open_for_reading(path_.c_str())) {
+NpyReader::NpyReader(const std::string& path)
+    : name_(path == kStandardStream ? "standard input" : path),
+      file_(path == kStandardStream ? ::dup(STDIN_FILENO) : open_for_reading(path.c_str())) {
   if (!file_.valid()) {
     fail("cannot be opened: " + system_message(errno) + ": expected a readable .npy file");
   }
@@ -222,7 +283,6 @@ std::string NpyReader::read_header() {
   std::string header(length, '\0');
   complete = complete && read_some(std::as_writable_bytes(std::span(header))) == length;
   if (!complete) fail(fmt::format("ends within its header: expected {} bytes of it", length));
-  header_bytes_ = start.size() + length_field.size() + length;
   return header;
 }
 
@@ -230,30 +290,22 @@ void NpyReader::parse_header(const std::string& text) {
   const std::optional<Header> header = HeaderParser(text).header();
   if (!header) {
     fail(fmt::format("has a garbled header \"{}\": expected descr, fortran_order and shape",
-                     excerpt(text)));
+                     shortened(text)));
   }
-  set_scalar(*header->descr);
+  set_type(*header->descr);
   set_shape(*header->shape);
-  if (*header->fortran_order) {
-    fail("is in Fortran order: expected C order, as numpy.ascontiguousarray gives");
-  }
+  fortran_order_ = *header->fortran_order;
 }
 
-void NpyReader::set_scalar(const std::string& descr) {
-  if (descr == "<f4") {
-    scalar_ = Scalar::f32;
-  } else if (descr == "<f8") {
-    scalar_ = Scalar::f64;
-  } else {
-    fail(fmt::format("has dtype '{}' ({}): {}", excerpt(descr), type_name(descr), kExpectedScalar));
+void NpyReader::set_type(const std::string& descr) {
+  const std::optional<ElementType> type = parse_type(descr);
+  if (!type) {
+    fail(fmt::format("has dtype '{}' ({}): {}", shortened(descr), type_name(descr), kExpectedType));
   }
+  type_ = *type;
 }
 
 void NpyReader::set_shape(std::vector<index_t> shape) {
-  if (shape.size() != 2 && shape.size() != 4) {
-    fail(fmt::format("is {}-D with shape {}: expected 2-D or 4-D", shape.size(),
-                     excerpt(to_string(shape))));
-  }
   if (std::ranges::count(shape, 0) > 0) {
     fail("has shape " + to_string(shape) + ": expected every size to be at least 1");
   }
@@ -268,20 +320,31 @@ void NpyReader::set_shape(std::vector<index_t> shape) {
 }
 
 std::size_t NpyReader::claimed_bytes() const {
-  return static_cast<std::size_t>(elements_) *
-         with_scalar(scalar_, [](auto zero) { return sizeof(zero); });
+  return static_cast<std::size_t>(elements_) * type_.bytes;
 }
 
 void NpyReader::expect_file_size() const {
   struct stat status {};
   if (::fstat(file_.number(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  const auto at = static_cast<std::size_t>(::lseek(file_.number(), 0, SEEK_CUR));
   const auto size = static_cast<std::size_t>(status.st_size);
-  const std::size_t has = size - std::min(size, header_bytes_);
+  const std::size_t has = size - std::min(size, at);
   const std::size_t claimed = claimed_bytes();
   if (has != claimed) {
     fail(fmt::format("has {} data, {} bytes: expected {} for shape {}",
                      has < claimed ? "truncated" : "trailing", has, claimed, to_string(shape_)));
   }
+}
+
+std::vector<index_t> NpyReader::strides() const {
+  std::vector<index_t> strides(shape_.size());
+  index_t step = 1;
+  for (std::size_t i = 0; i < shape_.size(); ++i) {
+    const std::size_t axis = fortran_order_ ? i : shape_.size() - 1 - i;
+    strides[axis] = step;
+    step *= shape_[axis];
+  }
+  return strides;
 }
 
 template <class T>
@@ -301,12 +364,19 @@ std::vector<T> NpyReader::read() {
 
 template <class T>
 void NpyReader::read(std::span<T> values) {
-  const std::span bytes = std::as_writable_bytes(values);
-  const std::size_t got = read_some(bytes);
-  read_bytes_ += got;
-  if (got < bytes.size()) {
-    fail(fmt::format("has truncated data, {} bytes: expected {} for shape {}", read_bytes_,
-                     claimed_bytes(), to_string(shape_)));
+  constexpr std::size_t kAtOnce = 1 << 16;  // elements
+  std::vector<std::byte> room(std::min(values.size(), kAtOnce) * type_.bytes);
+  while (!values.empty()) {
+    const std::span<T> piece = values.first(std::min(values.size(), kAtOnce));
+    const std::span<std::byte> bytes = std::span(room).first(piece.size() * type_.bytes);
+    const std::size_t got = read_some(bytes);
+    read_bytes_ += got;
+    if (got < bytes.size()) {
+      fail(fmt::format("has truncated data, {} bytes: expected {} for shape {}", read_bytes_,
+                       claimed_bytes(), to_string(shape_)));
+    }
+    convert_elements<T>(bytes, type_, piece);
+    values = values.subspan(piece.size());
   }
 }
 
@@ -341,7 +411,30 @@ std::size_t NpyReader::read_some(std::span<std::byte> bytes) {
   return done;
 }
 
-void NpyReader::fail(const std::string& what) const { throw file_error(path_, what); }
+void NpyReader::fail(const std::string& what) const { throw file_error(name_, what); }
+
+std::string shortened(std::string text) {
+  constexpr std::size_t kEnough = 60;
+  if (text.size() > kEnough) text.replace(kEnough, text.npos, "...");
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
+std::string to_string(const ElementType& type) {
+  if (type.kind == ElementType::boolean) return "bool";
+  const char* kind = type.kind == ElementType::floating ? "float" : type.is_signed ? "int" : "uint";
+  return fmt::format("{}{}", kind, 8 * type.bytes);
+}
+
+Scalar common_scalar(const ElementType& a, const ElementType& b) {
+  // float32 holds integers of up to two bytes.
+  const auto fits_single = [](const ElementType& type) {
+    return type.bytes <= (type.kind == ElementType::floating ? sizeof(float) : 2);
+  };
+  const bool floating = a.kind == ElementType::floating || b.kind == ElementType::floating;
+  return floating && fits_single(a) && fits_single(b) ? Scalar::f32 : Scalar::f64;
+}
 
 std::string to_string(const std::vector<index_t>& shape) {
   return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");

@@ -82,6 +82,10 @@ OutputFile::~OutputFile() {
 }
 
 Descriptor OutputFile::open() {
+  if (path_ == kStandardStream) {
+    path_ = "standard output";
+    return Descriptor(::dup(STDOUT_FILENO));
+  }
   const std::optional<struct stat> status = status_of(path_.c_str());
   if (!status && errno != ENOENT) fail(errno);
   // Opened anew, a file that standard output is redirected to would be written from its start.

@@ -13,7 +13,7 @@ namespace fullconv::cli {
 ///
 /// Where `path` is or will be a regular file, a temporary one beside it takes the data and
 /// commit() renames it; symbolic links are followed to the file that they mean. Where it is a pipe,
-/// a device or what standard output already goes to, the data goes there directly.
+/// a device or what standard output already goes to, or `-`, the data goes there directly.
 ///
 /// Everything here throws UsageError, in one line that names `path`. One at a time.
 class OutputFile {

@@ -21,6 +21,7 @@
 #include "core/shortcut.h"
 #include "core/steps.h"
 #include "fullconv/choose.h"
+#include "fullconv/ran.h"
 
 namespace fullconv {
 namespace {
@@ -390,7 +391,8 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
         std::max(0.0, limit - static_cast<double>(plan->workspace_bytes())));
     try {
       if (auto shortcut = plan_shortcut(problem, options, seconds)) {
-        plan = std::make_unique<PlanWithShortcut<T>>(std::move(shortcut), std::move(plan));
+        plan = std::make_unique<PlanWithShortcut<T>>(algorithm->name, std::move(shortcut),
+                                                     std::move(plan));
       }
     } catch (const InsufficientMemory&) {
       // It goes without.
@@ -455,6 +457,15 @@ const Algorithm* chosen(const Problem& problem, const PlanOptions& options) {
 
 template const Algorithm* chosen<float>(const Problem&, const PlanOptions&);
 template const Algorithm* chosen<double>(const Problem&, const PlanOptions&);
+
+template <class T>
+std::string_view shortcut_taken(const Plan<T>& plan) {
+  const auto* with_shortcut = dynamic_cast<const PlanWithShortcut<T>*>(&plan);
+  return with_shortcut == nullptr ? std::string_view{} : with_shortcut->taken();
+}
+
+template std::string_view shortcut_taken(const Plan<float>&);
+template std::string_view shortcut_taken(const Plan<double>&);
 
 constinit const Algorithm builtin::chooser{
     .name = "auto",

@@ -12,8 +12,11 @@ namespace fullconv {
 template <class T>
 class PlanWithShortcut final : public Plan<T> {
  public:
-  PlanWithShortcut(std::unique_ptr<Shortcut<T>> shortcut, std::unique_ptr<Plan<T>> otherwise)
+  /// `name`: of the algorithm that the shortcut is from.
+  PlanWithShortcut(std::string_view name, std::unique_ptr<Shortcut<T>> shortcut,
+                   std::unique_ptr<Plan<T>> otherwise)
       : Plan<T>(otherwise->problem()),
+        name_(name),
         shortcut_(std::move(shortcut)),
         otherwise_(std::move(otherwise)) {}
 
@@ -23,15 +26,21 @@ class PlanWithShortcut final : public Plan<T> {
   int threads() const override { return std::max(shortcut_->threads(), otherwise_->threads()); }
   std::string implementation() const override { return otherwise_->implementation(); }
 
+  /// That name, if the last execution took the shortcut.
+  std::string_view taken() const { return taken_ ? name_ : std::string_view{}; }
+
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    if (!shortcut_->try_execute(x, k, y)) otherwise_->execute(x, k, y);
+    taken_ = shortcut_->try_execute(x, k, y);
+    if (!taken_) otherwise_->execute(x, k, y);
   }
 
  private:
+  std::string_view name_;
   std::unique_ptr<Shortcut<T>> shortcut_;
   std::unique_ptr<Plan<T>> otherwise_;
+  bool taken_ = false;
 };
 
 }  // namespace fullconv

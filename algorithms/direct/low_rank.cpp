@@ -384,7 +384,8 @@ Planned<T> plan_low_rank(const Problem& problem, const PlanOptions& options) {
   const auto forecast = builtin::direct_simd.forecast(problem, dense, sizeof(T));
   auto shortcut = plan_passes<T>(problem, options, forecast->seconds());
   if (!shortcut) return direct;
-  return std::make_unique<PlanWithShortcut<T>>(std::move(shortcut), std::move(std::get<0>(direct)));
+  return std::make_unique<PlanWithShortcut<T>>(builtin::low_rank.name, std::move(shortcut),
+                                               std::move(std::get<0>(direct)));
 }
 
 }  // namespace

@@ -119,21 +119,10 @@ class BadFiles(CliTest):
                 input=content,
             )
 
-    def test_fortran_order(self):
-        self.assert_refused(to_bytes(numpy.asfortranarray(random(4, 3))), "Fortran order")
-        self.assert_refused(to_bytes(numpy.asfortranarray(random(4, 3, 2, 2))), "Fortran order")
-
     def test_dtype(self):
         for dtype, mention in (
-            (">f4", "big-endian"),
-            (">f8", "big-endian"),
-            ("<i4", "integer"),
-            ("u1", "integer"),
-            (">i8", "integer"),
             ("<c8", "complex"),
-            ("<c16", "complex"),
-            ("?", "boolean"),
-            ("<f2", "half precision"),
+            (">c16", "complex"),
             (numpy.longdouble, "long double"),
             ("S3", "text"),
             ("U3", "text"),
@@ -143,12 +132,20 @@ class BadFiles(CliTest):
         ):
             self.assert_refused(to_bytes(numpy.zeros((3, 3), dtype)), "dtype", mention)
         self.assert_refused(to_bytes(numpy.array([[None, 1]], object)), "dtype", "Python objects")
-        self.assert_refused(with_header(GOOD.replace("<f4", "x\\n\n"), DATA), "dtype")
+        for descr in ("x\\n\n", "", "<", "<f", "<f1", "<f3", "<i16", "4f", "float", "<b2", "<?4"):
+            self.assert_refused(with_header(GOOD.replace("<f4", descr), DATA), "dtype", "unknown")
 
     def test_rank(self):
         for rank in (0, 1, 3, 5):
             shape = tuple(range(2, 2 + rank))
             self.assert_refused(to_bytes(random(*shape)), f"{rank}-D", "expected 2-D or 4-D")
+        self.assert_refused(to_bytes(random(4, 5, 3)), "3-D", "--channels-last")
+        self.save("x.npy", random(5))
+        files = ("x.npy", "good.npy", "-o", "y.npy")
+        self.assert_rejected("convolve", *files, "--channels-last", mentions=["1-D", "x.npy"])
+        self.save("x.npy", random(4, 5, 3))
+        files = ("x.npy", "x.npy", "-o", "y.npy")
+        self.assert_rejected("convolve", *files, "--channels-last", mentions=["3-D", "x.npy"])
         self.assert_refused(to_bytes(random(*([1] * 32))), "32-D")
 
     def test_empty_arrays(self):
@@ -220,12 +217,6 @@ class BadPairs(CliTest):
 
     def test_ranks(self):
         self.assert_pair_refused(random(3, 3), random(1, 1, 2, 2), "4-D", "2-D")
-        self.assert_pair_refused(random(1, 1, 3, 3), random(2, 2), "4-D", "2-D")
-
-    def test_scalars(self):
-        single, double = random(3, 3), random(3, 3, dtype=numpy.float64)
-        self.assert_pair_refused(single, double, "float32", "float64")
-        self.assert_pair_refused(double, single, "float32", "float64")
 
     def test_channels(self):
         image, kernel = random(2, 3, 4, 4), random(4, 3, 2, 2)
@@ -317,7 +308,12 @@ class BadArguments(CliTest):
             (["convolve", "x.npy", "k.npy"], "--output"),
             (["convolve", "x.npy", "k.npy", "-o"], "--output"),
             (["convolve", "x.npy", "k.npy", "z.npy", "-o", "y.npy"], "z.npy"),
-            (["convolve", "x.npy", "k.npy", "-o", "y.npy", "--fast"], "--fast"),
+            (["convolve", "x.npy", "k.npy", "-o", "y.npy", "--fast"], "'--fast'"),
+            (["convolve", "x.npy", "k.npy", "-o", "y.npy", "--fast", "3"], "'--fast'"),
+            (["convolve", "x.npy", "k.npy", "-o", "y.npy", "--fast=3", "-x"], "'--fast=3'"),
+            (["convolve", "-fast", "x.npy", "k.npy", "-o", "y.npy"], "'-fast'"),
+            (["list", "--peer"], "'--peer'"),
+            (["convolve", "-", "-", "-o", "y.npy"], "standard input"),
             (["check", "--case"], "--case"),
             (["check", "--algorithm"], "--algorithm"),
             (["check", "x.npy"], "'x.npy'"),

@@ -46,6 +46,15 @@ class Candidates(Choosing):
             bounded = models[row.split()[0]] == "componentwise"
             self.assertNotEqual(bounded, "not bounded componentwise" in row, row)
 
+    def test_low_rank_is_named_where_the_kernel_is(self):
+        for case, taken in (("700x700_k15x15_gauss", True), ("700x700_k15x15", False)):
+            for scalar in ("f32", "f64"):
+                text = self.output("choose", "--case", case, "--scalar", scalar)
+                rows = text.split(f"{case}\n")[1].splitlines()[1:]
+                chosen = [row.split()[0] for row in rows if "chosen" in row]
+                self.assertEqual("low_rank" in chosen, taken, text)
+                self.assertEqual(len(chosen), 2 if taken else 1, text)
+
     def test_bad_questions(self):
         self.assert_rejected("choose", mentions=["--case"])
         self.assert_rejected("choose", "--case", "8x8", mentions=["8x8"])
