@@ -104,7 +104,7 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   const index_t strip = most_tile_vectors(C) + 1 + columns.most_shift() / lanes;
   const index_t of_a_channel =
       std::min(rows.taps, rows.most_shift() + 1) * strip * lanes * static_cast<index_t>(sizeof(T));
-  const index_t deepest = std::clamp<index_t>(kStripBytes / of_a_channel, 4, K);
+  const index_t deepest = std::min(K, std::max<index_t>(kStripBytes / of_a_channel, 4));
   b.depth = ceil_divide(K, ceil_divide(K, deepest));
 
   // And a block of y and of the image in the second-level one.

@@ -82,8 +82,8 @@ Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
   b.channel_blocks = ceil_divide(problem.C, b.block_channels);
   // So much of the transformed kernels goes through the second-level cache at a time.
   constexpr index_t kKernelBytes = 192 * 1024;
-  const index_t deepest = std::clamp<index_t>(
-      kKernelBytes / (b.points * b.block_channels * scalar_bytes), lanes, problem.K);
+  const index_t fitting = kKernelBytes / (b.points * b.block_channels * scalar_bytes);
+  const index_t deepest = std::min(problem.K, std::max(fitting, lanes));
   b.depth = b.keeps_kernels ? problem.K : ceil_divide(problem.K, ceil_divide(problem.K, deepest));
   b.image_tile = padded_K;
   b.image_point = apart(b.tiles() * b.image_tile, lanes);
