@@ -193,8 +193,8 @@ class LayerPlan final : public Plan<T> {
     const Problem& layer = this->problem();
     const index_t o = group * (layer.K / layer.groups);
     const index_t c = group * (layer.C / layer.groups);
-    const PlanPointer<T>* plans =
-        &plans_[static_cast<std::size_t>(thread) * rows.shapes.size() * columns.shapes.size()];
+    const PlanPointer<T>* plans = plans_.data() + static_cast<std::size_t>(thread) *
+                                                      rows.shapes.size() * columns.shapes.size();
     for (const AxisPart& down : rows.parts) {
       const TensorView<T> y_rows{
           &y(0, c, down.first_output, 0),
