@@ -39,7 +39,7 @@ TEST(Fuzz, FindsMutants) {
     const Algorithm& mutant = *one;
     if (kLeaveMemory.contains(mutant.name)) continue;
     SCOPED_TRACE(mutant.name);
-    const auto wrong = wrong_answers(mutant, 5000);
+    const auto wrong = wrong_answers(mutant, 40000);
     EXPECT_FALSE(wrong.empty()) << "survived";
     if (wrong.empty()) continue;
     EXPECT_FALSE(
