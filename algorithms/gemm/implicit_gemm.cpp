@@ -420,7 +420,11 @@ class ImplicitGemmPlan final : public Plan<T> {
 
 /// Why a problem is not taken, or null.
 template <class T>
-const char* objection(const Problem& problem, const Blocking& blocking) {
+const char* objection(const Problem& problem, int threads) {
+  // Longer rows fit no memory, and the sizes of their copies no integer.
+  constexpr index_t kMostColumns = index_t{1} << 48;
+  if (problem.full_columns() > kMostColumns) return "has rows longer than any memory";
+  const Blocking blocking = choose_blocking<T>(problem, threads);
   constexpr double kMostImageBytes = 0x1p24, kMostSumsBytes = 0x1p28;
   if (sizeof(T) * static_cast<double>(blocking.image_stride) > kMostImageBytes) {
     return "has so wide an image and so tall a kernel that no cache holds the rows it meets";
@@ -459,17 +463,15 @@ std::vector<Boundary> boundaries_of_implicit_gemm(const Problem& problem,
 template <class T>
 Planned<T> plan_implicit_gemm(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
-  if (const char* reason = objection<T>(problem, choose_blocking<T>(problem, threads))) {
-    return Declined{reason};
-  }
+  if (const char* reason = objection<T>(problem, threads)) return Declined{reason};
   return std::make_unique<ImplicitGemmPlan<T>>(problem, options);
 }
 
 template <class T>
 std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
+  if (objection<T>(problem, threads) != nullptr) return std::nullopt;
   const Blocking b = choose_blocking<T>(problem, threads);
-  if (objection<T>(problem, b) != nullptr) return std::nullopt;
   const Layer layer(problem);
   const index_t lanes = vector_lanes<T>();
   const auto taps = static_cast<double>(layer.taps());

@@ -351,6 +351,14 @@ const char* objection(const Problem& problem) {
       kMostElements) {
     return "has more samples than transforms of them could be counted";
   }
+  // Of one row of the largest tiles, and one channel of y.
+  constexpr double kMostRowBytes = 0x1p27;
+  constexpr double kPoints = 36, kOutputs = 4;
+  if (kPoints * sizeof(double) * static_cast<double>(problem.K + 1) *
+          static_cast<double>(problem.output_columns()) / kOutputs >
+      kMostRowBytes) {
+    return "has so wide an image that transforms of a row of tiles fill memory";
+  }
   return nullptr;
 }
 
