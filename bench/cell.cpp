@@ -49,6 +49,9 @@ std::string make_name(const CellSettings& settings, const char* scalar) {
       break;
     case Phase::execute:
       break;
+    case Phase::prepared:
+      phase_name = "prepared";
+      break;
   }
   if (mode.cold_cache) suffix += "/cache:cold";
   if (mode.fresh_output) suffix += "/output:fresh";
@@ -85,7 +88,8 @@ class TypedCell final : public Cell {
     workspace_bytes_ = plan->workspace_bytes();
     threads_used_ = plan->threads();
     if (kind() != Kind::floor) {
-      accuracy_ = workload().verify(*plan, algorithm_.error_model);
+      prepare_if_due(*plan);
+      accuracy_ = workload().verify(algorithm_.error_model, [&] { call(*plan); });
       if (!accuracy_.within_bound()) {
         well_ = false;
         return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy_.worst,
@@ -93,7 +97,7 @@ class TypedCell final : public Cell {
       }
     }
     implementation_ = describe(plan->implementation());
-    if (settings_.phase == Phase::execute) stage_.plan<T>() = std::move(plan);
+    if (executes_alone()) stage_.plan<T>() = std::move(plan);
     return {};
   }
 
@@ -115,12 +119,13 @@ class TypedCell final : public Cell {
         }
         break;
       case Phase::execute:
+      case Phase::prepared:
         measure_execute(state);
         break;
     }
     state.SetLabel(implementation_);
     auto& counters = state.counters;
-    if (settings_.phase == Phase::oneshot || settings_.phase == Phase::execute) {
+    if (settings_.phase == Phase::oneshot || executes_alone()) {
       counters["GFLOP/s"] = giga_per_second(nominal_operations(problem()));
     }
     counters["multiply_adds"] = static_cast<double>(problem().multiply_adds());
@@ -139,8 +144,8 @@ class TypedCell final : public Cell {
       return remote->time(calls);
     }
     const auto start = Clock::now();
-    for (index_t call = 0; call < calls; ++call) {
-      usual_mode() ? load.execute(plan) : void(call_in_mode(plan));
+    for (index_t i = 0; i < calls; ++i) {
+      usual_mode() ? call(plan) : void(call_in_mode(plan));
     }
     return seconds_since(start);
   }
@@ -160,14 +165,33 @@ class TypedCell final : public Cell {
 
   Plan<T>& current_plan() {
     auto& plan = stage_.plan<T>();
-    if (!plan) plan = make_plan();
+    if (!plan) {
+      plan = make_plan();
+      prepare_if_due(*plan);
+    }
     return *plan;
+  }
+
+  bool executes_alone() const {
+    return settings_.phase == Phase::execute || settings_.phase == Phase::prepared;
+  }
+
+  void prepare_if_due(Plan<T>& plan) {
+    if (settings_.phase == Phase::prepared) plan.prepare(workload().k());
+  }
+
+  void call(Plan<T>& plan) {
+    settings_.phase == Phase::prepared ? workload().execute_prepared(plan)
+                                       : workload().execute(plan);
   }
 
   std::string reason_to_skip() const {
     const auto planned = algorithm_.plan<T>(problem(), {.threads = settings_.threads});
     if (const auto* declined = std::get_if<Declined>(&planned)) {
       return fmt::format("{}{}", kDeclined, declined->reason);
+    }
+    if (settings_.phase == Phase::prepared && !algorithm_.prepares) {
+      return fmt::format("{}has no work that a kernel prepared before would save", kDeclined);
     }
     if (!usual_mode() && settings_.entrant->contender.remote) {
       return fmt::format("{}memory and caches of another process are out of reach", kDeclined);
@@ -177,26 +201,25 @@ class TypedCell final : public Cell {
 
   void measure_execute(benchmark::State& state) {
     Plan<T>& plan = current_plan();
-    Workload<T>& load = workload();
-    warm_up([&] { load.execute(plan); });
+    warm_up([&] { call(plan); });
     if (auto* remote = dynamic_cast<RemotePlan<T>*>(&plan)) {
       const auto calls = static_cast<index_t>(state.max_iterations);
       while (state.KeepRunningBatch(calls)) state.SetIterationTime(remote->time(calls));
     } else if (!usual_mode()) {
       for (auto _ : state) state.SetIterationTime(call_in_mode(plan));
     } else {
-      for (auto _ : state) load.execute(plan);
+      for (auto _ : state) call(plan);
     }
   }
 
   /// Maps the workspace, wakes the threads, sends another process the operands, and lets the
   /// processor change its clock: right after vectorised code the if/else loop was 4 % slower than
   /// after itself with 1 or 4 ms of this, and as fast with 8.
-  static void warm_up(const auto& call) {
+  static void warm_up(const auto& execute) {
     constexpr double kEnough = 0.008;
     const auto start = Clock::now();
     do {
-      call();
+      execute();
     } while (seconds_since(start) < kEnough);
   }
 
@@ -220,7 +243,8 @@ class TypedCell final : public Cell {
       if (!fresh_output) evictor.flush(y);
     }
     const auto start = Clock::now();
-    plan.execute(load.x(), load.k(), y);
+    settings_.phase == Phase::prepared ? plan.execute_prepared(load.x(), y)
+                                       : plan.execute(load.x(), load.k(), y);
     return seconds_since(start);
   }
 
@@ -279,7 +303,7 @@ Cell::Cell(Stage& stage, CellSettings settings, const char* scalar)
     : stage_(stage), settings_(std::move(settings)), name_(make_name(settings_, scalar)) {}
 
 bool Cell::has_own_clock() const {
-  if (settings_.phase != Phase::execute) return false;
+  if (settings_.phase != Phase::execute && settings_.phase != Phase::prepared) return false;
   const auto& [cold_cache, fresh_output] = settings_.mode;
   return settings_.entrant->contender.remote || cold_cache || fresh_output;
 }

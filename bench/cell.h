@@ -19,6 +19,7 @@ enum class Phase {
   cold_plan,  // the same for the first time; only where an algorithm's library remembers
   oneshot,    // make a plan by estimate, for the first time, execute it once and destroy it
   execute,    // execute a plan made by measuring
+  prepared,   // the same with a kernel that was prepared before
 };
 
 /// What a call finds when it begins.

@@ -165,6 +165,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"non_finite", name(algorithm.non_finite)},
                     {"threaded", algorithm.threaded},
                     {"layers", name(algorithm.layers)},
+                    {"prepares", algorithm.prepares},
                     {"delegates", name(algorithm.delegates)},
                     {"version", version(contender)},
                     {"ledger", as_json(contender.ledger)}});

@@ -88,11 +88,13 @@ std::vector<Entrant> choose_entrants(const Options& options) {
 }
 
 std::vector<Phase> choose_phases(const Options& options) {
-  if (options.in_blocks()) return {Phase::execute};
+  const bool prepared = selects(options.phases, "prepared") && !options.phases.empty();
+  if (options.in_blocks()) return {prepared ? Phase::prepared : Phase::execute};
   std::vector<Phase> phases;
   if (selects(options.phases, "plan")) phases = {Phase::plan, Phase::cold_plan};
   if (selects(options.phases, "oneshot")) phases.push_back(Phase::oneshot);
   if (selects(options.phases, "execute")) phases.push_back(Phase::execute);
+  if (prepared) phases.push_back(Phase::prepared);
   return phases;
 }
 
@@ -231,23 +233,25 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--handicap", options.handicaps,
                  "Also a second plan of NAME that does P % more work; NAME+0 is a twin")
       ->type_name("NAME+P");
-  app.add_option("--phase", options.phases,
-                 "plan: make a plan by measuring and destroy it; oneshot: make one by estimate, "
-                 "execute and destroy it; execute: a plan made before, by measuring")
-      ->check(CLI::IsMember({"plan", "oneshot", "execute"}));
+  app.add_option(
+         "--phase", options.phases,
+         "plan: make a plan by measuring and destroy it; oneshot: make one by estimate, "
+         "execute and destroy it; execute: a plan made before, by measuring; prepared, only "
+         "where it is named: the same with a kernel that was prepared before")
+      ->check(CLI::IsMember({"plan", "oneshot", "execute", "prepared"}));
   app.add_option("--cache", options.cache,
-                 "cold: operands and output in no cache when a call of phase execute begins")
+                 "cold: operands and output in no cache when a call begins")
       ->check(CLI::IsMember({"hot", "cold"}))
       ->capture_default_str();
   app.add_option("--output", options.output,
-                 "fresh: an output that was never touched when a call of phase execute begins")
+                 "fresh: an output that was never touched when a call begins")
       ->check(CLI::IsMember({"reused", "fresh"}))
       ->capture_default_str();
 
   auto* cell_time =
       app.add_option("--cell-time", options.blocks.cell_time,
                      "Interleave the contenders of each case and scalar in blocks of random order, "
-                     "one JSON row a repetition, for so long at most; phase execute only")
+                     "one JSON row a repetition, for so long at most; phase execute or prepared")
           ->type_name("SECONDS")
           ->check(positive("a number of seconds"));
   app.add_option("--half-width", options.blocks.half_width,
@@ -273,11 +277,11 @@ void add_options(CLI::App& app, Options& options) {
 /// Throws where options do not go together. `flags` are all arguments, also Google Benchmark's.
 void check(const Options& options, const std::vector<std::string>& flags) {
   if (!options.in_blocks()) return;
-  const auto other =
-      std::ranges::find_if(options.phases, [](const auto& name) { return name != "execute"; });
-  if (other != options.phases.end()) {
-    throw std::invalid_argument(
-        fmt::format("--phase {} does not go with --cell-time: expected execute", *other));
+  for (const std::string& phase : options.phases) {
+    const bool alone = options.phases.size() == 1 && phase == "prepared";
+    if (phase == "execute" || alone) continue;
+    throw std::invalid_argument(fmt::format(
+        "--phase {} does not go with --cell-time: expected execute, or prepared alone", phase));
   }
   for (const std::string& flag : flags) {
     if (flag.starts_with("--benchmark_list_tests")) {

@@ -24,10 +24,24 @@ class HandicappedPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     plan_->execute(x, k, y);
-    for (debt_ += percent_; debt_ >= 100; debt_ -= 100) plan_->execute(x, k, y);
+    repeat_if_due([&] { plan_->execute(x, k, y); });
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    return this->prepare_by(*plan_, k);
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    this->execute_prepared_by(*plan_, x, k, y);
+    repeat_if_due([&] { this->execute_prepared_by(*plan_, x, k, y); });
   }
 
  private:
+  template <class Execute>
+  void repeat_if_due(const Execute& execute) {
+    for (debt_ += percent_; debt_ >= 100; debt_ -= 100) execute();
+  }
+
   std::unique_ptr<Plan<T>> plan_;
   int percent_;
   int debt_ = 0;

@@ -70,12 +70,14 @@ class Workload {
   TensorView<T> y() const { return y_.view(); }
 
   void execute(Plan<T>& plan) { plan.execute(x_.view(), k_.view(), y_.view()); }
+  void execute_prepared(Plan<T>& plan) { plan.execute_prepared(x_.view(), y_.view()); }
 
-  /// Executes and compares with the oracle.
-  testing::Accuracy verify(Plan<T>& plan, ErrorModel model) {
+  /// Has the plan executed by `execute` and compares with the oracle.
+  template <class Execute>
+  testing::Accuracy verify(ErrorModel model, const Execute& execute) {
     if (!oracle_) oracle_.emplace(problem_, x_.view(), k_.view());
     std::fill_n(y_.data(), y_.size(), std::numeric_limits<T>::quiet_NaN());
-    execute(plan);
+    execute();
     return testing::measure_accuracy<T>(*oracle_, model, y_.view());
   }
 

@@ -164,6 +164,14 @@ TEST_P(Allocation, DoesNotHappenInExecute) {
         EXPECT_LE(usage.peak, allowed) << usage.requests << " requests in the " << round;
         peak = std::max(peak, usage.peak);
       }
+      plan->prepare(operands.k_view());
+      plan->execute_prepared(operands.x_view(), y.view(), Accumulate::yes);
+      const auto usage = usage_of([&] {
+        plan->execute_prepared(operands.x_view(), y.view());
+        plan->execute_prepared(operands.x_view(), y.view(), Accumulate::yes);
+      });
+      EXPECT_EQ(usage.live, 0) << "kept after executing with a prepared kernel";
+      EXPECT_LE(usage.peak, allowed) << usage.requests << " requests with a prepared kernel";
     }
     if (peak > 0) {
       std::cout << "libraries took up to " << peak << " bytes within execute(), of " << allowed

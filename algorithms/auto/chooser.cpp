@@ -475,6 +475,7 @@ constinit const Algorithm builtin::chooser{
     .threaded = true,
     .layers = Layers::native,
     .crops = true,
+    .prepares = true,
     .delegates = Delegates::always,
     .operations = operations_of_choice,
     // That of FFTW, the most of any.

@@ -34,13 +34,28 @@ class CroppedPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const Padding& crop = this->problem().padding;
-    const TensorView<T> whole(y_.data(), whole_->problem().y_extents());
-    whole_->execute(x, k, whole);
-    copy_elements(TensorView<T>{&whole(0, 0, crop.top, crop.left), y.extents, whole.strides}, y);
+    whole_->execute(x, k, whole_y());
+    copy_window(y);
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    return this->prepare_by(*whole_, k);
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    this->execute_prepared_by(*whole_, x, k, whole_y());
+    copy_window(y);
   }
 
  private:
+  TensorView<T> whole_y() const { return {y_.data(), whole_->problem().y_extents()}; }
+
+  void copy_window(const TensorView<T>& y) const {
+    const Padding& crop = this->problem().padding;
+    const TensorView<T> whole = whole_y();
+    copy_elements(TensorView<T>{&whole(0, 0, crop.top, crop.left), y.extents, whole.strides}, y);
+  }
+
   PlanPointer<T> whole_;
   Buffer<T> y_;
 };
@@ -164,12 +179,90 @@ class LayerPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    parallel_for(threads_of_groups_, this->problem().groups,
-                 [&](index_t group, int thread) { run_group(group, thread, x, k, y); });
-    if (!reduction_.rows.reaches_all) clear_unreached_rows(y);
+    run_groups(
+        x, y,
+        [&](const Part& part, Plan<T>& plan, const TensorView<const T>& samples,
+            const TensorView<T>& outputs) { plan.execute(samples, taps_of(part, k), outputs); });
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    auto prepared = std::make_unique<PreparedParts>();
+    prepared->kernels.resize(static_cast<std::size_t>(this->problem().groups) * parts());
+    for_each_part([&](const Part& part) {
+      prepared->kernels[place_of(part)] = this->prepare_by(plan_of(part, 0), taps_of(part, k));
+    });
+    return prepared;
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    const auto& kernels = static_cast<const PreparedParts&>(k).kernels;
+    run_groups(x, y,
+               [&](const Part& part, Plan<T>& plan, const TensorView<const T>& samples,
+                   const TensorView<T>& outputs) {
+                 this->execute_prepared_by(plan, samples, *kernels[place_of(part)], outputs);
+               });
   }
 
  private:
+  /// A dense problem of a group.
+  struct Part {
+    index_t group;
+    std::size_t down, across;  // of the parts of the reduction
+  };
+
+  /// What the dense problems keep of their kernels.
+  struct PreparedParts final : PreparedKernel<T> {
+    std::vector<std::unique_ptr<PreparedKernel<T>>> kernels;
+
+    std::size_t bytes() const override {
+      std::size_t sum = 0;
+      for (const auto& kernel : kernels) sum += kernel->bytes();
+      return sum;
+    }
+  };
+
+  std::size_t parts() const {
+    return reduction_.rows.parts.size() * reduction_.columns.parts.size();
+  }
+
+  std::size_t place_of(const Part& part) const {
+    return static_cast<std::size_t>(part.group) * parts() +
+           part.down * reduction_.columns.parts.size() + part.across;
+  }
+
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    for (index_t group = 0; group < this->problem().groups; ++group)
+      for (std::size_t down = 0; down < reduction_.rows.parts.size(); ++down)
+        for (std::size_t across = 0; across < reduction_.columns.parts.size(); ++across) {
+          visit(Part{group, down, across});
+        }
+  }
+
+  Plan<T>& plan_of(const Part& part, int thread) const {
+    const auto& [rows, columns] = reduction_;
+    const std::size_t of_thread = static_cast<std::size_t>(thread) * rows.shapes.size();
+    return *plans_[(of_thread + rows.parts[part.down].shape) * columns.shapes.size() +
+                   columns.parts[part.across].shape];
+  }
+
+  TensorView<const T> samples_of(const Part& part, const TensorView<const T>& x) const {
+    const auto& [rows, columns] = reduction_;
+    const index_t o = part.group * (this->problem().K / this->problem().groups);
+    const AxisPart &down = rows.parts[part.down], &across = columns.parts[part.across];
+    return every(rows.sample_step, columns.sample_step,
+                 &x(0, o, down.first_sample, across.first_sample),
+                 plan_of(part, 0).problem().x_extents(), x.strides);
+  }
+
+  TensorView<const T> taps_of(const Part& part, const TensorView<const T>& k) const {
+    const auto& [rows, columns] = reduction_;
+    const index_t o = part.group * (this->problem().K / this->problem().groups);
+    const AxisPart &down = rows.parts[part.down], &across = columns.parts[part.across];
+    return every(rows.tap_step, columns.tap_step, &k(o, 0, down.first_tap, across.first_tap),
+                 plan_of(part, 0).problem().k_extents(), k.strides);
+  }
+
   index_t parts_across() const { return static_cast<index_t>(reduction_.columns.parts.size()); }
 
   int threads_of_plans() const {
@@ -187,30 +280,32 @@ class LayerPlan final : public Plan<T> {
     return layer.N * (layer.C / layer.groups) * rows * columns;
   }
 
-  void run_group(index_t group, int thread, const TensorView<const T>& x,
-                 const TensorView<const T>& k, const TensorView<T>& y) {
+  /// Calls run(part, its plan, its samples, where its outputs go) for all.
+  template <class Run>
+  void run_groups(const TensorView<const T>& x, const TensorView<T>& y, const Run& run) {
+    parallel_for(threads_of_groups_, this->problem().groups,
+                 [&](index_t group, int thread) { run_group(group, thread, x, y, run); });
+    if (!reduction_.rows.reaches_all) clear_unreached_rows(y);
+  }
+
+  template <class Run>
+  void run_group(index_t group, int thread, const TensorView<const T>& x, const TensorView<T>& y,
+                 const Run& run) {
     const auto& [rows, columns] = reduction_;
     const Problem& layer = this->problem();
-    const index_t o = group * (layer.K / layer.groups);
     const index_t c = group * (layer.C / layer.groups);
-    const PlanPointer<T>* plans = plans_.data() + static_cast<std::size_t>(thread) *
-                                                      rows.shapes.size() * columns.shapes.size();
-    for (const AxisPart& down : rows.parts) {
+    for (std::size_t down = 0; down < rows.parts.size(); ++down) {
       const TensorView<T> y_rows{
-          &y(0, c, down.first_output, 0),
-          {layer.N, layer.C / layer.groups, down.window.size(), y.extents[3]},
+          &y(0, c, rows.parts[down].first_output, 0),
+          {layer.N, layer.C / layer.groups, rows.parts[down].window.size(), y.extents[3]},
           {y.strides[0], y.strides[1], y.strides[2] * rows.output_step, y.strides[3]}};
       T* staged = staged_.data() + thread * staged_elements_;
-      for (const AxisPart& across : columns.parts) {
-        Plan<T>& plan = *plans[down.shape * columns.shapes.size() + across.shape];
-        const Problem& dense = plan.problem();
-        plan.execute(
-            every(rows.sample_step, columns.sample_step,
-                  &x(0, o, down.first_sample, across.first_sample), dense.x_extents(), x.strides),
-            every(rows.tap_step, columns.tap_step, &k(o, 0, down.first_tap, across.first_tap),
-                  dense.k_extents(), k.strides),
-            spread_ ? TensorView<T>(staged, dense.y_extents()) : y_rows);
-        staged += element_count(dense.y_extents());
+      for (std::size_t across = 0; across < columns.parts.size(); ++across) {
+        const Part part{group, down, across};
+        Plan<T>& plan = plan_of(part, thread);
+        const Extents extents = plan.problem().y_extents();
+        run(part, plan, samples_of(part, x), spread_ ? TensorView<T>(staged, extents) : y_rows);
+        staged += element_count(extents);
       }
       if (spread_) write_rows(thread, y_rows);
     }

@@ -24,17 +24,28 @@ class LiftedPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const Problem& problem = this->problem();
-    for (index_t n = 0; n < problem.N; ++n) {
-      for (index_t c = 0; c < problem.C; ++c) fill_zero(plane(y, n, c));
-      for (index_t o = 0; o < problem.K; ++o) {
-        algorithm_.load(plane(x, n, o));
-        for (index_t c = 0; c < problem.C; ++c) algorithm_.add(plane(k, o, c), plane(y, n, c));
-      }
+    for (index_t n = 0; n < this->problem().N; ++n) {
+      for (index_t c = 0; c < this->problem().C; ++c) fill_zero(plane(y, n, c));
+      add_image(n, x, k, y);
     }
   }
 
+  bool run_adding(const TensorView<const T>& x, const TensorView<const T>& k,
+                  const TensorView<T>& y) override {
+    for (index_t n = 0; n < this->problem().N; ++n) add_image(n, x, k, y);
+    return true;
+  }
+
  private:
+  void add_image(index_t n, const TensorView<const T>& x, const TensorView<const T>& k,
+                 const TensorView<T>& y) {
+    const Problem& problem = this->problem();
+    for (index_t o = 0; o < problem.K; ++o) {
+      algorithm_.load(plane(x, n, o));
+      for (index_t c = 0; c < problem.C; ++c) algorithm_.add(plane(k, o, c), plane(y, n, c));
+    }
+  }
+
   PlaneAlgorithm algorithm_;
 };
 

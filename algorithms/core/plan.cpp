@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/layer_plan.h"
+#include "core/prepared_kernel.h"
 #include "core/staged_plan.h"
 #include "fullconv/algorithm.h"
 
@@ -109,7 +110,7 @@ class Running {
 
 template <class T>
 void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k,
-                      const TensorView<T>& y) {
+                      const TensorView<T>& y, Accumulate accumulate) {
   // What most callers have needs no multiplications: with them, an empty execute() took 11 ns.
   const Span written = dense_span(y, dense_y_);
   const Span image = dense_span(x, dense_x_), kernel = dense_span(k, dense_k_);
@@ -118,25 +119,90 @@ void Plan<T>::execute(const TensorView<const T>& x, const TensorView<const T>& k
     check(x, k, y);
   }
   const Running running(running_);
-  run(x, k, y);
+  if (accumulate == Accumulate::no) {
+    run(x, k, y);
+  } else if (!run_adding(x, k, y)) {
+    add(y, [&](const TensorView<T>& sums) { run(x, k, sums); });
+  }
+}
+
+template <class T>
+void Plan<T>::prepare(const TensorView<const T>& k) {
+  check_operand('k', k, dense_k_.extents);
+  const Running running(running_);
+  prepared_.reset();  // before the next one asks for room
+  prepared_ = run_prepare(k);
+}
+
+template <class T>
+void Plan<T>::execute_prepared(const TensorView<const T>& x, const TensorView<T>& y,
+                               Accumulate accumulate) {
+  if (prepared_ == nullptr) throw std::logic_error("no kernel was prepared: call prepare(k) first");
+  check_operand('x', x, dense_x_.extents);
+  check_output(y);
+  if (overlap(touched_span(y), touched_span(x))) refuse("y overlaps x");
+  const Running running(running_);
+  if (accumulate == Accumulate::no) {
+    run_prepared(x, *prepared_, y);
+  } else {
+    add(y, [&](const TensorView<T>& sums) { run_prepared(x, *prepared_, sums); });
+  }
+}
+
+template <class T>
+template <class Run>
+void Plan<T>::add(const TensorView<T>& y, const Run& run) {
+  if (sums_ == nullptr) {
+    const auto room = std::make_shared<Buffer<T>>(element_count(dense_y_.extents));
+    sums_ = {room, room->data()};
+  }
+  const TensorView<T> sums(sums_.get(), dense_y_.extents);
+  run(sums);
+  for_each_element(sums, y, [](const T& sum, T& to) { to += sum; });
+}
+
+template <class T>
+bool Plan<T>::run_adding(const TensorView<const T>&, const TensorView<const T>&,
+                         const TensorView<T>&) {
+  return false;
+}
+
+template <class T>
+std::unique_ptr<PreparedKernel<T>> Plan<T>::run_prepare(const TensorView<const T>& k) {
+  return std::make_unique<KernelCopy<T>>(k);
+}
+
+template <class T>
+void Plan<T>::run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                           const TensorView<T>& y) {
+  run(x, static_cast<const KernelCopy<T>&>(k).view(), y);
 }
 
 template <class T>
 void Plan<T>::check(const TensorView<const T>& x, const TensorView<const T>& k,
                     const TensorView<T>& y) const {
-  const auto fits = [this](const auto& view, const Extents& expected) {
-    return same(view.extents, expected) && view.data != nullptr &&
-           (rows_are_dense(view) || takes_any_strides());
-  };
-  if (!fits(x, dense_x_.extents)) refuse('x', x, dense_x_.extents);
-  if (!fits(k, dense_k_.extents)) refuse('k', k, dense_k_.extents);
-  if (!fits(y, dense_y_.extents)) refuse('y', y, dense_y_.extents);
-  if (repeats_elements(y)) {
-    refuse("y has a stride 0, " + to_text(y.strides) + ": its elements would share memory");
-  }
+  check_operand('x', x, dense_x_.extents);
+  check_operand('k', k, dense_k_.extents);
+  check_output(y);
   const Span written = touched_span(y);
   if (overlap(written, touched_span(x))) refuse("y overlaps x");
   if (overlap(written, touched_span(k))) refuse("y overlaps k");
+}
+
+template <class T>
+void Plan<T>::check_operand(char name, const TensorView<const T>& operand,
+                            const Extents& expected) const {
+  const bool fits = same(operand.extents, expected) && operand.data != nullptr &&
+                    (rows_are_dense(operand) || takes_any_strides());
+  if (!fits) refuse(name, operand, expected);
+}
+
+template <class T>
+void Plan<T>::check_output(const TensorView<T>& y) const {
+  check_operand('y', y, dense_y_.extents);
+  if (repeats_elements(y)) {
+    refuse("y has a stride 0, " + to_text(y.strides) + ": its elements would share memory");
+  }
 }
 
 template <class T>

@@ -14,10 +14,10 @@ bool rows_are_dense(const TensorView<T>& view) {
   return view.strides[3] == 1 || view.extents[3] == 1;
 }
 
-/// Copies along the longer of channels and columns: row by row the weights of a 3×3 layer, a column
-/// of two taps each, took three times as long.
-template <class From, class To>
-void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
+/// Calls visit(element of from, element of to) along the longer of channels and columns: row by row
+/// the weights of a 3×3 layer, a column of two taps each, took three times as long to copy.
+template <class From, class To, class Visit>
+void for_each_element(const TensorView<From>& from, const TensorView<To>& to, const Visit& visit) {
   const auto& [A, B, I, J] = from.extents;
   const bool by_rows = J >= B || (J >= 8 && from.strides[3] == 1 && to.strides[3] == 1);
   const std::size_t inner = by_rows ? 3 : 1, outer = by_rows ? 1 : 3;
@@ -26,14 +26,19 @@ void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
   for (index_t a = 0; a < A; ++a)
     for (index_t i = 0; i < I; ++i)
       for (index_t o = 0; o < from.extents[outer]; ++o) {
-        const From* source = &from(a, 0, i, 0) + o * from.strides[outer];
+        From* source = &from(a, 0, i, 0) + o * from.strides[outer];
         To* target = &to(a, 0, i, 0) + o * to.strides[outer];
         if (from_step == 1 && to_step == 1) {
-          std::copy_n(source, count, target);
+          for (index_t e = 0; e < count; ++e) visit(source[e], target[e]);
         } else {
-          for (index_t e = 0; e < count; ++e) target[e * to_step] = source[e * from_step];
+          for (index_t e = 0; e < count; ++e) visit(source[e * from_step], target[e * to_step]);
         }
       }
+}
+
+template <class From, class To>
+void copy_elements(const TensorView<From>& from, const TensorView<To>& to) {
+  for_each_element(from, to, [](const From& source, To& target) { target = source; });
 }
 
 constexpr index_t element_count(const Extents& extents) {
@@ -70,16 +75,29 @@ class StagedPlan final : public Plan<T> {
            const TensorView<T>& y) override {
     const TensorView<const T> rows_of_x = any_.x ? staged(x, x_) : x;
     const TensorView<const T> rows_of_k = any_.k ? staged(k, k_) : k;
-    if (!any_.y || rows_are_dense(y)) {
-      inner_->execute(rows_of_x, rows_of_k, y);
-    } else {
-      const TensorView<T> dense_y(y_.data(), y.extents);
-      inner_->execute(rows_of_x, rows_of_k, dense_y);
-      copy_elements(dense_y, y);
-    }
+    write(y, [&](const TensorView<T>& to) { inner_->execute(rows_of_x, rows_of_k, to); });
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    return this->prepare_by(*inner_, any_.k ? staged(k, k_) : k);
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    const TensorView<const T> rows_of_x = any_.x ? staged(x, x_) : x;
+    write(y,
+          [&](const TensorView<T>& to) { this->execute_prepared_by(*inner_, rows_of_x, k, to); });
   }
 
  private:
+  /// Calls run(y), or with a dense one of which y becomes a copy.
+  template <class Run>
+  void write(const TensorView<T>& y, const Run& run) {
+    if (!any_.y || rows_are_dense(y)) return run(y);
+    const TensorView<T> dense_y(y_.data(), y.extents);
+    run(dense_y);
+    copy_elements(dense_y, y);
+  }
+
   static TensorView<const T> staged(const TensorView<const T>& operand, Buffer<T>& room) {
     if (rows_are_dense(operand)) return operand;
     const TensorView<T> dense(room.data(), operand.extents);

@@ -18,6 +18,7 @@
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
+#include "core/prepared_kernel.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -186,9 +187,39 @@ class ImplicitGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const Problem& problem = this->problem();
     if (is_one_pixel(k, y)) return multiply_pixels(x, k, y);
-    if (!pack_weights(k)) {
+    const bool finite = pack_weights(k, weights_.data());
+    compute(x, k, finite ? weights_.data() : nullptr, y);
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    auto prepared = std::make_unique<PackedKernel>(
+        k, this->problem().groups * blocking_.channel_blocks * blocking_.weights_block);
+    prepared->finite = pack_weights(k, prepared->weights.data());
+    return prepared;
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    const auto& prepared = static_cast<const PackedKernel&>(k);
+    if (is_one_pixel(prepared.view(), y)) return multiply_pixels(x, prepared.view(), y);
+    compute(x, prepared.view(), prepared.finite ? prepared.weights.data() : nullptr, y);
+  }
+
+ private:
+  struct PackedKernel final : KernelCopy<T> {
+    Buffer<T> weights;
+    bool finite = false;
+
+    PackedKernel(const TensorView<const T>& k, index_t elements)
+        : KernelCopy<T>(k), weights(elements) {}
+    std::size_t bytes() const override { return KernelCopy<T>::bytes() + weights.bytes(); }
+  };
+
+  /// `weights`: packed; null where they are not all finite.
+  void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* weights,
+               const TensorView<T>& y) {
+    const Problem& problem = this->problem();
+    if (weights == nullptr) {
       parallel_for(threads_, problem.N * problem.C, [&](index_t part, int) {
         convolve_by_tap(problem, x, k, part / problem.C, part % problem.C, y);
       });
@@ -201,11 +232,10 @@ class ImplicitGemmPlan final : public Plan<T> {
                      .group = group,
                      .row_block = block / blocking_.channel_blocks,
                      .channel_block = block % blocking_.channel_blocks},
-                    thread, x, y);
+                    thread, x, weights, y);
     });
   }
 
- private:
   /// Whether images are single pixels, and y is what the weights are multiplied by them.
   bool is_one_pixel(const TensorView<const T>& k, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
@@ -251,7 +281,7 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   /// A, tile by tile, of each as much depth as is summed over at a time. False where weights are
   /// not all finite.
-  bool pack_weights(const TensorView<const T>& k) {
+  bool pack_weights(const TensorView<const T>& k, T* weights) {
     const index_t most_tiles = tiles_of(blocking_.block_channels);
     std::atomic<bool> finite = true;
     parallel_for(threads_, this->problem().groups * blocking_.channel_blocks * most_tiles,
@@ -263,8 +293,7 @@ class ImplicitGemmPlan final : public Plan<T> {
                    if (t >= tiles) return;
                    const Range rows = rows_of_tile(channels.size(), tiles, t);
                    const index_t first_o = block / blocking_.channel_blocks * layer_.K;
-                   T* to = weights_.data() + block * blocking_.weights_block +
-                           t * blocking_.weights_tile;
+                   T* to = weights + block * blocking_.weights_block + t * blocking_.weights_tile;
                    if (!pack_tile(k, first_o,
                                   {channels.begin + rows.begin, channels.begin + rows.end}, to)) {
                      finite = false;
@@ -303,7 +332,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     index_t n, group, row_block, channel_block;
   };
 
-  void compute_block(const Block& block, int thread, const TensorView<const T>& x,
+  void compute_block(const Block& block, int thread, const TensorView<const T>& x, const T* weights,
                      const TensorView<T>& y) const {
     const Blocking& b = blocking_;
     const auto& [rows, columns, K, C] = layer_;
@@ -318,8 +347,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     T* sums = in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + thread * sums_share_;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
     T* image = images_.data() + thread * image_share_;
-    const T* weights =
-        weights_.data() + (block.group * b.channel_blocks + block.channel_block) * b.weights_block;
+    weights += (block.group * b.channel_blocks + block.channel_block) * b.weights_block;
     for (index_t o = 0; o < K; o += b.depth) {
       const index_t depth = std::min(b.depth, K - o);
       copy_image(x, block.n, {block.group * K + o, block.group * K + o + depth}, numbers, image);
@@ -543,6 +571,7 @@ constinit const Algorithm builtin::implicit_gemm{
     .layers = Layers::native,
     .crops = true,
     .vectorized = true,
+    .prepares = true,
     .operations = operations,
     .forecast = forecast_implicit_gemm,
     .boundaries = boundaries_of_implicit_gemm,

@@ -15,6 +15,7 @@
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
+#include "core/prepared_kernel.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -33,7 +34,7 @@ struct Blocking {
   // Rows of tiles, all channels of which are transformed at a time, of the image and back.
   index_t block_rows, blocks;
   index_t block_channels, channel_blocks;  // of y
-  index_t depth;                           // channels of x whose kernels are transformed at a time
+  index_t depth, depth_blocks;             // channels of x whose kernels are transformed at a time
   /// Whether all kernels are transformed at once, and blocks of the image are shared out to
   /// threads; if not, blocks come one after the other, and threads share the channels of each.
   bool keeps_kernels;
@@ -85,6 +86,7 @@ Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
   const index_t fitting = kKernelBytes / (b.points * b.block_channels * scalar_bytes);
   const index_t deepest = std::min(problem.K, std::max(fitting, lanes));
   b.depth = b.keeps_kernels ? problem.K : ceil_divide(problem.K, ceil_divide(problem.K, deepest));
+  b.depth_blocks = ceil_divide(problem.K, b.depth);
   b.image_tile = padded_K;
   b.image_point = apart(b.tiles() * b.image_tile, lanes);
   b.sums_point = apart(b.tiles() * b.block_channels, lanes);
@@ -176,12 +178,46 @@ class WinogradPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
+    if (blocking_.keeps_kernels) transform_all_kernels(k, kernels_.data());
+    compute(x, k, blocking_.keeps_kernels ? kernels_.data() : nullptr, y);
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    const Blocking& b = blocking_;
+    auto prepared =
+        std::make_unique<TransformedKernel>(k, b.channel_blocks * b.depth_blocks * b.kernel_block);
+    transform_all_kernels(k, prepared->transformed.data());
+    return prepared;
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    const auto& prepared = static_cast<const TransformedKernel&>(k);
+    compute(x, prepared.view(), prepared.transformed.data(), y);
+  }
+
+ private:
+  struct TransformedKernel final : KernelCopy<T> {
+    Buffer<T> transformed;  // by blocks of channels of y, then of x
+
+    TransformedKernel(const TensorView<const T>& k, index_t elements)
+        : KernelCopy<T>(k), transformed(elements) {}
+    std::size_t bytes() const override { return KernelCopy<T>::bytes() + transformed.bytes(); }
+  };
+
+  void transform_all_kernels(const TensorView<const T>& k, T* to) {
+    const Blocking& b = blocking_;
+    parallel_for(threads_, b.channel_blocks * b.depth_blocks, [&](index_t part, int) {
+      transform_kernels(k, part / b.depth_blocks, part % b.depth_blocks * b.depth,
+                        to + part * b.kernel_block);
+    });
+  }
+
+  /// `kernels`: all of them, transformed; null where each is transformed when it is met.
+  void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* kernels,
+               const TensorView<T>& y) {
     const Blocking& b = blocking_;
     std::ranges::fill(is_suspect_.elements(), char{0});
     if (b.keeps_kernels) {
-      parallel_for(threads_, b.channel_blocks, [&](index_t c, int) {
-        transform_kernels(k, c, 0, kernels_.data() + c * room_.kernel_share);
-      });
       parallel_for(threads_, b.blocks, [&](index_t block, int thread) {
         T* images = images_.data() + thread * room_.image_share;
         for (index_t row = 0; row < rows_of(block).size(); ++row) {
@@ -189,17 +225,16 @@ class WinogradPlan final : public Plan<T> {
         }
         for (index_t c = 0; c < b.channel_blocks; ++c) {
           T* sums = sums_.data() + thread * room_.sums_share;
-          multiply_points(block, c, 0, images, kernels_.data() + c * room_.kernel_share, sums);
+          multiply_points(block, c, 0, images, kernels + c * b.kernel_block, sums);
           transform_outputs(block, c, sums, y);
         }
       });
     } else {
-      for (index_t block = 0; block < b.blocks; ++block) compute_block(block, x, k, y);
+      for (index_t block = 0; block < b.blocks; ++block) compute_block(block, x, k, kernels, y);
     }
     replace_suspects(x, k, y);
   }
 
- private:
   index_t vectors_of(index_t channels) const { return ceil_divide(channels, transforms_.lanes); }
 
   /// Rows of tiles.
@@ -216,7 +251,7 @@ class WinogradPlan final : public Plan<T> {
 
   /// One block of images whose channels of y are shared out to threads.
   void compute_block(index_t block, const TensorView<const T>& x, const TensorView<const T>& k,
-                     const TensorView<T>& y) {
+                     const T* kernels, const TensorView<T>& y) {
     const Blocking& b = blocking_;
     const index_t vectors = vectors_of(this->problem().K);
     parallel_for(threads_, vectors, [&](index_t v, int) {
@@ -225,11 +260,15 @@ class WinogradPlan final : public Plan<T> {
       }
     });
     parallel_for(threads_, b.channel_blocks, [&](index_t c, int thread) {
-      T* kernels = kernels_.data() + thread * room_.kernel_share;
+      T* own_kernels = kernels_.data() + thread * room_.kernel_share;
       T* sums = sums_.data() + thread * room_.sums_share;
-      for (index_t o = 0; o < this->problem().K; o += b.depth) {
-        transform_kernels(k, c, o, kernels);
-        multiply_points(block, c, o, images_.data(), kernels, sums);
+      for (index_t part = 0; part < b.depth_blocks; ++part) {
+        const index_t o = part * b.depth;
+        if (kernels == nullptr) transform_kernels(k, c, o, own_kernels);
+        multiply_points(block, c, o, images_.data(),
+                        kernels == nullptr ? own_kernels
+                                           : kernels + (c * b.depth_blocks + part) * b.kernel_block,
+                        sums);
       }
       transform_outputs(block, c, sums, y);
     });
@@ -428,6 +467,7 @@ constinit const Algorithm builtin::winograd{
     .threaded = true,
     .crops = true,
     .vectorized = true,
+    .prepares = true,
     .operations = operations,
     .forecast = forecast_winograd,
     .boundaries = boundaries_of_winograd,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,14 +22,48 @@ class DensePlan : public Plan<T> {
   /// Overwrites y with x ∗ k, all of them row-major without gaps.
   virtual void run_dense(const T* x, const T* k, T* y) = 0;
 
+  /// What the library makes of constant weights, or null where it has nothing of that kind.
+  virtual std::unique_ptr<PreparedKernel<T>> prepare_dense(const T*) { return nullptr; }
+  virtual void run_dense_prepared(const T*, const PreparedKernel<T>&, T*) {}
+
  private:
+  /// Weights in room of their own, for libraries that take them anew in each call.
+  struct Weights final : PreparedKernel<T> {
+    std::vector<T> elements;
+    std::size_t bytes() const override { return elements.size() * sizeof(T); }
+  };
+
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) final {
     const T* dense_x = staged(x, staged_x_);
     const T* dense_k = staged(k, staged_k_);
-    if (is_dense(y)) return run_dense(dense_x, dense_k, y.data);
+    write(y, [&](T* dense_y) { run_dense(dense_x, dense_k, dense_y); });
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) final {
+    const T* dense_k = staged(k, staged_k_);
+    if (auto prepared = prepare_dense(dense_k)) return prepared;
+    auto weights = std::make_unique<Weights>();
+    weights->elements.assign(dense_k, dense_k + count(k.extents));
+    return weights;
+  }
+
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) final {
+    const T* dense_x = staged(x, staged_x_);
+    const auto* weights = dynamic_cast<const Weights*>(&k);
+    write(y, [&](T* dense_y) {
+      weights ? run_dense(dense_x, weights->elements.data(), dense_y)
+              : run_dense_prepared(dense_x, k, dense_y);
+    });
+  }
+
+  /// Calls run(y), or with a dense one of which y becomes a copy.
+  template <class Run>
+  void write(const TensorView<T>& y, const Run& run) {
+    if (is_dense(y)) return run(y.data);
     staged_y_.resize(count(y.extents));
-    run_dense(dense_x, dense_k, staged_y_.data());
+    run(staged_y_.data());
     copy_elements(TensorView<const T>(staged_y_.data(), y.extents), y);
   }
 

@@ -8,6 +8,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,7 +82,10 @@ class OneDnnPlan : public DensePlan<float> {
     const memory k = as_it_likes(k_role, k_);
     const memory y = as_it_likes(y_role, y_);
     if (x != x_) add_reorder(x_, x);
+    k_step_ = steps_.size();
     if (k != k_) add_reorder(k_, k);
+    k_role_ = k_role;
+    convolution_ = steps_.size();
     add<Convolution>(description, {{x_role, x}, {k_role, k}, {y_role, y}});
     if (y != y_) add_reorder(y, y_);
     implementation_ = description.impl_info_str();
@@ -116,17 +120,65 @@ class OneDnnPlan : public DensePlan<float> {
     add<dnnl::reorder>({from, to, attributes_}, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
   }
 
+  /// Weights in the layout that the convolution takes.
+  struct Weights final : PreparedKernel<float> {
+    Arguments of_convolution;
+    std::size_t size = 0;
+    std::size_t bytes() const override { return size; }
+  };
+
   void run_dense(const float* x, const float* k, float* y) final {
     const OpenMpThreads in_this_scope(threads_);
-    x_.set_data_handle(const_cast<float*>(x));
     take_weights(k);
+    run_steps(x, y, [this](std::size_t step) { return &steps_[step].arguments; });
+  }
+
+  std::unique_ptr<PreparedKernel<float>> prepare_dense(const float* k) final {
+    const OpenMpThreads in_this_scope(threads_);
+    auto prepared = std::make_unique<Weights>();
+    prepared->of_convolution = steps_[convolution_].arguments;
+    memory& weights = prepared->of_convolution.at(k_role_);
+    prepared->size = weights.get_desc().get_size();
+    const memory copy(weights.get_desc(), engine_);
+    take_weights(k);
+    if (k_step_ != convolution_) {
+      Arguments arguments = steps_[k_step_].arguments;
+      arguments.at(DNNL_ARG_TO) = copy;
+      steps_[k_step_].primitive.execute(stream_, arguments);
+      stream_.wait();
+    } else {
+      std::memcpy(copy.get_data_handle(), weights.get_data_handle(), prepared->size);
+    }
+    weights = copy;
+    return prepared;
+  }
+
+  void run_dense_prepared(const float* x, const PreparedKernel<float>& k, float* y) final {
+    const OpenMpThreads in_this_scope(threads_);
+    const auto& prepared = static_cast<const Weights&>(k);
+    run_steps(x, y, [&](std::size_t step) -> const Arguments* {
+      if (step == convolution_) return &prepared.of_convolution;
+      return step == k_step_ ? nullptr : &steps_[step].arguments;
+    });
+  }
+
+  /// Runs each step with the arguments that arguments_of(step) points to; null leaves it out.
+  template <class ArgumentsOf>
+  void run_steps(const float* x, float* y, const ArgumentsOf& arguments_of) {
+    x_.set_data_handle(const_cast<float*>(x));
     y_.set_data_handle(y);
-    for (const Step& step : steps_) step.primitive.execute(stream_, step.arguments);
+    for (std::size_t step = 0; step < steps_.size(); ++step) {
+      if (const Arguments* arguments = arguments_of(step)) {
+        steps_[step].primitive.execute(stream_, *arguments);
+      }
+    }
     stream_.wait();
   }
 
   dnnl::stream stream_{engine_};
   std::vector<Step> steps_;
+  std::size_t k_step_ = 0, convolution_ = 0;  // of those; the same where k is not reordered
+  int k_role_ = 0;
   std::string implementation_;
   int threads_;
   std::size_t bytes_ = 0;
@@ -283,6 +335,7 @@ constinit const Algorithm kBackward{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .layers = Layers::native,
+    .prepares = true,
     .operations = backward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<BackwardPlan>,
@@ -296,6 +349,7 @@ constinit const Algorithm kForward{
     .non_finite = NonFinite::unspecified,
     .threaded = true,
     .layers = Layers::native,
+    .prepares = true,
     .operations = forward_operations,
     .forget = forget_primitives,
     .plan_f32 = plan_onednn<ForwardPlan>,

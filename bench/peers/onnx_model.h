@@ -75,10 +75,24 @@ inline Message tensor(std::string_view name, const Extents& extents) {
   return Message().add(kName, name).add(kType, Message().add(kTensorType, type));
 }
 
-/// y = ConvTranspose(x, k) of that layer.
-inline std::string conv_transpose(const Problem& problem) {
-  constexpr int kInput = 1, kOutput = 2, kOperator = 4, kAttribute = 5;         // NodeProto
-  constexpr int kNode = 1, kName = 2, kGraphInput = 11, kGraphOutput = 12;      // GraphProto
+/// TensorProto of dense floats, in this processor's order of bytes: that of little-endian ones.
+inline Message constant(std::string_view name, const Extents& extents, const float* elements) {
+  constexpr int kDimension = 1, kElementType = 2, kName = 8, kRawData = 9;
+  constexpr int kFloat = 1;
+  Message tensor;
+  std::size_t bytes = sizeof(float);
+  for (const index_t extent : extents) {
+    tensor.add(kDimension, extent);
+    bytes *= static_cast<std::size_t>(extent);
+  }
+  const std::string_view raw(reinterpret_cast<const char*>(elements), bytes);
+  return tensor.add(kElementType, kFloat).add(kName, name).add(kRawData, raw);
+}
+
+/// y = ConvTranspose(x, k) of that layer. `weights` make k a constant, null an input.
+inline std::string conv_transpose(const Problem& problem, const float* weights = nullptr) {
+  constexpr int kInput = 1, kOutput = 2, kOperator = 4, kAttribute = 5;  // NodeProto
+  constexpr int kNode = 1, kName = 2, kInitializer = 5, kGraphInput = 11, kGraphOutput = 12;
   constexpr int kIrVersion = 1, kGraph = 7, kOperatorSet = 8, kSetVersion = 2;  // ModelProto
   const auto& [top, left, bottom, right] = problem.padding;
   const Message node =
@@ -94,12 +108,16 @@ inline std::string conv_transpose(const Problem& problem) {
           .add(kAttribute,
                integers("output_padding", {problem.output_padding.y, problem.output_padding.x}))
           .add(kAttribute, integer("group", problem.groups));
-  const Message graph = Message()
-                            .add(kNode, node)
-                            .add(kName, "layer")
-                            .add(kGraphInput, tensor("x", problem.x_extents()))
-                            .add(kGraphInput, tensor("k", problem.k_extents()))
-                            .add(kGraphOutput, tensor("y", problem.y_extents()));
+  Message graph;  // GraphProto
+  graph.add(kNode, node)
+      .add(kName, "layer")
+      .add(kGraphInput, tensor("x", problem.x_extents()))
+      .add(kGraphOutput, tensor("y", problem.y_extents()));
+  if (weights == nullptr) {
+    graph.add(kGraphInput, tensor("k", problem.k_extents()));
+  } else {
+    graph.add(kInitializer, constant("k", problem.k_extents(), weights));
+  }
   constexpr int kIrOf2019 = 6, kOperatorSetOf2019 = 11;
   return Message()
       .add(kIrVersion, kIrOf2019)

@@ -1,6 +1,6 @@
 // ONNX Runtime's ConvTranspose, as a program runs a model that has been exported: a session with
 // one node. Its weights are laid out [K,C/g,h,w], as ours, and are an input like x, since training
-// changes them; for constant ones it could pack them before.
+// changes them; prepared ones are constants of a session of their own, which may pack them.
 
 #include <onnxruntime_cxx_api.h>
 
@@ -49,16 +49,40 @@ class ConvTransposePlan final : public DensePlan<float> {
 
  protected:
   void run_dense(const float* x, const float* k, float* y) override {
-    const std::array operands{as_tensor(x, problem().x_extents()),
-                              as_tensor(k, problem().k_extents())};
-    Ort::Value result = as_tensor(y, problem().y_extents());
-    constexpr std::array kInputs{"x", "k"};
-    constexpr std::array kOutputs{"y"};
-    session_.Run(Ort::RunOptions(nullptr), kInputs.data(), operands.data(), operands.size(),
-                 kOutputs.data(), &result, 1);
+    run(session_,
+        std::array{as_tensor(x, problem().x_extents()), as_tensor(k, problem().k_extents())}, y);
+  }
+
+  std::unique_ptr<PreparedKernel<float>> prepare_dense(const float* k) override {
+    auto prepared = std::make_unique<ConstantWeights>();
+    prepared->model = onnx::conv_transpose(problem(), k);
+    prepared->session = Ort::Session(environment(), prepared->model.data(), prepared->model.size(),
+                                     options_for(threads_));
+    return prepared;
+  }
+
+  void run_dense_prepared(const float* x, const PreparedKernel<float>& k, float* y) override {
+    auto& session = const_cast<Ort::Session&>(static_cast<const ConstantWeights&>(k).session);
+    run(session, std::array{as_tensor(x, problem().x_extents())}, y);
   }
 
  private:
+  struct ConstantWeights final : PreparedKernel<float> {
+    std::string model;
+    Ort::Session session{nullptr};
+    std::size_t bytes() const override { return model.size(); }
+  };
+
+  /// `operands`: x, and k where it is an input.
+  template <std::size_t count>
+  void run(Ort::Session& session, const std::array<Ort::Value, count>& operands, float* y) {
+    Ort::Value result = as_tensor(y, problem().y_extents());
+    constexpr std::array kInputs{"x", "k"};
+    constexpr std::array kOutputs{"y"};
+    session.Run(Ort::RunOptions(nullptr), kInputs.data(), operands.data(), count, kOutputs.data(),
+                &result, 1);
+  }
+
   Ort::Value as_tensor(const float* elements, const Extents& extents) const {
     std::array<std::int64_t, 4> shape{};
     std::size_t count = 1;
@@ -100,6 +124,7 @@ constinit const Algorithm kAlgorithm{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .layers = Layers::native,
+    .prepares = true,
     .operations = operations,
     .plan_f32 = plan_conv_transpose,
 };

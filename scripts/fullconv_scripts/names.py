@@ -13,7 +13,7 @@ _CASE = re.compile(
     r"(?:_(?P<family>(?!(?:[psdg]|op)\d)[a-z]+\d*))?"
 )
 _BENCHMARK = re.compile(
-    r"(?P<phase>plan|execute|oneshot)/(?P<algorithm>\w+(?:@\w+)?(?:\+\d+)?)/(?P<scalar>f32|f64)/"
+    r"(?P<phase>plan|execute|oneshot|prepared)/(?P<algorithm>\w+(?:@\w+)?(?:\+\d+)?)/(?P<scalar>f32|f64)/"
     r"(?P<case>\w+)/threads:(?P<threads>\d+)(?P<rest>(?:/.*)?)"
 )
 

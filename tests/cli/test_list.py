@@ -30,7 +30,7 @@ class List(CliTest):
                 list(algorithm),
                 [
                     *("name", "kind", "scalars", "summary", "error_model", "non_finite"),
-                    *("threaded", "layers", "delegates", "version", "ledger"),
+                    *("threaded", "layers", "prepares", "delegates", "version", "ledger"),
                 ],
             )
             self.assertEqual(algorithm["kind"], "ours")
@@ -43,6 +43,7 @@ class List(CliTest):
             self.assertIn(algorithm["non_finite"], ("as_defined", "multiplies_padding", "spreads"))
             self.assertIsInstance(algorithm["threaded"], bool)
             self.assertIn(algorithm["layers"], ("adapted", "native"))
+            self.assertIsInstance(algorithm["prepares"], bool)
             self.assertIn(algorithm["delegates"], ("never", "sometimes", "always"))
             self.assertNotIn("\n", algorithm["summary"])
         self.assertEqual(len(set(names())), len(found))

@@ -68,6 +68,23 @@ struct Declined {
   std::string reason;
 };
 
+/// Whether y is overwritten or added to.
+enum class Accumulate { no, yes };
+
+/// What a plan keeps of a kernel between prepare() and execute_prepared().
+template <class T>
+class PreparedKernel {
+ public:
+  virtual ~PreparedKernel() = default;
+  PreparedKernel(const PreparedKernel&) = delete;
+  PreparedKernel& operator=(const PreparedKernel&) = delete;
+
+  virtual std::size_t bytes() const = 0;
+
+ protected:
+  PreparedKernel() = default;
+};
+
 /// A problem made ready to run: owns workspace, twiddles and library handles.
 ///
 /// One plan serves one thread at a time; different plans are independent. A debug build of the
@@ -95,11 +112,31 @@ class Plan {
   /// Whether execute() takes operands of any strides, or only those with innermost stride 1.
   virtual bool takes_any_strides() const { return false; }
 
-  /// Overwrites y[N,C,H+h−1,W+w−1] with x[N,K,H,W] ∗ k[K,C,h,w]. Allocates nothing.
+  /// Overwrites y[N,C,H+h−1,W+w−1] with x[N,K,H,W] ∗ k[K,C,h,w], the shapes of a layer being those
+  /// of its problem. Allocates nothing.
+  ///
+  /// Accumulate::yes adds to y instead, with one more rounding of each element. Only the first such
+  /// call may allocate: where an algorithm can't add in place, a room as large as y.
   ///
   /// Throws std::invalid_argument, with y untouched, if a shape or stride is not what the plan was
   /// made for, or if the memory that y spans overlaps that of x or k.
-  void execute(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y);
+  void execute(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y,
+               Accumulate accumulate = Accumulate::no);
+
+  /// Does once what depends on the values of k[K,C,h,w], for weights that stay as they are: packs
+  /// or transforms them where the algorithm can use that, else copies them. What is kept is
+  /// allocated here, holds until the next prepare(), and execute() does not touch it; k may change.
+  ///
+  /// Throws std::invalid_argument if a shape or stride is not what the plan was made for, and
+  /// InsufficientMemory.
+  void prepare(const TensorView<const T>& k);
+
+  /// As execute(), by the kernel that was prepared last. Throws std::logic_error if none was.
+  void execute_prepared(const TensorView<const T>& x, const TensorView<T>& y,
+                        Accumulate accumulate = Accumulate::no);
+
+  /// Bytes that prepare() keeps, beside the workspace.
+  std::size_t prepared_bytes() const { return prepared_ ? prepared_->bytes() : 0; }
 
  protected:
   explicit Plan(const Problem& problem)
@@ -112,15 +149,43 @@ class Plan {
   virtual void run(const TensorView<const T>& x, const TensorView<const T>& k,
                    const TensorView<T>& y) = 0;
 
+  /// Adds x ∗ k to y and returns true, or does nothing and returns false.
+  virtual bool run_adding(const TensorView<const T>& x, const TensorView<const T>& k,
+                          const TensorView<T>& y);
+
+  /// What run_prepared() needs of k: unless told, a KernelCopy.
+  virtual std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k);
+
+  /// As run(), by what run_prepare() returned.
+  virtual void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                            const TensorView<T>& y);
+
+  /// For plans around others.
+  static std::unique_ptr<PreparedKernel<T>> prepare_by(Plan& plan, const TensorView<const T>& k) {
+    return plan.run_prepare(k);
+  }
+  static void execute_prepared_by(Plan& plan, const TensorView<const T>& x,
+                                  const PreparedKernel<T>& k, const TensorView<T>& y) {
+    plan.run_prepared(x, k, y);
+  }
+
  private:
   /// Throws where the operands do not fit.
   void check(const TensorView<const T>& x, const TensorView<const T>& k,
              const TensorView<T>& y) const;
+  void check_operand(char name, const TensorView<const T>& operand, const Extents& expected) const;
+  void check_output(const TensorView<T>& y) const;
+
+  /// Calls run(y), or with what it writes elsewhere adds that to y.
+  template <class Run>
+  void add(const TensorView<T>& y, const Run& run);
 
   Problem problem_;
   TensorView<const T> dense_x_, dense_k_;  // shapes and strides
   TensorView<T> dense_y_;
   std::atomic<bool> running_ = false;
+  std::unique_ptr<PreparedKernel<T>> prepared_;
+  std::shared_ptr<T> sums_;  // room for what is to be added to y
 };
 
 /// A way that is open to some kernels only: whether to this one is seen when it is executed. Goes
@@ -241,6 +306,8 @@ struct Algorithm {
   /// Has code for several instruction sets, of which a portable build takes the best that the
   /// processor has.
   bool vectorized = false;
+  /// Plan::prepare() does part of the work, not just a copy of the kernel.
+  bool prepares = false;
   Delegates delegates = Delegates::never;
   /// Of a problem that the planners below take; operations_of() tells of any.
   OperationCount operations = nominal_operations;
