@@ -10,9 +10,10 @@
 namespace fullconv::bench {
 
 enum class Kind {
-  ours,   ///< of this library
-  peer,   ///< another library, behind the same interface
-  floor,  ///< no convolution, but what none can undercut
+  ours,     ///< of this library
+  peer,     ///< another library, behind the same interface
+  binding,  ///< this library, called from another language
+  floor,    ///< no convolution, but what none can undercut
 };
 
 /// Whether a part of the work is inside the time of `execute`.

@@ -110,6 +110,8 @@ std::string name(bench::Kind kind) {
       return "ours";
     case bench::Kind::peer:
       return "peer";
+    case bench::Kind::binding:
+      return "binding";
     case bench::Kind::floor:
       return "floor";
   }

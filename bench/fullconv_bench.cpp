@@ -75,8 +75,9 @@ std::vector<Entrant> choose_entrants(const Options& options) {
   for (const Contender& contender : all_contenders()) {
     const std::string name(contender.algorithm->name);
     const bool is_variant = !contender.instruction_set.empty();
-    const bool in_group = (contender.kind == Kind::ours && !is_variant) ||
-                          (contender.kind == Kind::peer && options.peers);
+    const bool is_outside = contender.kind == Kind::peer || contender.kind == Kind::binding;
+    const bool in_group =
+        (contender.kind == Kind::ours && !is_variant) || (is_outside && options.peers);
     const bool chosen = options.algorithms.empty() ? in_group : selects(options.algorithms, name);
     const bool is_floor = contender.kind == Kind::floor && options.floors;
     if (chosen || is_floor) entrants.push_back({name, contender});

@@ -313,6 +313,7 @@ py::list describe_algorithms() {
 }
 
 void define(py::module_& m) {
+  m.attr("__version__") = FULLCONV_VERSION;
   m.def("convolve_planes", convolve_planes);
   m.def("convolve_tensors", convolve_tensors);
   m.def("algorithms", describe_algorithms);

@@ -121,7 +121,9 @@ class _Pair:
             if other.algorithm != who.algorithm
             and all(_kept_up(field, other, who) for field in (self._before, self.after))
         ]
-        steady = [other for other in others if self.after.kinds[other.algorithm] != "ours"]
+        steady = [
+            other for other in others if self.after.kinds[other.algorithm] in ("peer", "floor")
+        ]
         for against, group in (("peers and floors", steady), ("the others", others)):
             if len(group) >= FEWEST_REFERENCES:
                 return against, tuple(group)

@@ -40,6 +40,7 @@ CONFIDENCE = 0.95  # of a whole report, and of one comparison shown on its own
 EQUAL_WITHIN = 1.02  # two times whose ratio surely lies within this factor are equal
 FEWEST_BLOCKS = 3  # with fewer in common there is no interval: (0, infinity)
 
+WINNERS = ("ours", "peer")  # kinds that can win: a floor is no convolution, a binding runs ours
 Samples = Mapping[int, float]  # block -> seconds of one call
 DELEGATION = ("never", "sometimes", "always")  # how often an algorithm runs another's code
 
@@ -212,8 +213,9 @@ class Win:
 class Field:
     """What was measured side by side in one cell.
 
-    samples: by contender. kinds: `ours`, `peer` or `floor` of each algorithm. confidence: that of
-    each interval, unless another is asked for: corrected for all comparisons of the report.
+    samples: by contender. kinds: `ours`, `peer`, `binding` or `floor` of each algorithm.
+    confidence: that of each interval, unless another is asked for: corrected for all comparisons of
+    the report.
     layout_spread: of ratios between layouts of the same program, as the audit found it.
     delegates: of an algorithm how often it runs another's code, as DELEGATION has it; `never` of
     those that it does not name.
@@ -238,7 +240,7 @@ class Field:
         return contender in self.samples
 
     def among(
-        self, kinds: Collection[str] = ("ours", "peer"), threads: int | None = None
+        self, kinds: Collection[str] = WINNERS, threads: int | None = None
     ) -> Field:
         """The contenders of these kinds, with at most so many threads."""
         most = math.inf if threads is None else threads
@@ -253,13 +255,13 @@ class Field:
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
-        """Those that can win, which floors cannot."""
-        return tuple(who for who in self.samples if self.kinds[who.algorithm] != "floor")
+        """Those that can win."""
+        return tuple(who for who in self.samples if self.kinds[who.algorithm] in WINNERS)
 
     @property
     def comparisons(self) -> int:
-        """Pairs among those that can win."""
-        return count_pairs(len(self.contenders))
+        """Pairs of which a ratio is shown: of all but floors."""
+        return count_pairs(sum(self.kinds[who.algorithm] != "floor" for who in self.samples))
 
     @cached_property
     def fastest(self) -> Contender | None:
@@ -290,8 +292,8 @@ class Field:
     def ratio(
         self, who: Contender, to: Contender | None = None, confidence: float | None = None
     ) -> Ratio:
-        """How many times longer `who` takes than `to`, or than the fastest; `who` may be a floor.
-        With `confidence` = CONFIDENCE: as if it were the only comparison."""
+        """How many times longer `who` takes than `to`, or than the fastest; `who` need not be able
+        to win. With `confidence` = CONFIDENCE: as if it were the only comparison."""
         reference = to or self.fastest
         if reference is None:
             raise ValueError("nobody here can be the fastest")
@@ -299,7 +301,8 @@ class Field:
         return mean.ratio(confidence or self.confidence, self.layout_spread)
 
     def ratios(self, confidence: float | None = None) -> dict[Contender, Ratio]:
-        """Of everybody but the fastest, to the fastest; floors included, shortest first."""
+        """Of everybody but the fastest, to the fastest; those that cannot win included, shortest
+        first."""
         others = (who for who in self.samples if who != self.fastest)
         found = {who: self.ratio(who, confidence=confidence) for who in others}
         return dict(sorted(found.items(), key=lambda item: _last_if_nan(item[1].estimate)))

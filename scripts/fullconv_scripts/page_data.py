@@ -137,7 +137,7 @@ class _Table:
     def __init__(self, results: Results) -> None:
         self.results = results
         seen = {*results.times["algorithm"], *results.skipped["algorithm"]}
-        order = ("ours", "peer", "floor")
+        order = ("ours", "peer", "binding", "floor")
         self.names = [name for kind in order for name in results.of_kind(kind) if name in seen]
         self.cases: list[Case] = []
         self.cells: list[dict[str, Any]] = []
@@ -271,6 +271,7 @@ class _Answer:
     ratios: dict[Contender, comparison.Ratio]  # of these to the first
     margin: comparison.Ratio | None  # of the next that counts
     level: tuple[Contender, ...]  # those that count and are not told to be slower than the first
+    aside: tuple[Contender, ...]  # bindings, which are compared with the first, and cannot win
 
     @property
     def fastest(self) -> Contender:
@@ -285,7 +286,8 @@ def _answer(table: _Table, number: int, threads: int, group: str) -> _Answer | N
     order = (win.winner, *(who for who in field.best_variants if who != win.winner))
     verdict = win.verdict if win.runner_up else "alone"
     ratios = {who: field.ratio(who, to=win.winner) for who in order}
-    return _Answer(number, field, verdict, order, ratios, win.margin, win.level_with)
+    aside = tuple(table.fields[number].among(("binding",), threads))
+    return _Answer(number, field, verdict, order, ratios, win.margin, win.level_with, aside)
 
 
 def _selection(table: _Table, scalar: str, threads: int, group: str) -> dict[str, Any]:
@@ -350,6 +352,8 @@ def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:
     rows = table.executed[answer.cell]
     field = [rows[who] for who in answer.order]
     others = [who for who in answer.field.contenders if who not in answer.order]
+    others += answer.aside
+    whole = table.fields[answer.cell]
     return {
         "cell": answer.cell,
         "verdict": answer.verdict,
@@ -357,7 +361,9 @@ def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:
         "level": [rows[who].number for who in answer.level],
         "ratios": [_ratio_entry(answer.ratios[who]) for who in answer.order[1:]],
         "next": _ratio_entry(answer.margin) if answer.margin else None,
-        "others": [[rows[who].number, _ratio_entry(answer.field.ratio(who, to=answer.fastest))] for who in others],
+        "others": [
+            [rows[who].number, _ratio_entry(whole.ratio(who, to=answer.fastest))] for who in others
+        ],
         "front": _front(field, "error"),
         "frontL2": _front(field, "l2"),
     }

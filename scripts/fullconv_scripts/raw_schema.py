@@ -66,7 +66,7 @@ _COUNTERS = _map({"type": ["number", "list of numbers"], "minItems": 1})
 _REGISTERED = _object(
     "name kind",
     name={**_TEXT, "minLength": 1},
-    kind=_one_of("ours", "peer", "floor"),
+    kind=_one_of("ours", "peer", "binding", "floor"),
     summary=_TEXT,
     version={"type": ["string", "null"]},
     scalars=_list(_SCALAR),

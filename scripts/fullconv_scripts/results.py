@@ -10,7 +10,7 @@ is in records.csv beside it (module records):
     settings             how it was measured, and the cases in the order asked for
     remarks              what case files say of their cases
     contenders           algorithms, peers and floors, in the order in which the command line lists
-                         them: {name, kind: ours | peer | floor, summary, version, ledger, ...}
+                         them: {name, kind: ours | peer | binding | floor, summary, version, ledger, ...}
     crosscheck           errors against SciPy, in units of the bound
     floors               [{when, name, seconds[], counters}]: what the machine can do at all
     left_out_cells       those that the budget did not hold
@@ -108,8 +108,8 @@ class Key(NamedTuple):
 class Results:
     """What charts, tables and reports are made of.
 
-    names: ours, peers, floors, in the registry's order, then whoever else was measured.
-    kinds: `ours`, `peer` or `floor` of each of them.
+    names: ours, peers, bindings, floors, in the registry's order, then whoever else was measured.
+    kinds: `ours`, `peer`, `binding` (ours from another language) or `floor` of each of them.
     contenders: the registry's entry of each of them: ledger, version, summary, ...
     times: one row a contender that was measured: case and its sizes, scalar, cache, output, phase,
         algorithm, kind, threads, cell (the number of its cell), samples (seconds), blocks and
@@ -175,7 +175,7 @@ class Results:
         for row in executed[executed["blocks"].map(len) > 0].itertuples():
             cell = groups.setdefault(Key(row.case, row.scalar, row.cache, row.output), {})
             cell[Contender(row.algorithm, int(row.threads))] = dict(zip(row.blocks, row.samples))
-        pairs = sum(count_pairs(self._able_to_win(cell)) for cell in groups.values())
+        pairs = sum(count_pairs(self._compared(cell)) for cell in groups.values())
         confidence = corrected_confidence(pairs)
         delegates = {name: it.get("delegates", "never") for name, it in self.contenders.items()}
         return {
@@ -183,7 +183,7 @@ class Results:
             for key, cell in groups.items()
         }
 
-    def _able_to_win(self, contenders: Iterable[Contender]) -> int:
+    def _compared(self, contenders: Iterable[Contender]) -> int:
         return sum(self.kinds[who.algorithm] != "floor" for who in contenders)
 
     @property

@@ -16,6 +16,10 @@ from scipy import signal
 WORKER = Path(__file__).resolve().parents[2] / "bench" / "peers" / "workers" / "worker.py"
 
 NEUTRAL = "0 0 0 0 1 1 1 1 1 0 0"  # padding, stride, dilation, groups, output padding
+CROPPED = "1 0 1 0 1 1 1 1 1 0 0"
+
+# That of the build whose test this is.
+PACKAGE = Path(os.environ.get("FULLCONV_PYTHON_PACKAGE", "python")) / "fullconv"
 
 FAKE = """
     import contextlib
@@ -44,7 +48,7 @@ class WorkerTest(unittest.TestCase):
         """A module that the worker finds."""
         (self.folder / f"{name}.py").write_text(textwrap.dedent(text))
 
-    def start(self, library: str) -> subprocess.Popen[str]:
+    def start(self, library: str, package: Path | None = None) -> subprocess.Popen[str]:
         worker = subprocess.Popen(
             [sys.executable, "-B", WORKER, library],
             stdin=subprocess.PIPE,
@@ -52,7 +56,7 @@ class WorkerTest(unittest.TestCase):
             stderr=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            env={**os.environ, "PYTHONPATH": str(package or self.folder)},
         )
         for stream in worker.stdin, worker.stdout, worker.stderr:
             self.addCleanup(stream.close)
@@ -139,6 +143,26 @@ class Scipy(WorkerTest):
         self.assertEqual(self.plane_plan(worker, "convolve2d"), "ok")
         worker.stdin.close()
         self.assertEqual(worker.wait(timeout=60), 0)
+
+
+@unittest.skipUnless(PACKAGE.is_dir(), f"the Python module is not built: no {PACKAGE}")
+class Fullconv(WorkerTest):
+    def test_planes_and_layers(self) -> None:
+        worker = self.start("fullconv", PACKAGE.parent)
+        ready = worker.stdout.readline()
+        self.assertRegex(ready, r"^ready fullconv \d\S* \(NumPy \d\S*, Python 3\S*\)$")
+        random = np.random.default_rng(1)
+        x, k = random.uniform(-1, 1, (1, 1, 6, 5)), random.uniform(-1, 1, (1, 1, 3, 2))
+        y = signal.convolve2d(x[0, 0], k[0, 0])
+        # The whole; and without its first and last row, which is a layer.
+        for number, (rest, expected) in enumerate(((NEUTRAL, y), (CROPPED, y[1:-1]))):
+            shared = self.shared(x, k, np.full_like(expected, np.nan))
+            plan = f"plan {number} convolve f64 {number + 1} 1 1 1 6 5 3 2 {rest} {shared}"
+            self.assertEqual(self.ask(worker, plan), "ok")
+            self.assertEqual(self.ask(worker, f"execute {number}"), "ok")
+            given = np.fromfile(shared)[-expected.size :].reshape(expected.shape)
+            np.testing.assert_allclose(given, expected, atol=1e-14)
+            self.assertRegex(self.ask(worker, f"time {number} 10"), r"^ok 0\.\d+$")
 
 
 class Starting(WorkerTest):

@@ -17,6 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 ALGORITHMS = ("naive_branching", "alpha_one", "alpha_two", "beta")
 PEERS = ("peer_one", "peer_two")
+BINDINGS = ("bound",)
 FLOORS = ("empty_call", "copy_operands")
 
 
@@ -120,6 +121,7 @@ def raw_file(cells: list[dict], **fields: Any) -> dict:
         "contenders": [
             *({"name": name, "kind": "ours"} for name in ALGORITHMS),
             *({"name": name, "kind": "peer", "version": f"{name} 1.0"} for name in PEERS),
+            *({"name": name, "kind": "binding"} for name in BINDINGS),
             *({"name": name, "kind": "floor"} for name in FLOORS),
         ],
         "crosscheck": [],

@@ -327,6 +327,13 @@ class Winners(unittest.TestCase):
         self.assertEqual(found.comparisons, 1)
         self.assertIsNone(field(copy=[1.0] * 4, kinds={"copy": "floor"}).win())
 
+    def test_bindings_never_win_and_are_compared(self):
+        found = field(a=[2.0] * 4, b=[3.0] * 4, bound=[1.0] * 4, kinds={"bound": "binding"})
+        self.assertEqual(found.win().winner, Contender("a"))
+        self.assertEqual(found.among().contenders, (Contender("a"), Contender("b")))
+        self.assertAlmostEqual(found.ratio(Contender("bound")).estimate, 0.5)
+        self.assertEqual(found.comparisons, 3)
+
     def test_at_most_so_many_threads_of_some_kinds(self):
         found = field(
             a=[4.0] * 4, a_2=[2.0] * 4, b=[3.0] * 4, peer_2=[1.0] * 4, kinds={"peer": "peer"}

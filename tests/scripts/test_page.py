@@ -289,6 +289,14 @@ class Answers(PageTest):
         self.assertEqual(answer["field"], [0])
         self.assertEqual(len(data["rows"]["values"]), 2)
 
+    def test_bindings_are_compared_and_do_not_win(self):
+        who = [contender("beta", times(2.0)), contender("bound", times(1.0))]
+        answer, data = self.answer(who)
+        self.assertEqual((answer["field"], answer["verdict"]), ([0], "alone"))
+        [[row, ratio]] = answer["others"]
+        self.assertEqual((row, ratio[0], ratio[3]), (1, 0.5, "faster"))
+        self.assertEqual(data["run"]["comparisons"], 1)
+
 
 class Headline(PageTest):
     def headline(self, raw, **choice):

@@ -3,6 +3,7 @@ import unittest
 
 from support import (
     ALGORITHMS,
+    BINDINGS,
     FLOORS,
     PEERS,
     ROOT,
@@ -117,7 +118,7 @@ class Tables(unittest.TestCase):
     def test_registry_order_and_strangers_last(self):
         contenders = [contender("stranger", [1.0]), contender("peer_one+5", [1.0])]
         found = results.tabulate(raw_file([cell("8x8_k5x5", contenders)]))
-        known = [*ALGORITHMS, *PEERS, *FLOORS]
+        known = [*ALGORITHMS, *PEERS, *BINDINGS, *FLOORS]
         self.assertEqual(found.names, [*known, "stranger", "peer_one+5"])
         self.assertEqual(found.algorithms, [*ALGORITHMS, "stranger"])
         self.assertEqual(found.of_kind("peer"), [*PEERS, "peer_one+5"])

@@ -25,7 +25,7 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name):
-    home = _HOMES.get(name)
+    home = "_core" if name == "__version__" else _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'fullconv' has no attribute '{name}'")
     value = getattr(importlib.import_module("." + home, __name__), name)

@@ -4,6 +4,8 @@ from typing import Any, Literal, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+__version__: str
+
 _Array = TypeVar("_Array")  # of NumPy, of PyTorch, or anything else with __dlpack__
 _Pair = int | Sequence[int]
 

@@ -61,6 +61,11 @@ class Problem(NamedTuple):
         return cls(*map(int, words[:11]), (sy, sx), (dy, dx), groups, (oy, ox))
 
     @property
+    def is_dense(self) -> bool:
+        """Whether stride, padding and all else that a layer may have are neutral."""
+        return self[7:] == (0, 0, 0, 0, (1, 1), (1, 1), 1, (0, 0))
+
+    @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Of x, k and y."""
         (sy, sx), (dy, dx), (oy, ox) = self.stride, self.dilation, self.output_padding
