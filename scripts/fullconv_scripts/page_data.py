@@ -309,6 +309,7 @@ def _selection(table: _Table, scalar: str, threads: int, group: str) -> dict[str
             if part
         },
         "networks": _networks(table, layers),
+        "forms": _forms(table, layers),
         "headline": _headline(table, planes, layers),
         "precision": _precision(main),
     }
@@ -346,6 +347,49 @@ def _networks(table: _Table, layers: Sequence[_Answer]) -> list[dict[str, Any]]:
 
 
 _MOST_DECIDING = 4  # layers of a network that are named
+
+# The least channels of a class of layers: few fill no vector, many make kernels outweigh images.
+_CHANNEL_CLASSES = (1, 5, 32, 128, 512)
+
+
+def _forms(table: _Table, layers: Sequence[_Answer]) -> list[dict[str, Any]]:
+    """Who to take for layers of a kind, by kernel, stride, dilation and channels. Of those who ran
+    on every layer of the kind the one that is fastest on average, with the next: {kernel, stride,
+    dilation, planes: depthwise, channels: the least of its class, cells, best, next: [contender,
+    times the best's time] or null}."""
+    kinds: dict[tuple[Any, ...], list[_Answer]] = {}
+    for answer in layers:
+        case = table.cases[answer.cell]
+        channels = min(case.K, case.C) // case.groups
+        planes = case.groups > 1 and channels == 1
+        least = max(bound for bound in _CHANNEL_CLASSES if bound <= channels)
+        kind = ((case.h, case.w), case.stride, case.dilation, planes, least)
+        kinds.setdefault(kind, []).append(answer)
+    entries = []
+    for (kernel, stride, dilation, planes, least), answers in sorted(kinds.items()):
+        names, ratios = _ratio_matrix(answers)
+        logs = np.log(ratios)
+        everywhere = np.flatnonzero(np.isfinite(logs).all(axis=0))
+        if not everywhere.size:
+            continue
+        best, *rest = sorted(everywhere, key=lambda column: logs[:, column].mean())
+        following = None
+        if rest:
+            times = math.exp((logs[:, rest[0]] - logs[:, best]).mean())
+            following = [table.names.index(names[rest[0]]), rounded(times)]
+        entries.append(
+            {
+                "kernel": kernel,
+                "stride": stride,
+                "dilation": dilation,
+                "planes": planes,
+                "channels": least,
+                "cells": [answer.cell for answer in answers],
+                "best": table.names.index(names[best]),
+                "next": following,
+            }
+        )
+    return entries
 
 
 def _answer_entry(table: _Table, answer: _Answer) -> dict[str, Any]:

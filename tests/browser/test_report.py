@@ -32,7 +32,8 @@ FLAGS = (
 def several() -> dict[str, Any]:
     """Results in which there is some of everything; of networks, LeNet-5 with batch 1."""
     cases = [*synthetic.square_cases((8, 16, 32, 64, 128, 512), (1, 3, 7, 15, 31))]
-    run = Run([*cases, "17x31_k4x9", *synthetic.LAYERS[:3]], blocks=14, noise=0.003)
+    cases += ["17x31_k4x9", *synthetic.LAYERS[:3], "n1_i64_o64_56x56_k3x3"]
+    run = Run(cases, blocks=14, noise=0.003)
     return synthetic.raw(run, modes=["64x64_k7x7"], steps=["64x64_k7x7", "512x512_k7x7"])
 
 
@@ -132,7 +133,7 @@ class Drawing(BrowserTest):
         for section in ("time", "roofline", "accuracy", "memory", "threads", "layers"):
             marks = self.all(f"#{section} svg .mark")
             self.assertGreater(len(marks), 5, section)
-        for section in ("ranking", "networks", "modes", "fairness", "audit", "cells"):
+        for section in ("ranking", "networks", "forms", "modes", "fairness", "audit", "cells"):
             self.assertGreater(len(self.all(f"#{section} tbody tr")), 1, section)
         self.assertGreater(len(self.all("#steps .part")), 5)
         self.assertEqual(self.all("main .nothing"), [])

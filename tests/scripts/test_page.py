@@ -298,6 +298,61 @@ class Answers(PageTest):
         self.assertEqual(data["run"]["comparisons"], 1)
 
 
+class Forms(PageTest):
+    def forms(self, cells):
+        _, _, data = self.write(raw_file(cells))
+        names = [entry["name"] for entry in data["contenders"]]
+        return selection(data)["forms"], names
+
+    def test_kinds_are_apart(self):
+        who = [contender("beta", times(1.0)), contender("zeta", times(1.5))]
+        cases = (
+            "8x8_k3x3",  # a plane
+            "n1_i64_o32_8x8_k3x3",
+            "n1_i32_o127_9x9_k3x3_p1x1x1x1",
+            "n1_i64_o4_8x8_k3x3",
+            "n1_i64_o64_8x8_k3x3_s2x2",
+            "n1_i64_o64_8x8_k3x3_g64",
+            "n1_i64_o64_8x8_k3x3_g2",
+        )
+        forms, _ = self.forms([cell(case, who) for case in cases])
+        kinds = [
+            (*form["stride"], form["channels"], form["planes"], form["cells"]) for form in forms
+        ]
+        self.assertEqual(
+            kinds,
+            [
+                (1, 1, 1, False, [3]),
+                (1, 1, 32, False, [1, 2, 6]),
+                (1, 1, 1, True, [5]),
+                (2, 2, 32, False, [4]),
+            ],
+        )
+
+    def test_best_on_average_of_those_that_ran_on_all(self):
+        first = [contender("beta", times(1.0)), contender("zeta", times(2.0))]
+        second = [contender("beta", times(1.5)), contender("zeta", times(1.0))]
+        forms, names = self.forms(
+            [
+                cell("n1_i64_o64_8x8_k3x3", [*first, contender("alpha_one", times(0.5))]),
+                cell("n1_i64_o64_9x9_k3x3", second),
+            ]
+        )
+        (form,) = forms
+        self.assertEqual(names[form["best"]], "beta")
+        self.assertEqual(names[form["next"][0]], "zeta")
+        self.assertAlmostEqual(form["next"][1], (2.0 / 1.5) ** 0.5, places=2)
+
+    def test_nobody_ran_on_all(self):
+        forms, _ = self.forms(
+            [
+                cell("n1_i64_o64_8x8_k3x3", [contender("beta", times(1.0))]),
+                cell("n1_i64_o64_9x9_k3x3", [contender("zeta", times(1.0))]),
+            ]
+        )
+        self.assertEqual(forms, [])
+
+
 class Headline(PageTest):
     def headline(self, raw, **choice):
         _, found, data = self.write(raw)

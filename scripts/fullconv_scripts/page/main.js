@@ -93,6 +93,7 @@ function start() {
   startThreads(byId("threads-body"));
   startSteps(byId("steps-body"));
   startNetworks(byId("networks-body"));
+  startForms(byId("forms-body"));
   startLayers(byId("layers-body"));
   startModes(byId("modes-body"));
   startFairness(byId("fairness-body"));

@@ -1,3 +1,47 @@
+// --- which form for a layer ----------------------------------------------------------------------
+
+function startForms(body) {
+  paint(() => {
+    const forms = selection() ? selection().forms : [];
+    if (!forms.length) fill(body, nothing("Nobody in this choice was measured on a layer."));
+    else fill(body, formsTable(forms));
+  });
+}
+
+/** A row for each kernel, stride and dilation, a column for each class of channels. */
+function formsTable(forms) {
+  const bounds = [...new Set(forms.filter((form) => !form.planes).map((form) => form.channels))]
+    .sort(d3.ascending);
+  const headings = bounds.map((least, place) => (place + 1 < bounds.length
+    ? `${least} to ${bounds[place + 1] - 1} channels` : `${least} channels and more`));
+  const anyPlanes = forms.some((form) => form.planes);
+  const columns = ["Kernel, stride", ...headings, ...(anyPlanes ? ["depthwise"] : [])]
+    .map((text) => ({ text }));
+  const rows = d3.groups(forms, formText).map(([text, ofKernel]) => tableRow(columns, [
+    text,
+    ...bounds.map((least) =>
+      formCell(ofKernel.find((form) => !form.planes && form.channels === least))),
+    ...(anyPlanes ? [formCell(ofKernel.find((form) => form.planes))] : []),
+  ]));
+  return table(columns, rows, { label: `Who to take for a layer, ${choiceText()}` });
+}
+
+function formText({ kernel, stride, dilation }) {
+  const by = ([y, x]) => `${y}×${x}`;
+  const axes = ([y, x]) => (y === x ? String(y) : by([y, x]));
+  return [by(kernel), axes(stride) === "1" ? "" : `stride ${axes(stride)}`,
+    axes(dilation) === "1" ? "" : `dilation ${axes(dilation)}`].filter(Boolean).join(", ");
+}
+
+function formCell(form) {
+  if (!form) return null;
+  const { cells, best, next } = form;
+  const behind = next ? `${CONTENDERS[next[0]].short} ${timesText(next[1])}` : "alone";
+  return h("div", {}, nameTag(best), h("p", { class: "note" }, `${behind}; `,
+    h("button", { type: "button", class: "to-row", click: () => goToCell(cells[0]) },
+      countText(cells.length, "layer"))));
+}
+
 // --- ranking -------------------------------------------------------------------------------------
 
 const FAMILY_TEXTS = { planes: "Single planes", layers: "Layers" };
