@@ -1,5 +1,6 @@
-// Transposed matrices, a square of vectors at a time: log₂ of their lanes rounds, each of which
-// halves the distance between what is to be neighbours.
+// Transposed matrices, a square of vectors at a time: first within blocks of 128 bits, and then the
+// blocks themselves. Neither needs a permutation of single lanes across a vector, which takes twice
+// as long: with those a square of 16 took 11.5 ns on an EPYC (Zen 5) instead of 4.7.
 
 #if defined(FULLCONV_TRANSPOSE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef FULLCONV_TRANSPOSE_INL_H
@@ -23,33 +24,80 @@ using Square = Vector<T>[kLanes<T>];
 
 template <class T>
 using SquareIndices = IndicesTo<static_cast<int>(kLanes<T>)>;
-template <class T>
-using HalfIndices = IndicesTo<static_cast<int>(kLanes<T> / 2)>;
 
 #if HWY_TARGET == HWY_SCALAR
 /// One lane.
 template <class T>
 HWY_INLINE void transpose_square(Square<T>&) {}
 #else
-/// Even lanes of each two neighbours to the first half of the vectors, odd ones to the other half:
-/// after as many rounds as a lane's index has bits that index has become the vector's.
-template <class T, int kLeft, int... i>
-HWY_INLINE void transpose_rounds(Square<T>& rows, Indices<i...> half) {
-  if constexpr (kLeft > 1) {
-    constexpr Tag<T> d;
-    constexpr int kHalf = sizeof...(i);
-    Square<T> sorted;
-    ((sorted[i] = hn::ConcatEven(d, rows[2 * i + 1], rows[2 * i]),
-      sorted[i + kHalf] = hn::ConcatOdd(d, rows[2 * i + 1], rows[2 * i])),
-     ...);
-    transpose_rounds<T, kLeft / 2>(sorted, half);
-    ((rows[i] = sorted[i], rows[i + kHalf] = sorted[i + kHalf]), ...);
+/// Lanes of a block, and blocks of a vector.
+template <class T>
+constexpr int kBlockLanes = static_cast<int>(16 / sizeof(T));
+template <class T>
+constexpr int kBlocks = static_cast<int>(kLanes<T>) / kBlockLanes<T>;
+
+/// As many rows as a block has lanes, transposed within each block.
+HWY_INLINE void transpose_within_blocks(Vector<float>* rows) {
+  constexpr Tag<float> d;
+  constexpr hn::Repartition<double, Tag<float>> pairs;
+  const auto lower = [&](Vector<float> a, Vector<float> b) HWY_ATTR {
+    return hn::BitCast(d, hn::InterleaveLower(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b)));
+  };
+  const auto upper = [&](Vector<float> a, Vector<float> b) HWY_ATTR {
+    return hn::BitCast(d, hn::InterleaveUpper(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b)));
+  };
+  const Vector<float> left_01 = hn::InterleaveLower(d, rows[0], rows[1]);
+  const Vector<float> right_01 = hn::InterleaveUpper(d, rows[0], rows[1]);
+  const Vector<float> left_23 = hn::InterleaveLower(d, rows[2], rows[3]);
+  const Vector<float> right_23 = hn::InterleaveUpper(d, rows[2], rows[3]);
+  rows[0] = lower(left_01, left_23);
+  rows[1] = upper(left_01, left_23);
+  rows[2] = lower(right_01, right_23);
+  rows[3] = upper(right_01, right_23);
+}
+HWY_INLINE void transpose_within_blocks(Vector<double>* rows) {
+  constexpr Tag<double> d;
+  const Vector<double> left = hn::InterleaveLower(d, rows[0], rows[1]);
+  rows[1] = hn::InterleaveUpper(d, rows[0], rows[1]);
+  rows[0] = left;
+}
+
+/// Block b of vector g, of those that are a block's lanes apart, becomes block g of vector b.
+template <class T>
+HWY_INLINE void transpose_blocks(Vector<T>* rows) {
+  constexpr Tag<T> d;
+  constexpr int kStep = kBlockLanes<T>;
+  if constexpr (kBlocks<T> == 2) {
+    const Vector<T> lower = hn::ConcatLowerLower(d, rows[kStep], rows[0]);
+    rows[kStep] = hn::ConcatUpperUpper(d, rows[kStep], rows[0]);
+    rows[0] = lower;
+  } else if constexpr (kBlocks<T> == 4) {
+    const auto even = [](Vector<T> a, Vector<T> b)
+                          HWY_ATTR { return hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a); };
+    const auto odd = [](Vector<T> a, Vector<T> b)
+                         HWY_ATTR { return hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a)); };
+    const Vector<T> even_01 = even(rows[0], rows[kStep]);
+    const Vector<T> odd_01 = odd(rows[0], rows[kStep]);
+    const Vector<T> even_23 = even(rows[2 * kStep], rows[3 * kStep]);
+    const Vector<T> odd_23 = odd(rows[2 * kStep], rows[3 * kStep]);
+    rows[0] = hn::ConcatLowerLower(d, even_23, even_01);
+    rows[kStep] = hn::ConcatLowerLower(d, odd_23, odd_01);
+    rows[2 * kStep] = hn::ConcatUpperUpper(d, even_23, even_01);
+    rows[3 * kStep] = hn::ConcatUpperUpper(d, odd_23, odd_01);
+  } else {
+    static_assert(kBlocks<T> == 1);
   }
+}
+
+template <class T, int... group, int... lane>
+HWY_INLINE void transpose_square(Square<T>& rows, Indices<group...>, Indices<lane...>) {
+  (transpose_within_blocks(rows + group * kBlockLanes<T>), ...);
+  (transpose_blocks<T>(rows + lane), ...);
 }
 
 template <class T>
 HWY_INLINE void transpose_square(Square<T>& rows) {
-  transpose_rounds<T, static_cast<int>(kLanes<T>)>(rows, HalfIndices<T>());
+  transpose_square<T>(rows, IndicesTo<kBlocks<T>>(), IndicesTo<kBlockLanes<T>>());
 }
 #endif
 
