@@ -261,8 +261,9 @@ struct Layer {
 /// *is* the derivative, exactly.
 TEST_P(Properties, IsTheGradientOfALayer) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem : contender.taken(
-             parse_problems({"n2_i4_o3_5x6_k3x2", "n1_i2_o2_3x2_k4x5", "n1_i3_o2_7x7_k3x3"}))) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"n2_i4_o3_5x6_k3x2", "n1_i2_o2_3x2_k4x5",
+                                         "n1_i3_o2_7x7_k3x3", "n2_i1_o1_5x6_k3x3"}))) {
       SCOPED_TRACE(to_string(problem));
       const auto small_integers = [](const Extents& extents, std::uint64_t seed) {
         auto tensor = coarse<double>(extents, seed);

@@ -1,0 +1,209 @@
+// Planes of many channels, one sample of all of them a vector: direct/channel_lanes.h, for each
+// instruction set.
+
+#include "direct/channel_lanes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "direct/channel_lanes.cpp"
+#include <hwy/foreach_target.h>
+
+#include "core/simd-inl.h"
+#include "gemm/transpose-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// Calls visit(first, count) for squares of at most a vector's elements that cover `count`. The
+/// last one begins earlier where there are elements to fill it.
+template <class T, class Visit>
+HWY_INLINE void for_each_square(index_t count, const Visit& visit) {
+  for (index_t e = 0; e < count; e += kLanes<T>) {
+    const index_t first = std::max<index_t>(0, std::min(e, count - kLanes<T>));
+    visit(first, std::min(kLanes<T>, count - first));
+  }
+}
+
+template <class T, int... i>
+HWY_INLINE void spread_squares(const T* from, index_t channel_stride, index_t channels,
+                               index_t count, const index_t* places, T* to, Indices<i...> indices) {
+  constexpr Tag<T> d;
+  for_each_square<T>(count, [&](index_t first, index_t elements) HWY_ATTR {
+    Square<T> square;
+    load_square(from + first, channel_stride, channels, elements, indices, square);
+    transpose_square<T>(square);
+    const index_t* place = places + first;
+    if (elements == kLanes<T>) {
+      (hn::Store(square[i], d, to + place[i] * kLanes<T>), ...);
+    } else {
+      ((i < elements ? hn::Store(square[i], d, to + place[i] * kLanes<T>) : void()), ...);
+    }
+  });
+}
+
+template <class T>
+void spread(const T* from, index_t channel_stride, index_t channels, index_t count,
+            const index_t* places, T* to) {
+  spread_squares(from, channel_stride, channels, count, places, to, SquareIndices<T>());
+}
+
+template <class T>
+bool are_finite(const T* samples, index_t count) {
+  constexpr Tag<T> d;
+  constexpr index_t kSums = 4;  // that do not wait for each other
+  Vector<T> sums[kSums] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  // 0·x is 0, but NaN where x is not finite.
+  for (index_t e = 0; e < count; ++e) {
+    sums[e % kSums] =
+        hn::MulAdd(hn::Load(d, samples + e * kLanes<T>), hn::Zero(d), sums[e % kSums]);
+  }
+  const Vector<T> sum = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
+  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+}
+
+template <class T, int... i>
+HWY_INLINE void collect_squares(const T* from, index_t count, index_t channels, T* to,
+                                index_t channel_stride, Indices<i...>) {
+  constexpr Tag<T> d;
+  for_each_square<T>(count, [&](index_t first, index_t elements) HWY_ATTR {
+    Square<T> square;
+    const T* source = from + first * kLanes<T>;
+    if (elements == kLanes<T>) {
+      ((square[i] = hn::Load(d, source + i * kLanes<T>)), ...);
+    } else {
+      ((square[i] = i < elements ? hn::Load(d, source + i * kLanes<T>) : hn::Zero(d)), ...);
+    }
+    transpose_square<T>(square);
+    if (elements == kLanes<T> && channels == kLanes<T>) {
+      (hn::StoreU(square[i], d, to + first + i * channel_stride), ...);
+      return;
+    }
+    HWY_ALIGN T staged[kLanes<T> * kLanes<T>];
+    (hn::Store(square[i], d, staged + i * kLanes<T>), ...);
+    for (index_t c = 0; c < channels; ++c) {
+      std::copy_n(staged + c * kLanes<T>, elements, to + first + c * channel_stride);
+    }
+  });
+}
+
+template <class T>
+void collect(const T* from, index_t count, index_t channels, T* to, index_t channel_stride) {
+  collect_squares(from, count, channels, to, channel_stride, SquareIndices<T>());
+}
+
+/// Outputs at a time, at most.
+constexpr int kMostOutputs = kRegisters / 2;
+
+template <class T, int... j>
+HWY_INLINE void add_tap(const LaneTap& tap, const LaneRow<T>& row, index_t first, Indices<j...>,
+                        Vector<T> (&sums)[sizeof...(j)]) {
+  constexpr Tag<T> d;
+  Vector<T> factor = hn::Load(d, row.factors + tap.factor);
+  keep_in_register(factor);
+  const T* from = row.samples + first * kLanes<T> + tap.sample;
+  ((sums[j] = hn::MulAdd(hn::Load(d, from + j * kLanes<T>), factor, sums[j])), ...);
+}
+
+/// kTaps: how many taps there are, or 0 for any number.
+template <class T, int kTaps, int... j, int... t>
+HWY_INLINE void sum_outputs(const LaneOutputs<T>& outputs, index_t first, Indices<j...> indices,
+                            Indices<t...>) {
+  constexpr Tag<T> d;
+  Vector<T> sums[sizeof...(j)];
+  ((sums[j] = hn::Zero(d)), ...);
+  for (const LaneRow<T>* row = outputs.rows; row != outputs.rows + outputs.row_count; ++row) {
+    if constexpr (kTaps > 0) {
+      (add_tap(outputs.taps[t], *row, first, indices, sums), ...);
+    } else {
+      const LaneTap* const end = outputs.taps + outputs.tap_count;
+      for (const LaneTap* tap = outputs.taps; tap != end; ++tap) {
+        add_tap(*tap, *row, first, indices, sums);
+      }
+    }
+  }
+  T* to = outputs.to + first * outputs.step;
+  (hn::Store(sums[j], d, to + j * outputs.step), ...);
+}
+
+template <class T, int kTaps, int kCount>
+void sum_so_many(const LaneOutputs<T>& outputs, index_t first) {
+  sum_outputs<T, kTaps>(outputs, first, IndicesTo<kCount>(), IndicesTo<kTaps>());
+}
+
+template <class T>
+using SumOutputs = void (*)(const LaneOutputs<T>&, index_t);
+
+/// By outputs, less one.
+template <class T>
+using SumFunctions = std::array<SumOutputs<T>, kMostOutputs>;
+template <class T, int kTaps, int... j>
+constexpr SumFunctions<T> sums_of(Indices<j...>) {
+  return {sum_so_many<T, kTaps, j + 1>...};
+}
+
+/// So few taps are not counted in a loop, which would end too soon to be predicted.
+constexpr int kFewTaps = 3;
+template <class T, int... taps>
+constexpr std::array<SumFunctions<T>, sizeof...(taps)> sums_by_taps(Indices<taps...>) {
+  return {sums_of<T, taps>(IndicesTo<kMostOutputs>())...};
+}
+template <class T>
+constexpr auto kSums = sums_by_taps<T>(IndicesTo<kFewTaps + 1>());
+
+template <class T>
+void convolve(const LaneOutputs<T>& outputs) {
+  const SumFunctions<T>& sums =
+      kSums<T>[static_cast<size_t>(outputs.tap_count > kFewTaps ? 0 : outputs.tap_count)];
+  if (outputs.count <= kMostOutputs) {
+    return sums[static_cast<size_t>(outputs.count - 1)](outputs, 0);
+  }
+  // Shared evenly: a single output would wait for each of its FMAs.
+  const index_t parts = ceil_divide(outputs.count, kMostOutputs);
+  for (index_t part = 0; part < parts; ++part) {
+    const index_t first = part * outputs.count / parts;
+    const index_t count = (part + 1) * outputs.count / parts - first;
+    sums[static_cast<size_t>(count - 1)](outputs, first);
+  }
+}
+
+template <class T>
+constexpr ChannelLanes<T> kChannelLanes{.lanes = kLanes<T>,
+                                        .spread = spread<T>,
+                                        .are_finite = are_finite<T>,
+                                        .convolve = convolve<T>,
+                                        .collect = collect<T>};
+
+const ChannelLanes<float>* lanes_f32() { return &kChannelLanes<float>; }
+const ChannelLanes<double>* lanes_f64() { return &kChannelLanes<double>; }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fullconv {
+namespace {
+
+HWY_EXPORT(lanes_f32);
+HWY_EXPORT(lanes_f64);
+
+}  // namespace
+
+template <>
+const ChannelLanes<float>& channel_lanes<float>() {
+  return *HWY_DYNAMIC_DISPATCH(lanes_f32)();
+}
+template <>
+const ChannelLanes<double>& channel_lanes<double>() {
+  return *HWY_DYNAMIC_DISPATCH(lanes_f64)();
+}
+
+}  // namespace fullconv
+#endif

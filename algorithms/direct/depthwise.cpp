@@ -1,0 +1,375 @@
+// Layers of which each channel is a convolution of its own: planes of as many channels as a vector
+// has lanes are transposed, so that a vector holds one sample of all of them, and back. Then every
+// stride and dilation is a distance between vectors, low planes leave no lanes empty, and taps that
+// meet no row are left out. 2·H·W·h·w·N·C flops and two transpositions; x is read once, but for the
+// rows that two bands of y share.
+// Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
+// SC 2018, on channels as the lanes of vectors.
+
+#include <algorithm>
+
+#include "core/buffer.h"
+#include "core/definition.h"
+#include "core/forecast.h"
+#include "core/parallel.h"
+#include "core/plane.h"
+#include "core/registry.h"
+#include "core/simd_target.h"
+#include "core/steps.h"
+#include "direct/channel_lanes.h"
+
+namespace fullconv {
+namespace {
+
+/// The columns of y that are a multiple of the stride apart. Output s·u + a of the full output
+/// takes tap q of sample u − v where q·d = s·v + a.
+struct Residue {
+  index_t first_output, outputs;
+  index_t first_tap, taps;
+};
+
+/// u of the first output that is not before `output`.
+constexpr index_t first_number(index_t output, index_t a, index_t stride) {
+  return output <= a ? 0 : ceil_divide(output - a, stride);
+}
+
+/// How the work is cut: y into bands of rows, which with the rows of x that they meet are in a near
+/// cache as vectors of channels.
+struct Blocking {
+  index_t zeros_before, pitch;  // vectors beside a row's samples, and from one row to the next
+  index_t band_rows, bands;
+  index_t most_x_rows;  // that a band meets
+  index_t channel_blocks;
+};
+
+/// Rows of x that rows of the full output meet.
+Range rows_met(const Problem& p, Range outputs) {
+  const index_t reach = (p.h - 1) * p.dilation.y;
+  const index_t first = std::max<index_t>(0, outputs.begin - reach);
+  return intersection({ceil_divide(first, p.stride.y), (outputs.end - 1) / p.stride.y + 1},
+                      {0, p.H});
+}
+
+template <class T>
+Blocking choose_blocking(const Problem& p) {
+  const index_t lanes = channel_lanes<T>().lanes;
+  const Window window = p.window();
+  const index_t reach = (p.w - 1) * p.dilation.x / p.stride.x;
+  const index_t first = window.columns.begin / p.stride.x;
+  const index_t last = (window.columns.end - 1) / p.stride.x;
+  Blocking b{};
+  b.zeros_before = std::max<index_t>(0, reach - first);
+  b.pitch = b.zeros_before + std::max(p.W, last + 1);
+  b.channel_blocks = ceil_divide(p.C, lanes);
+  constexpr index_t kBandBytes = 48 * 1024;
+  const index_t x_row = b.pitch * lanes * static_cast<index_t>(sizeof(T));
+  const index_t y_row = p.output_columns() * lanes * static_cast<index_t>(sizeof(T));
+  // Of one more row of y a stride's part meets one more of x.
+  const index_t repeated = std::min((p.h - 1) * p.dilation.y / p.stride.y, p.H) * x_row;
+  const index_t fitting = (kBandBytes - repeated) / (y_row + ceil_divide(x_row, p.stride.y));
+  const index_t fewest = std::min(p.h * p.dilation.y, p.output_rows());
+  b.bands = ceil_divide(p.output_rows(), std::clamp(fitting, fewest, p.output_rows()));
+  b.band_rows = ceil_divide(p.output_rows(), b.bands);
+  b.bands = ceil_divide(p.output_rows(), b.band_rows);
+  b.most_x_rows = std::min(p.H, (b.band_rows - 1 + (p.h - 1) * p.dilation.y) / p.stride.y + 1);
+  return b;
+}
+
+/// Elements of a thread's room.
+template <class T>
+struct Room {
+  index_t x, y, k, rows;
+
+  Room(const Problem& p, const Blocking& b) {
+    const index_t lanes = channel_lanes<T>().lanes;
+    x = share_of_thread(b.most_x_rows * b.pitch * lanes, sizeof(T));
+    y = share_of_thread(b.band_rows * p.output_columns() * lanes, sizeof(T));
+    k = share_of_thread(p.h * p.w * lanes, sizeof(T));
+    rows = share_of_thread(p.h, sizeof(LaneRow<T>));
+  }
+};
+
+template <class T>
+class DepthwisePlan final : public Plan<T> {
+ public:
+  DepthwisePlan(const Problem& p, int threads)
+      : Plan<T>(p),
+        threads_(threads),
+        blocking_(choose_blocking<T>(p)),
+        kernels_(channel_lanes<T>()),
+        room_(p, blocking_),
+        x_(threads * room_.x),
+        y_(threads * room_.y),
+        k_(threads * room_.k),
+        rows_(threads * room_.rows),
+        places_(blocking_.most_x_rows * p.W),
+        factor_places_(p.h * p.w),
+        taps_(p.w),
+        columns_(p.stride.x),
+        row_taps_(p.h),
+        first_row_taps_(p.stride.y + 1) {
+    for (index_t e = 0; e < blocking_.most_x_rows * p.W; ++e) {
+      places_[e] = e / p.W * blocking_.pitch + blocking_.zeros_before + e % p.W;
+    }
+    for (index_t t = 0; t < p.h * p.w; ++t) factor_places_[t] = t;
+    const index_t lanes = kernels_.lanes;
+    const Range columns = p.window().columns;
+    index_t count = 0;
+    for (index_t a = 0; a < p.stride.x; ++a) {
+      const index_t first = first_number(columns.begin, a, p.stride.x);
+      const index_t first_tap = count;
+      for (index_t q = 0; q < p.w; ++q) {
+        if (q * p.dilation.x % p.stride.x != a) continue;
+        taps_[count++] = {.sample = (first - q * p.dilation.x / p.stride.x) * lanes,
+                          .factor = q * lanes};
+      }
+      columns_[a] = {.first_output = first * p.stride.x + a - columns.begin,
+                     .outputs = first_number(columns.end, a, p.stride.x) - first,
+                     .first_tap = first_tap,
+                     .taps = count - first_tap};
+    }
+    count = 0;
+    for (index_t a = 0; a < p.stride.y; ++a) {
+      for (index_t tap = 0; tap < p.h; ++tap) {
+        if (tap * p.dilation.y % p.stride.y != a) continue;
+        row_taps_[count++] = {.sample = tap * p.dilation.y / p.stride.y, .factor = tap};
+      }
+      first_row_taps_[a + 1] = count;
+    }
+  }
+
+  std::size_t workspace_bytes() const override {
+    return x_.bytes() + y_.bytes() + k_.bytes() + rows_.bytes() + places_.bytes() +
+           factor_places_.bytes() + taps_.bytes() + columns_.bytes() + row_taps_.bytes() +
+           first_row_taps_.bytes();
+  }
+  int threads() const override { return threads_; }
+  std::string implementation() const override { return simd_target(); }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const Problem& p = this->problem();
+    const index_t blocks = blocking_.channel_blocks;
+    parallel_for(threads_, p.N * blocks * blocking_.bands, [&](index_t part, int thread) {
+      const index_t band = part % blocking_.bands, block = part / blocking_.bands;
+      compute(block / blocks, block % blocks, band, thread, x, k, y);
+    });
+  }
+
+ private:
+  void compute(index_t n, index_t block, index_t band, int thread, const TensorView<const T>& x,
+               const TensorView<const T>& k, const TensorView<T>& y) {
+    const Problem& p = this->problem();
+    const index_t first = block * kernels_.lanes;
+    const index_t channels = std::min(kernels_.lanes, p.C - first);
+    StepTimer timing(Step::copies);
+    if (!spread_kernels(k, first, channels, k_.data() + thread * room_.k)) {
+      if (band > 0) return;
+      for (index_t c = first; c < first + channels; ++c) convolve_by_tap(p, x, k, n, c, y);
+      return;
+    }
+    const Range rows{band * blocking_.band_rows,
+                     std::min((band + 1) * blocking_.band_rows, p.output_rows())};
+    const index_t top = p.padding.top;
+    const Range met = rows_met(p, {rows.begin + top, rows.end + top});
+    T* samples = x_.data() + thread * room_.x;
+    spread_samples(x, n, first, channels, met, samples);
+    timing.enter(Step::direct);
+    T* sums = y_.data() + thread * room_.y;
+    index_t number = (rows.begin + top) / p.stride.y, residue = (rows.begin + top) % p.stride.y;
+    for (index_t i = 0; i < rows.size(); ++i) {
+      compute_row(number, residue, met, thread, sums + i * y.extents[3] * kernels_.lanes);
+      if (++residue == p.stride.y) residue = 0, ++number;
+    }
+    timing.enter(Step::copies);
+    collect_sums(sums, n, first, channels, rows, y);
+  }
+
+  /// To one vector for each tap. False where one is not finite.
+  bool spread_kernels(const TensorView<const T>& k, index_t first, index_t channels, T* to) const {
+    const Problem& p = this->problem();
+    const bool is_dense = k.strides[2] == p.w;
+    const index_t at_once = is_dense ? p.h * p.w : p.w;
+    for (index_t row = 0; row < (is_dense ? 1 : p.h); ++row) {
+      kernels_.spread(&k(first, 0, row, 0), k.strides[0], channels, at_once,
+                      factor_places_.data() + row * p.w, to);
+    }
+    return kernels_.are_finite(to, p.h * p.w);
+  }
+
+  void spread_samples(const TensorView<const T>& x, index_t n, index_t first, index_t channels,
+                      Range rows, T* to) const {
+    const Problem& p = this->problem();
+    if (rows.empty()) return;
+    const T* from = &x(n, first, rows.begin, 0);
+    if (x.strides[2] == p.W) {
+      kernels_.spread(from, x.strides[1], channels, rows.size() * p.W, places_.data(), to);
+      return;
+    }
+    for (index_t r = 0; r < rows.size(); ++r) {
+      kernels_.spread(from + r * x.strides[2], x.strides[1], channels, p.W,
+                      places_.data() + r * p.W, to);
+    }
+  }
+
+  void collect_sums(const T* sums, index_t n, index_t first, index_t channels, Range rows,
+                    const TensorView<T>& y) const {
+    const index_t columns = y.extents[3];
+    T* to = &y(n, first, rows.begin, 0);
+    if (y.strides[2] == columns) {
+      kernels_.collect(sums, rows.size() * columns, channels, to, y.strides[1]);
+      return;
+    }
+    for (index_t i = 0; i < rows.size(); ++i) {
+      kernels_.collect(sums + i * columns * kernels_.lanes, columns, channels,
+                       to + i * y.strides[2], y.strides[1]);
+    }
+  }
+
+  /// Row number·stride + residue of the full output, of which the rows `met` of x are there.
+  void compute_row(index_t number, index_t residue, Range met, int thread, T* to) const {
+    const Problem& p = this->problem();
+    const index_t lanes = kernels_.lanes;
+    const T* samples = x_.data() + thread * room_.x;
+    const T* factors = k_.data() + thread * room_.k;
+    LaneRow<T>* rows = rows_.data() + thread * room_.rows;
+    index_t row_count = 0;
+    const index_t first = (blocking_.zeros_before - met.begin * blocking_.pitch) * lanes;
+    for (index_t t = first_row_taps_[residue]; t < first_row_taps_[residue + 1]; ++t) {
+      const index_t r = number - row_taps_[t].sample;
+      if (r < 0 || r >= p.H) continue;
+      rows[row_count++] = {samples + first + r * blocking_.pitch * lanes,
+                           factors + row_taps_[t].factor * p.w * lanes};
+    }
+    for (index_t a = 0; a < p.stride.x; ++a) {
+      const Residue& columns = columns_[a];
+      if (columns.outputs == 0) continue;
+      kernels_.convolve({.rows = rows,
+                         .row_count = row_count,
+                         .taps = taps_.data() + columns.first_tap,
+                         .tap_count = columns.taps,
+                         .to = to + columns.first_output * lanes,
+                         .step = p.stride.x * lanes,
+                         .count = columns.outputs});
+    }
+  }
+
+  int threads_;
+  Blocking blocking_;
+  const ChannelLanes<T>& kernels_;
+  Room<T> room_;
+  Buffer<T> x_, y_, k_;
+  Buffer<LaneRow<T>> rows_;        // of x and k that a row of y meets
+  Buffer<index_t> places_;         // of a band's samples, in vectors
+  Buffer<index_t> factor_places_;  // of a kernel's taps
+  Buffer<LaneTap> taps_;           // by residue
+  Buffer<Residue> columns_;
+  Buffer<LaneTap> row_taps_;  // by residue: which row of x before its number, which of k
+  Buffer<index_t> first_row_taps_;
+};
+
+/// Why a problem is not taken, or null.
+template <class T>
+const char* objection(const Problem& p) {
+  if (p.K != p.groups || p.C != p.groups) return "channels are not convolved each by itself";
+  constexpr index_t kMostColumns = index_t{1} << 32;
+  constexpr double kMostBandBytes = 0x1p27;
+  if (std::max(p.full_columns(), p.full_rows()) > kMostColumns) {
+    return "has rows longer than any memory";
+  }
+  const Blocking b = choose_blocking<T>(p);
+  const double vectors = static_cast<double>(b.most_x_rows) * static_cast<double>(b.pitch) +
+                         static_cast<double>(b.band_rows) * static_cast<double>(p.output_columns());
+  if (vectors * static_cast<double>(channel_lanes<T>().lanes * sizeof(T)) > kMostBandBytes) {
+    return "has so wide an image and so tall a kernel that no cache holds the rows it meets";
+  }
+  return nullptr;
+}
+
+int threads_for(const Problem& p, const PlanOptions& options) {
+  return useful_threads(p, options, options.threads);
+}
+
+template <class T>
+Planned<T> plan_depthwise(const Problem& problem, const PlanOptions& options) {
+  if (const char* reason = objection<T>(problem)) return Declined{reason};
+  return std::make_unique<DepthwisePlan<T>>(problem, threads_for(problem, options));
+}
+
+template <class T>
+std::optional<Forecast> forecast(const Problem& p, const PlanOptions& options) {
+  if (objection<T>(p) != nullptr) return std::nullopt;
+  const int threads = threads_for(p, options);
+  const Blocking b = choose_blocking<T>(p);
+  const index_t lanes = channel_lanes<T>().lanes;
+  const auto of = [](index_t count) { return static_cast<double>(count); };
+  const double blocks = of(p.N * b.channel_blocks);
+  const double outputs = of(p.output_rows() * p.output_columns());
+  const double squares = of(b.bands) * of(ceil_divide(p.h * p.w, lanes)) +
+                         of(b.bands) * of(ceil_divide(std::min(p.H, b.most_x_rows) * p.W, lanes)) +
+                         of(b.bands) * of(ceil_divide(b.band_rows * p.output_columns(), lanes));
+  // Zeros beside the image are multiplied, those above and below are not.
+  const double met = of(std::min(p.H * p.stride.y, p.output_rows()) * p.h) / of(p.stride.y);
+  const double fmas = met * of(p.output_columns() * p.w) / of(p.stride.x);
+  const double bytes = sizeof(T) * of(p.N * p.C) * (of(p.H * p.W) + outputs);
+  constexpr double kFma = 0.13e-9, kRun = 4e-9, kSquare = 13e-9, kCall = 0.2e-6;
+  constexpr FarByte kFar{0.012, 0x1p19, 4};
+  // Operands of FMAs out of the second-level cache: n1_i96_o96_56x56_k7x7_p3x3x3x3_g96.
+  const double band_bytes =
+      sizeof(T) * of(lanes) * (of(b.most_x_rows * b.pitch) + of(b.band_rows * p.output_columns()));
+  const double far = 1 + 0.4 * distance(band_bytes, 0x1p16, 2);
+  const Room<T> room(p, b);
+  return Forecast{
+      .terms = divided_among_threads(
+          {{"sums", blocks * (fmas * far * kFma + met * of(p.stride.x) * kRun)},
+           {"transpositions", blocks * squares * of(lanes) / 16 * kSquare + kCall},
+           {"copies", 1e-9 * kFar.of(bytes)}},
+          threads),
+      .workspace_bytes = static_cast<std::size_t>(
+          threads * (of(room.x + room.y + room.k) * sizeof(T) + of(room.rows) * 2 * sizeof(T*)) +
+          (of(b.most_x_rows * p.W) + of(p.h * p.w) + 2 * of(p.w + p.h) +
+           of(4 * p.stride.x + p.stride.y + 1)) *
+              sizeof(index_t))};
+}
+
+std::optional<Forecast> forecast_depthwise(const Problem& problem, const PlanOptions& options,
+                                           std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? forecast<float>(problem, options)
+                                      : forecast<double>(problem, options);
+}
+
+template <class T>
+std::vector<Boundary> boundaries(const Problem& problem) {
+  if (objection<T>(problem) != nullptr) return {};
+  const Blocking b = choose_blocking<T>(problem);
+  const index_t lanes = channel_lanes<T>().lanes;
+  return {{Boundary::output_rows, b.band_rows},
+          {Boundary::output_columns, 8},
+          {Boundary::output_columns, lanes},
+          {Boundary::image_columns, lanes}};
+}
+
+std::vector<Boundary> boundaries_of_depthwise(const Problem& problem, const PlanOptions&,
+                                              std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? boundaries<float>(problem) : boundaries<double>(problem);
+}
+
+}  // namespace
+
+constinit const Algorithm builtin::depthwise{
+    .name = "depthwise",
+    .summary = "channels that are each convolved by themselves, as the lanes of vectors",
+    .error_model = ErrorModel::componentwise,
+    .non_finite = NonFinite::as_defined,
+    .threaded = true,
+    .layers = Layers::native,
+    .crops = true,
+    .vectorized = true,
+    .forecast = forecast_depthwise,
+    .boundaries = boundaries_of_depthwise,
+    .plan_f32 = plan_depthwise<float>,
+    .plan_f64 = plan_depthwise<double>,
+};
+
+}  // namespace fullconv
