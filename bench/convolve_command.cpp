@@ -1,0 +1,176 @@
+// fullconv convolve: one convolution of two files.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <limits>
+#include <memory>
+
+#include "commands.h"
+#include "fullconv/memory.h"
+#include "fullconv/ran.h"
+#include "layer_flags.h"
+#include "memory.h"
+#include "npy.h"
+#include "operand_files.h"
+#include "options.h"
+#include "output_file.h"
+#include "registry.h"
+#include "strips.h"
+
+namespace fullconv::cli {
+namespace {
+
+struct ConvolveArguments {
+  std::string image, kernel, output;
+  LayerFlags layer;
+  std::string algorithm{default_algorithm().name};
+  std::string threads = "1";
+  std::string accuracy = "normwise";
+  std::string memory;
+  bool channels_last = false;
+  bool verbose = false;
+};
+
+ExitCode print_declined(const std::string& reason) {
+  fmt::print(stderr, "declined: {}\n", reason);
+  return kNo;
+}
+
+/// An image that is too large for `memory` bytes, or not to be read as a whole.
+template <class T>
+ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
+                            const PlanOptions& options, double memory, const std::string& output) {
+  const double kernel_bytes = tensor_bytes<T>(files.problem().k_extents());
+  StripConvolution<T> strips(files.problem(), algorithm, options, memory - kernel_bytes);
+  if (!strips.declined().empty()) return print_declined(strips.declined());
+  const std::vector<T> kernel = files.read_kernel<T>();
+  OutputFile file(output);
+  const std::string header = npy_header(files.scalar(), files.output_shape());
+  file.write(std::as_bytes(std::span(header)));
+  strips.run(files.image(), kernel, file);
+  file.commit();
+  return kFine;
+}
+
+/// What a convolution cost, to standard error: standard output may be y.
+template <class T>
+void report(const Algorithm& algorithm, const PlanOptions& options, const Plan<T>& plan,
+            double plan_seconds, double seconds) {
+  std::string_view ran = shortcut_taken(plan);
+  if (ran.empty() && algorithm.delegates == Delegates::always) {
+    ran = chosen<T>(plan.problem(), options)->name;
+  }
+  std::string name{algorithm.name};
+  if (!ran.empty() && ran != name) name += fmt::format(" ran {}", ran);
+  fmt::print(stderr,
+             "{}: {}, {}, {} thread{}, plan {:.4g} ms, execute {:.4g} ms, workspace {:.4g} MiB\n",
+             to_string(plan.problem()), name, sizeof(T) == sizeof(float) ? "f32" : "f64",
+             plan.threads(), plan.threads() == 1 ? "" : "s", plan_seconds * 1e3, seconds * 1e3,
+             static_cast<double>(plan.workspace_bytes()) / 0x1p20);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+template <class T>
+ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions options,
+                  const ConvolveArguments& arguments) {
+  using Clock = std::chrono::steady_clock;
+  const std::string& memory_flag = arguments.memory;
+  const std::string& output = arguments.output;
+  const Problem& problem = files.problem();
+  const Extents y_extents = problem.y_extents();
+  const double bytes = tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
+                       tensor_bytes<T>(y_extents);
+  const double memory = memory_flag.empty() ? static_cast<double>(available_memory()) / 2
+                                            : parse_bytes("--memory", memory_flag);
+  // Half of it is for the workspace.
+  if (files.in_order_of_memory() && is_divisible(problem) &&
+      bytes > memory / (memory_flag.empty() ? 1 : 2)) {
+    return convolve_in_strips<T>(files, algorithm, options, memory, output);
+  }
+  if (!memory_flag.empty()) {
+    if (bytes > memory) {
+      throw UsageError(
+          fmt::format("{} takes {:.0f} MiB of memory: expected at most the {:.0f} MiB of --memory",
+                      to_string(problem), bytes / 0x1p20, memory / 0x1p20));
+    }
+    options.workspace_limit = static_cast<std::size_t>(memory - bytes);
+  }
+  // Elements that are to be moved are there twice.
+  require_memory(files.in_order_of_memory() ? bytes : 2 * bytes, to_string(problem));
+  const testing::Operands<T> operands = files.read<T>();
+  std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
+                   std::numeric_limits<T>::quiet_NaN());
+
+  const auto before_plan = Clock::now();
+  Planned<T> planned = make_plan<T>(algorithm, problem, options);
+  const double plan_seconds = seconds_since(before_plan);
+  if (const auto* declined = std::get_if<Declined>(&planned)) {
+    return print_declined(declined->reason);
+  }
+  // Opened before the work, so that a path that cannot be written is not found out after it.
+  OutputFile file(output);
+  Plan<T>& plan = *std::get<0>(planned);
+  const auto before_execution = Clock::now();
+  plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
+  if (arguments.verbose)
+    report(algorithm, options, plan, plan_seconds, seconds_since(before_execution));
+  y = files.in_order_of_file(std::move(y));
+  const std::string header = npy_header(files.scalar(), files.output_shape());
+  file.write(std::as_bytes(std::span(header)));
+  file.write(std::as_bytes(std::span(y)));
+  file.commit();
+  return kFine;
+}
+
+ExitCode convolve(const ConvolveArguments& arguments) {
+  PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
+  const Algorithm& algorithm = known_algorithm(arguments.algorithm);
+  OperandFiles files(arguments.image, arguments.kernel, arguments.layer, arguments.channels_last);
+  // Whole numbers come out where each sum is exact.
+  if (files.hold_integers()) options.accuracy = ErrorModel::componentwise;
+  return with_scalar(files.scalar(),
+                     [&]<class T>(T) { return convolve<T>(files, algorithm, options, arguments); });
+}
+
+}  // namespace
+
+Command add_convolve(CLI::App& app) {
+  const auto arguments = std::make_shared<ConvolveArguments>();
+  CLI::App* command = app.add_subcommand("convolve", "Convolve an image and a kernel");
+  command
+      ->add_option("IMAGE.npy", arguments->image, "H x W, or N x K x H x W; - for standard input")
+      ->type_name("")
+      ->required();
+  command
+      ->add_option("KERNEL.npy", arguments->kernel,
+                   "h x w, for each plane by itself, or K x C x h x w")
+      ->type_name("")
+      ->required();
+  command
+      ->add_option("-o,--output", arguments->output,
+                   "Where y goes, of the image's rank; - for standard output")
+      ->type_name("OUT.npy")
+      ->required();
+  command->add_option("--algorithm", arguments->algorithm, "One of `fullconv list`")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_flag("--verbose", arguments->verbose,
+                    "Say which algorithm ran and what it cost, on standard error");
+  add_channels_last(command, arguments->channels_last);
+  arguments->layer.add_to(*command);
+  command
+      ->add_option("--memory", arguments->memory,
+                   "Take at most so much, as 1GiB: larger planes are convolved strip by strip "
+                   "(half of what is available)")
+      ->type_name("SIZE");
+  add_accuracy(command, arguments->accuracy);
+  add_threads(command, arguments->threads);
+  return {command, [arguments] { return convolve(*arguments); }};
+}
+
+}  // namespace fullconv::cli

@@ -1,0 +1,47 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+#include "errors.h"
+
+namespace fullconv::cli {
+
+void add_threads(CLI::App* command, std::string& threads) {
+  command->add_option("--threads", threads, "Use at most so many")
+      ->type_name("T")
+      ->capture_default_str();
+}
+
+void add_accuracy(CLI::App* command, std::string& accuracy) {
+  command->add_option("--accuracy", accuracy, "Of auto: componentwise rules out transforms")
+      ->check(CLI::IsMember({"normwise", "componentwise"}))
+      ->capture_default_str();
+}
+
+void add_channels_last(CLI::App* command, bool& channels_last) {
+  command->add_flag("--channels-last", channels_last,
+                    "The image is H x W x C or N x H x W x C, and so is the result");
+}
+
+/// Not the machine's number of processors: using more is foolish, but no mistake.
+int parse_threads(const std::string& text) {
+  constexpr int kMost = 1024;
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc{} || end != text.data() + text.size() || threads < 1 || threads > kMost) {
+    throw UsageError(
+        fmt::format("--threads is '{}': expected a whole number from 1 to {}", text, kMost));
+  }
+  return threads;
+}
+
+PlanOptions plan_options(const std::string& threads, const std::string& accuracy) {
+  return {
+      .threads = parse_threads(threads),
+      .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise};
+}
+
+}  // namespace fullconv::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "fullconv/algorithm.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fullconv::cli {
+
+// Options that several commands have.
+
+void add_threads(CLI::App* command, std::string& threads);
+void add_accuracy(CLI::App* command, std::string& accuracy);
+void add_channels_last(CLI::App* command, bool& channels_last);
+
+/// The number that --threads names, or UsageError.
+int parse_threads(const std::string& text);
+
+PlanOptions plan_options(const std::string& threads, const std::string& accuracy);
+
+}  // namespace fullconv::cli
