@@ -151,20 +151,6 @@ std::vector<Boundary> plane_boundaries(const Problem& problem) {
   return boundaries;
 }
 
-/// The time of one plane, in seconds.
-template <class T>
-double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
-  if constexpr (!kRollingPays) {
-    if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * FlatPlane<T>::nanoseconds(H, W, h, w);
-  }
-  const Pieces<T> pieces(h, w);
-  const index_t rows = ceil_divide(h, pieces.down);
-  const index_t columns = ceil_divide(w, pieces.across);
-  const double piece = rolls(rows) ? rolling_nanoseconds<T>(H, W, rows, columns)
-                                   : tiled_nanoseconds<T>(H, W, rows, columns);
-  return 1e-9 * static_cast<double>(pieces.count()) * piece;
-}
-
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace fullconv

@@ -8,12 +8,15 @@
 #define HWY_TARGET_INCLUDE "direct/convolve_rows.cpp"
 #include <hwy/foreach_target.h>
 
+#include "costs/convolve_rows-inl.h"
 #include "direct/convolve_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
+
+static_assert(kRowsOfTiles % kTileRows == 0);
 
 double seconds_f32(index_t H, index_t W, index_t h, index_t w) {
   return plane_seconds<float>(H, W, h, w);

@@ -29,9 +29,6 @@ int threads_for(const Problem& problem, const PlanOptions& options) {
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 
-/// Blocks begin with rows of tiles: in multiples of what those of any instruction set have.
-constexpr index_t kRowsOfTiles = 8;
-
 /// So many that threads can help each other, and none so low that repeated rows would count, as
 /// long as there are blocks for all.
 index_t blocks_of_a_plane(const Problem& problem, int threads) {

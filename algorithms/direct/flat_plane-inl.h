@@ -44,6 +44,8 @@ template <class T>
 class FlatPlane {
  public:
   static constexpr index_t kMostColumns = 16;
+  /// Of sums: enough for an FMA's latency, and registers are left for a tap.
+  static constexpr int kMostVectors = 12;
 
   /// Whether this is faster than tiles, which leave lanes idle at the end of short rows: with AVX2
   /// 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on; with AVX-512 rolling
@@ -65,32 +67,8 @@ class FlatPlane {
     }
   }
 
-  /// The time of one plane, in nanoseconds, next to times measured with AVX2.
-  static double nanoseconds(index_t H, index_t W, index_t h, index_t w) {
-    constexpr double kCall = 85;
-    constexpr double kRow = 2;       // of x
-    constexpr double kVector = 1.6;  // of y
-    constexpr double kFma = 0.295;
-    constexpr double kAligned = 0.73;  // times as long, where no load crosses lines
-    const auto output_rows = static_cast<double>(H + h - 1);
-    const auto pitch = static_cast<double>(W + w - 1);
-    const double vectors = output_rows * pitch / kLanes<T>;
-    // Kernel rows that meet a row of y, or another one of its run: on average.
-    const auto kernel_rows = static_cast<double>(h);
-    const double run = std::max(1.0, kMostVectors * kLanes<T> / pitch);
-    const double others = run < kernel_rows ? (run - 1) * (kernel_rows - run / 2)
-                                            : kernel_rows * (kernel_rows - 1) / 2;
-    const double rows =
-        std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
-    const double taps = rows * static_cast<double>(w) * (w == 1 ? kAligned : 1);
-    return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma);
-  }
-
  private:
   static constexpr index_t kMostElements = 16 * 1024 / sizeof(T);
-  /// Of sums: enough for an FMA's latency, and registers are left for a tap.
-  static constexpr int kMostVectors = 12;
-
   using AddTaps = void (*)(const T* image, index_t pitch, const Plane<const T>& k, Range rows,
                            bool add, T* y);
   /// By vectors, less one.

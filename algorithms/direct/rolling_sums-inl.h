@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "core/forecast.h"
 #include "direct/strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -371,61 +370,6 @@ class RollingConvolution {
   const bool far_;
   T taps_[kMostRollingRows * kMostKernelColumns];
 };
-
-/// The nanoseconds of one plane. Next to 3000 times of problems of all shapes, it is off by 4 %
-/// (median).
-template <class T>
-double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
-  constexpr double kCall = 19;
-  constexpr double kFma = 0.1004;
-  constexpr double kLoad = 0.205;  // of the image
-  constexpr double kTap = 0.0815;  // to all lanes
-  constexpr double kRow = 1.03;    // of a strip, and each of its vectors
-  constexpr double kVector = 0.286;
-  constexpr double kStaged = 0.32;  // a vector
-  constexpr double kRun = 7.9;      // of rows, and each sum that it leaves and the next one takes
-  constexpr double kSum = 0.51;
-  constexpr double kWait = 0.0115;  // for an FMA that is missing to hide others' latency
-  constexpr FarByte kNear{0.0045, 0x1p15, 4}, kFar{0.0198, 0x1p20, 16};
-
-  const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
-  double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
-  const auto count = [&](index_t s) {
-    const index_t width = strips.vectors(s);
-    const Reach<T> reach(strips.begin(s), width, W, w);
-    const auto met = static_cast<double>(reach.taps.size());
-    const auto edge = static_cast<double>(reach.edge() / kLanes<T>);
-    vectors += static_cast<double>(width);
-    loads += met * static_cast<double>(width);
-    taps += met;
-    waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
-    const auto& [left, right] = reach.from_image;
-    if (left > 0) staged += static_cast<double>(left) + edge;
-    if (right < width) staged += static_cast<double>(width - right) + edge;
-  };
-  // Those far from both ends are alike.
-  constexpr index_t kEnd = 16;
-  const index_t left = std::min(strips.count, kEnd);
-  const index_t right = std::max(left, strips.count - kEnd);
-  for (index_t s = 0; s < left; ++s) count(s);
-  for (index_t s = right; s < strips.count; ++s) count(s);
-  const double others = static_cast<double>(ceil_divide(W + w - 1, kLanes<T>)) - vectors;
-  loads += others * static_cast<double>(w);
-  taps += static_cast<double>((right - left) * w);
-  vectors += others;
-
-  const auto rows = static_cast<double>(H);
-  const auto kernel_rows = static_cast<double>(h);
-  const double bytes =
-      sizeof(T) * (rows * static_cast<double>(W) +
-                   static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1));
-  const auto runs = static_cast<double>(ceil_divide(H, rolling_block_rows(is_far(bytes), h)));
-  const auto all_strips = static_cast<double>(strips.count);
-  const double a_row = kernel_rows * (loads * kFma + taps * kTap) + loads * kLoad +
-                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait;
-  return kCall + rows * a_row + runs * (all_strips * kRun + (kernel_rows - 1) * vectors * kSum) +
-         kNear.of(bytes) + kFar.of(bytes);
-}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -1,0 +1,210 @@
+// What a plane takes by the forms of direct/convolve_rows-inl.h, fitted to times measured with AVX2
+// and AVX-512: operations and bytes that are counted, times a constant for each of their kinds.
+
+#if defined(FULLCONV_COSTS_CONVOLVE_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef FULLCONV_COSTS_CONVOLVE_ROWS_INL_H
+#undef FULLCONV_COSTS_CONVOLVE_ROWS_INL_H
+#else
+#define FULLCONV_COSTS_CONVOLVE_ROWS_INL_H
+#endif
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/forecast.h"
+#include "direct/convolve_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fullconv {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// The time of one plane, in nanoseconds, next to times measured with AVX2.
+template <class T>
+double flat_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+  constexpr double kCall = 85;
+  constexpr double kRow = 2;       // of x
+  constexpr double kVector = 1.6;  // of y
+  constexpr double kFma = 0.295;
+  constexpr double kAligned = 0.73;  // times as long, where no load crosses lines
+  const auto output_rows = static_cast<double>(H + h - 1);
+  const auto pitch = static_cast<double>(W + w - 1);
+  const double vectors = output_rows * pitch / kLanes<T>;
+  // Kernel rows that meet a row of y, or another one of its run: on average.
+  const auto kernel_rows = static_cast<double>(h);
+  const double run = std::max(1.0, FlatPlane<T>::kMostVectors * kLanes<T> / pitch);
+  const double others =
+      run < kernel_rows ? (run - 1) * (kernel_rows - run / 2) : kernel_rows * (kernel_rows - 1) / 2;
+  const double rows =
+      std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
+  const double taps = rows * static_cast<double>(w) * (w == 1 ? kAligned : 1);
+  return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma);
+}
+
+/// The nanoseconds of one plane. Next to 3000 times of problems of all shapes, it is off by 4 %
+/// (median).
+template <class T>
+double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+  constexpr double kCall = 19;
+  constexpr double kFma = 0.1004;
+  constexpr double kLoad = 0.205;  // of the image
+  constexpr double kTap = 0.0815;  // to all lanes
+  constexpr double kRow = 1.03;    // of a strip, and each of its vectors
+  constexpr double kVector = 0.286;
+  constexpr double kStaged = 0.32;  // a vector
+  constexpr double kRun = 7.9;      // of rows, and each sum that it leaves and the next one takes
+  constexpr double kSum = 0.51;
+  constexpr double kWait = 0.0115;  // for an FMA that is missing to hide others' latency
+  constexpr FarByte kNear{0.0045, 0x1p15, 4}, kFar{0.0198, 0x1p20, 16};
+
+  const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
+  double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
+  const auto count = [&](index_t s) {
+    const index_t width = strips.vectors(s);
+    const Reach<T> reach(strips.begin(s), width, W, w);
+    const auto met = static_cast<double>(reach.taps.size());
+    const auto edge = static_cast<double>(reach.edge() / kLanes<T>);
+    vectors += static_cast<double>(width);
+    loads += met * static_cast<double>(width);
+    taps += met;
+    waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
+    const auto& [left, right] = reach.from_image;
+    if (left > 0) staged += static_cast<double>(left) + edge;
+    if (right < width) staged += static_cast<double>(width - right) + edge;
+  };
+  // Those far from both ends are alike.
+  constexpr index_t kEnd = 16;
+  const index_t left = std::min(strips.count, kEnd);
+  const index_t right = std::max(left, strips.count - kEnd);
+  for (index_t s = 0; s < left; ++s) count(s);
+  for (index_t s = right; s < strips.count; ++s) count(s);
+  const double others = static_cast<double>(ceil_divide(W + w - 1, kLanes<T>)) - vectors;
+  loads += others * static_cast<double>(w);
+  taps += static_cast<double>((right - left) * w);
+  vectors += others;
+
+  const auto rows = static_cast<double>(H);
+  const auto kernel_rows = static_cast<double>(h);
+  const double bytes =
+      sizeof(T) * (rows * static_cast<double>(W) +
+                   static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1));
+  const auto runs = static_cast<double>(ceil_divide(H, rolling_block_rows(is_far(bytes), h)));
+  const auto all_strips = static_cast<double>(strips.count);
+  const double a_row = kernel_rows * (loads * kFma + taps * kTap) + loads * kLoad +
+                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait;
+  return kCall + rows * a_row + runs * (all_strips * kRun + (kernel_rows - 1) * vectors * kSum) +
+         kNear.of(bytes) + kFar.of(bytes);
+}
+
+/// Nanoseconds of what there is to do.
+struct TileCosts {
+  double call;
+  double fma;
+  double wrapped = 0;    // times as long as that
+  double load = 0;       // of a low kernel's tap, or of the image for one
+  double tile;           // its sums, in and out
+  double staged;         // a vector
+  double run = 0;        // of tiles
+  double row = 0;        // of the image that meets a tile,
+  double short_row = 0;  // and what that takes more unless taps hide it
+  double latency;        // what a row and tap wait for, where a tile has fewer than two vectors
+  FarByte near, far;     // of x and y
+};
+
+/// For low kernels and others. Next to 6500 times measured with AVX2, of problems of all shapes,
+/// they are off by 7 and 3.5 % (medians).
+constexpr TileCosts kNarrowCosts[] = {{.call = 84,
+                                       .fma = 0.0819,
+                                       .load = 0.153,
+                                       .tile = 3.6,
+                                       .staged = 0.99,
+                                       .run = 5.5,
+                                       .latency = 0.19,
+                                       .near = {0.0061, 0x1p17, 8},
+                                       .far = {0.035, 0x1p23, 8}},
+                                      {.call = 42,
+                                       .fma = 0.166,
+                                       .wrapped = 1.25,
+                                       .tile = 6.9,
+                                       .staged = 1.06,
+                                       .run = 12.2,
+                                       .short_row = 0.25,
+                                       .latency = 0.345,
+                                       .near = {0.0049, 0x1p17, 8},
+                                       .far = {0.086, 0x1p23, 8}}};
+
+/// The same with AVX-512, where there are no low kernels: off by 4 %.
+constexpr TileCosts kWideCosts{.call = 0,
+                               .fma = 0.172,
+                               .wrapped = 1.27,
+                               .tile = 5.35,
+                               .staged = 1.83,
+                               .row = 0.41,
+                               .latency = 0.266,
+                               .near = {0.0082, 0x1p15, 4},
+                               .far = {0.0318, 0x1p20, 16}};
+
+/// The nanoseconds of one plane, with a kernel that is one piece.
+template <class T>
+double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+  const bool low = is_low<T>(h, W);
+  const TileCosts& cost = kVectorsAreLines ? kWideCosts : kNarrowCosts[low ? 0 : 1];
+  const auto rows = static_cast<double>(H);
+  const auto columns = static_cast<double>(W);
+  const auto kernel_rows = static_cast<double>(h);
+  const auto taps = static_cast<double>(w);
+  const auto output_rows = static_cast<double>(H + h - 1);
+  const Columns<T> from(low, W, w, W, {0, W + w - 1});
+  const Strips<T> cut(widest_tile(low, h), from.others, false);
+  const Strips<T> wrapped(kMostVectors, from.wrapped, false);
+  const auto strips = static_cast<double>(cut.count);
+  const double width =  // in columns
+      static_cast<double>(cut.begin(cut.count) - cut.first) / std::max(strips, 1.0);
+  const double vectors = width / kLanes<T>;
+  const double wrapped_vectors =
+      static_cast<double>(from.wrapped.end - from.wrapped.begin) / kLanes<T>;
+  const auto wrapped_strips = static_cast<double>(wrapped.count);
+  const double tile_rows = std::ceil(output_rows / kTileRows);
+  const double image_rows = kernel_rows + kTileRows - 1;  // that meet a tile
+
+  // Strips beside the image meet some of the taps only.
+  const double met_strips = from.wrapped.empty() ? std::min(strips, columns / width + 1) : strips;
+  const double met_vectors = met_strips * vectors + cost.wrapped * wrapped_vectors;
+  const double fmas = rows * kernel_rows * taps * met_vectors;
+  const double a_tile = tile_rows * met_strips;
+  const double loads = low ? a_tile * taps * (kernel_rows + image_rows * vectors) : 0;
+  const double visits = a_tile * (low ? kernel_rows : image_rows);
+  const double waits = visits * taps * std::max(0.0, 2 - vectors);
+  const double left = std::ceil((taps - 1) / width);
+  const double right = std::ceil((strips * width - columns) / width);
+  const double staged = from.wrapped.empty() ? std::min(strips, left + right) : wrapped_strips;
+  const double staging =
+      output_rows * (2 * wrapped_vectors + staged * (vectors + taps / kLanes<T>));
+  const double runs = staged + (staged < strips + wrapped_strips ? tile_rows : 0);
+  const double bytes = sizeof(T) * (rows * columns + output_rows * static_cast<double>(W + w - 1));
+  return cost.call + fmas * cost.fma + loads * cost.load +
+         tile_rows * (strips + wrapped_strips) * cost.tile + staging * cost.staged +
+         runs * cost.run + visits * cost.row + visits / (taps * taps) * cost.short_row +
+         waits * cost.latency + cost.near.of(bytes) + cost.far.of(bytes);
+}
+
+/// The time of one plane, in seconds.
+template <class T>
+double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
+  if constexpr (!kRollingPays) {
+    if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * flat_nanoseconds<T>(H, W, h, w);
+  }
+  const Pieces<T> pieces(h, w);
+  const index_t rows = ceil_divide(h, pieces.down);
+  const index_t columns = ceil_divide(w, pieces.across);
+  const double piece = rolls(rows) ? rolling_nanoseconds<T>(H, W, rows, columns)
+                                   : tiled_nanoseconds<T>(H, W, rows, columns);
+  return 1e-9 * static_cast<double>(pieces.count()) * piece;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace fullconv
+HWY_AFTER_NAMESPACE();
+
+#endif
