@@ -7,7 +7,7 @@ from typing import Any
 
 from fullconv_scripts import caveats
 from fullconv_scripts.chart_style import seconds_text, times_text
-from fullconv_scripts.charts import BASELINE, at_most_text, evenly, main_kind, threads_text
+from fullconv_scripts.chart_parts import BASELINE, at_most_text, evenly, main_kind, threads_text
 from fullconv_scripts.comparison import (
     CONFIDENCE,
     NEAR,

@@ -15,7 +15,7 @@ from unittest import mock
 
 from support import SCRIPTS, FolderTest, ProgramsTest
 
-from fullconv_scripts import audit, page_data
+from fullconv_scripts import audit, audit_checks, page_data
 from fullconv_scripts.comparison import Contender, Field
 from fullconv_scripts.programs import ProgramFailed, Programs
 
@@ -36,7 +36,7 @@ def report(*blocks):
 class ByPredecessor(unittest.TestCase):
     def found(self, *blocks):
         return [(which, round(value, 4)) for which, value in
-                audit._by_predecessor(report(*blocks), "loop", THREADS)]  # fmt: skip
+                audit_checks._by_predecessor(report(*blocks), "loop", THREADS)]  # fmt: skip
 
     def test_after_the_threads(self):
         block = [(THREADS, 9.0), (LOOP, 1.1), (Contender("fft"), 5.0), (TWIN, 1.0)]
@@ -86,13 +86,13 @@ class CarryOver(unittest.TestCase):
                     blocks[-1].append((Contender(name, who.threads), seconds))
             return report(*blocks)
 
-        shared = audit.Audit(Programs(None), 0.3, lambda text: None)
+        shared = audit_checks.Audit(Programs(None), 0.3, lambda text: None)
         with (
-            mock.patch.object(audit, "run_for_json", measured),
+            mock.patch.object(audit_checks, "run_for_json", measured),
             mock.patch.object(Programs, "bench", "fullconv_bench"),
-            mock.patch.object(audit.environment, "core_count", lambda: cores),
+            mock.patch.object(audit_checks.environment, "core_count", lambda: cores),
         ):
-            (found,) = audit.carry_over(shared)
+            (found,) = audit_checks.carry_over(shared)
         return found
 
     def test_none(self):
@@ -114,9 +114,9 @@ class CarryOver(unittest.TestCase):
 class Shares(unittest.TestCase):
     def test_known_intervals(self):
         # At the ends by hand: (α/2)^(1/n); between them as in tables.
-        self.assertEqual(audit._share_interval(10, 10), "100% (69–100)")
-        self.assertEqual(audit._share_interval(0, 10), "0% (0–31)")
-        self.assertEqual(audit._share_interval(57, 60), "95% (86–99)")
+        self.assertEqual(audit_checks._share_interval(10, 10), "100% (69–100)")
+        self.assertEqual(audit_checks._share_interval(0, 10), "0% (0–31)")
+        self.assertEqual(audit_checks._share_interval(57, 60), "95% (86–99)")
 
 
 def trial(verdict, percent=0, ratio=1.0, corrected=None):
@@ -129,8 +129,8 @@ def trial(verdict, percent=0, ratio=1.0, corrected=None):
 
 class Pairs(unittest.TestCase):
     def findings(self, check, trials):
-        shared = audit.Audit(Programs(None), 1.0, lambda text: None)
-        with mock.patch.object(audit, "_pairs", lambda *_: trials):
+        shared = audit_checks.Audit(Programs(None), 1.0, lambda text: None)
+        with mock.patch.object(audit_checks, "_pairs", lambda *_: trials):
             return check(shared)
 
     def test_false_verdicts(self):
@@ -138,7 +138,7 @@ class Pairs(unittest.TestCase):
             trials = [trial("equal")] * (400 - false - 1) + [trial("unresolved")]
             trials += [trial("slower", ratio=1.05, corrected="equal")] * (false - 1)
             trials += [trial("faster", ratio=0.99)]
-            (found,) = self.findings(audit.twins, trials)
+            (found,) = self.findings(audit_checks.twins, trials)
             self.assertEqual((found.met, found.measured), (met, f"{false} in 400"))
             self.assertIn(f"{399 - false} equal, 1 unresolved; largest difference 5.0%, ",
                           found.detail)  # fmt: skip
@@ -148,7 +148,7 @@ class Pairs(unittest.TestCase):
     def test_slow_downs(self):
         trials = [trial("slower", percent, 1 + percent / 100) for percent in (2, 5, 10)] * 8
         trials += [trial("equal", 2), trial("unresolved", 5), trial("slower", 10, 1.1)] * 2
-        two, five, ten = self.findings(audit.slow_downs, trials)
+        two, five, ten = self.findings(audit_checks.slow_downs, trials)
         self.assertEqual([found.met for found in (two, five, ten)], [True, False, True])
         self.assertEqual(five.measured, "80% (44–97)")
         self.assertIn("measured as 10.0% (median)", ten.detail)
@@ -156,7 +156,7 @@ class Pairs(unittest.TestCase):
 
     def test_taken_for_faster(self):
         trials = [trial("slower", percent, 1.05) for percent in (2, 5, 10)] * 20
-        found = self.findings(audit.slow_downs, [*trials, trial("faster", 2, 0.9)])
+        found = self.findings(audit_checks.slow_downs, [*trials, trial("faster", 2, 0.9)])
         self.assertEqual([finding.met for finding in found], [False, True, True])
         self.assertIn("taken for faster: 1", found[0].detail)
 
@@ -165,7 +165,7 @@ class Measured(ProgramsTest):
     """What checks ask the program, and what they make of its answer."""
 
     def audit(self, scale=0.01):
-        return audit.Audit(Programs(self.programs), scale, lambda text: None)
+        return audit_checks.Audit(Programs(self.programs), scale, lambda text: None)
 
     def test_a_cell(self):
         cell = self.audit().cell("8x8_k3x3", "--floors", time_=0.5, seed=3)
@@ -182,7 +182,7 @@ class Measured(ProgramsTest):
 
     def test_slow_downs_that_are_there_are_found(self):
         self.keep_log()
-        found = audit.slow_downs(self.audit(0.1))
+        found = audit_checks.slow_downs(self.audit(0.1))
         self.assertEqual([finding.met for finding in found], [True] * 3)
         for finding, percent in zip(found, (2, 5, 10)):
             for one in finding.trials:
@@ -209,14 +209,14 @@ def samples(*seconds):
 
 class Neighbour(unittest.TestCase):
     def finding(self, quiet, loud, warnings=()):
-        shared = audit.Audit(Programs(None), 0.1, lambda text: None)
-        cells = [quiet, loud] * (2 * len(audit._CASES))
+        shared = audit_checks.Audit(Programs(None), 0.1, lambda text: None)
+        cells = [quiet, loud] * (2 * len(audit_checks._CASES))
         with (
-            mock.patch.object(audit.Audit, "cell", side_effect=cells),
-            mock.patch.object(audit, "_hog", contextlib.nullcontext),
-            mock.patch.object(audit.caveats.Watch, "warnings", lambda self: list(warnings)),
+            mock.patch.object(audit_checks.Audit, "cell", side_effect=cells),
+            mock.patch.object(audit_checks, "_hog", contextlib.nullcontext),
+            mock.patch.object(audit_checks.caveats.Watch, "warnings", lambda self: list(warnings)),
         ):
-            (found,) = audit.busy_neighbour(shared)
+            (found,) = audit_checks.busy_neighbour(shared)
         return found
 
     def test_the_same_verdicts(self):
@@ -244,8 +244,8 @@ class Neighbour(unittest.TestCase):
             hogs.append(subprocess.Popen(*words, **options))
             return hogs[-1]
 
-        with mock.patch.object(audit, "subprocess", mock.Mock(Popen=start)), audit._hog():
-            watch = audit.caveats.Watch()
+        with mock.patch.object(audit_checks, "subprocess", mock.Mock(Popen=start)), audit_checks._hog():
+            watch = audit_checks.caveats.Watch()
             time.sleep(1)
             self.assertNotEqual(watch.warnings(), [])
             self.assertIsNone(hogs[0].poll())
@@ -256,7 +256,7 @@ class FreshRuns(unittest.TestCase):
     A, B = Contender("a"), Contender("b", 2)
 
     def agreement(self, wins, verdicts=("faster",) * 4):
-        return audit._agreement({("8x8_k3x3", 1): wins}, {("8x8_k3x3", self.A, self.B): verdicts},
+        return audit_checks._agreement({("8x8_k3x3", 1): wins}, {("8x8_k3x3", self.A, self.B): verdicts},
                                 runs=4)  # fmt: skip
 
     def test_the_same_winner(self):
@@ -284,16 +284,16 @@ class FreshRuns(unittest.TestCase):
         self.assertTrue(found.met)
 
     def findings(self, cell, spread=0.0):
-        shared = audit.Audit(Programs(None), 0.1, lambda text: None, spread)
-        with mock.patch.object(audit.Audit, "cell", lambda *_, **__: cell):
-            return audit.fresh_runs(shared)
+        shared = audit_checks.Audit(Programs(None), 0.1, lambda text: None, spread)
+        with mock.patch.object(audit_checks.Audit, "cell", lambda *_, **__: cell):
+            return audit_checks.fresh_runs(shared)
 
     def test_from_cells(self):
         cell = samples(2.0, 3.0)
         cell[Contender("b", 2)] = {block: 1.5 * time_ / 3
                                    for block, time_ in cell[Contender("b")].items()}  # fmt: skip
         winner, contradiction = self.findings(cell)
-        count = len(audit._RUN_CASES)
+        count = len(audit_checks._RUN_CASES)
         self.assertEqual(winner.measured, f"{2 * count} of {2 * count}")  # 1 thread, at most 2
         self.assertEqual(contradiction.measured, f"0 of {3 * count} pairs")
         of_threads = {t["threads"]: {w for w, _ in t["wins"]} for t in winner.trials}
@@ -308,16 +308,16 @@ class FreshRuns(unittest.TestCase):
 
     def test_one_number_of_threads_counts_once(self):
         winner, _ = self.findings(samples(2.0, 3.0))
-        self.assertEqual(winner.measured, f"{len(audit._RUN_CASES)} of {len(audit._RUN_CASES)}")
+        self.assertEqual(winner.measured, f"{len(audit_checks._RUN_CASES)} of {len(audit_checks._RUN_CASES)}")
         self.assertEqual({len(t["wins"]) for t in winner.trials}, {3})  # runs
 
     def test_all_are_ours(self):
-        field = Field(samples(1.0, 2.0), audit._OURS)
+        field = Field(samples(1.0, 2.0), audit_checks._OURS)
         self.assertEqual(field.among(("ours",)).fastest, Contender("a"))
 
 
 def finding(name, met=True, **fields):
-    return audit.Finding(name, "≤ 1 %", "0.5%", met, "in detail", **fields)
+    return audit_checks.Finding(name, "≤ 1 %", "0.5%", met, "in detail", **fields)
 
 
 class File(FolderTest):
@@ -489,7 +489,7 @@ class Inside(ProgramsTest):
 
     def test_a_target_that_is_missed(self):
         missed = {"twins": lambda shared: [finding("t", met=False)]}
-        with mock.patch.dict(audit._CHECKS, missed):
+        with mock.patch.dict(audit_checks.CHECKS, missed):
             code, stdout, _ = self.audit("--only", "twins")
         self.assertEqual(code, 1)
         self.assertTrue(stdout.startswith("MISSED  t: 0.5%"), stdout)
@@ -498,10 +498,10 @@ class Inside(ProgramsTest):
         def check(name):
             return lambda shared: [finding(name, trials=[{"spread": 0.01}])]
 
-        with mock.patch.dict(audit._CHECKS, {name: check(name) for name in audit._CHECKS}):
+        with mock.patch.dict(audit_checks.CHECKS, {name: check(name) for name in audit_checks.CHECKS}):
             code, stdout, stderr = self.audit()
         self.assertEqual(code, 0)
-        names = list(audit._CHECKS)
+        names = list(audit_checks.CHECKS)
         self.assertEqual(list(json.loads(self.path.read_text())["checks"]), names)
         self.assertEqual(stderr.splitlines(), [f"audit: {name}" for name in names])
 

@@ -9,7 +9,7 @@ from support import FolderTest, cell, contender, raw_file, several_cells, skippe
 import numpy as np
 from PIL import Image
 
-from fullconv_scripts import chart_style, charts, results
+from fullconv_scripts import chart_parts, chart_style, charts, results, winner_maps
 
 
 def tabulated(cells, **fields):
@@ -67,9 +67,9 @@ class Drawing(FolderTest):
         found = tabulated(several_cells((1,), names=(*support.ALGORITHMS, *support.PEERS)))
         maps = {picture.name for picture in charts.winners(found)}
         self.assertEqual(maps, {"winners-f32-1-thread", "winners-peers-f32-1-thread"})
-        rows = charts._planes(found, "f32", 1)
-        shown = charts._with_fastest_peer(results.pick(rows, series=3), "H")
-        peers = results.pick(shown, algorithm=charts.FASTEST_PEER)
+        rows = chart_parts.planes(found, "f32", 1)
+        shown = chart_parts.with_fastest_peer(results.pick(rows, series=3), "H")
+        peers = results.pick(shown, algorithm=chart_parts.FASTEST_PEER)
         self.assertEqual(sorted(peers["H"]), [8, 64, 256])
         fastest = results.pick(rows, series=3, algorithm="peer_two")
         self.assertEqual(sorted(peers["seconds"]), sorted(fastest["seconds"]))
@@ -133,8 +133,8 @@ class Drawing(FolderTest):
 class Notes(unittest.TestCase):
     def notes(self, cells):
         found = tabulated(cells)
-        rows = charts._planes(found, "f32", 1)
-        return charts._skips(found, rows, charts._planes(found, "f32", 1, "skipped"), "H")
+        rows = chart_parts.planes(found, "f32", 1)
+        return chart_parts.skips(found, rows, chart_parts.planes(found, "f32", 1, "skipped"), "H")
 
     def test_what_is_left_out_is_said(self):
         cells = [
@@ -173,12 +173,12 @@ class Winners(unittest.TestCase):
             contender("beta", [2.0] * 4, threads=2),
         ]
         found = tabulated([cell("8x8_k3x3", contenders), cell("8x8_k5x5", contenders)])
-        win = charts._wins(found, "f32", 2, ("ours",))[8, 3]
+        win = winner_maps._wins(found, "f32", 2, ("ours",))[8, 3]
         self.assertEqual(win.winner, ("alpha_one", 1))
         self.assertAlmostEqual(win.margin.estimate, 2)
-        win = charts._wins(found, "f32", 1, ("ours",))[8, 3]
+        win = winner_maps._wins(found, "f32", 1, ("ours",))[8, 3]
         self.assertAlmostEqual(win.margin.estimate, 3)
-        self.assertEqual(charts._wins(found, "f32", 4, ("ours",)), {})
+        self.assertEqual(winner_maps._wins(found, "f32", 4, ("ours",)), {})
 
     def test_peers_where_asked_for(self):
         contenders = [
@@ -188,24 +188,24 @@ class Winners(unittest.TestCase):
             contender("empty_call", [1e-9] * 4),
         ]
         found = tabulated([cell("8x8_k3x3", contenders), cell("8x8_k5x5", contenders)])
-        alone = charts._wins(found, "f32", 1, ("ours",))[8, 3]
+        alone = winner_maps._wins(found, "f32", 1, ("ours",))[8, 3]
         self.assertEqual(alone.winner.algorithm, "alpha_one")
-        both = charts._wins(found, "f32", 1, ("ours", "peer"))[8, 3]
+        both = winner_maps._wins(found, "f32", 1, ("ours", "peer"))[8, 3]
         self.assertEqual(both.winner.algorithm, "peer_two")
         self.assertEqual(both.runner_up.algorithm, "alpha_one")
 
     def test_one_alone_wins_where_the_others_were_left_out_as_too_slow(self):
         alone = contender("alpha_one", [1.0] * 4)
         found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "left out: predicted 9 s")])])
-        win = charts._wins(found, "f32", 1, ("ours",))[8, 3]
+        win = winner_maps._wins(found, "f32", 1, ("ours",))[8, 3]
         self.assertEqual((win.winner.algorithm, win.margin), ("alpha_one", None))
         found = tabulated([cell("8x8_k3x3", [alone, skipped("beta", "declined: no")])])
-        self.assertEqual(charts._wins(found, "f32", 1, ("ours",)), {})
+        self.assertEqual(winner_maps._wins(found, "f32", 1, ("ours",)), {})
 
     def test_a_kernel_of_the_image_size_has_one_row(self):
         two = [contender("alpha_one", [1.0] * 4), contender("beta", [2.0] * 4)]
         found = tabulated([cell("8x8_k8x8", two), cell("8x8_k3x3", two)])
-        self.assertEqual(set(charts._wins(found, "f32", 1, ("ours",))), {(8, 0), (8, 3)})
+        self.assertEqual(set(winner_maps._wins(found, "f32", 1, ("ours",))), {(8, 0), (8, 3)})
 
 
 class Style(unittest.TestCase):
