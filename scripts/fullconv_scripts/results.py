@@ -25,14 +25,18 @@ of one call, one value a repetition, and `counters`. `blocks` and `positions`, a
 `seconds`, say in which block of the cell and at which place in it each repetition ran, and
 `iterations` how many calls each was of; they are absent where there were no blocks. A counter that
 changes between repetitions is a list of the same length.
+
+A folder may hold the raw file compressed by gzip instead, as the reference runs do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import itertools
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +60,7 @@ from fullconv_scripts.names import base_name, parse_case
 FORMAT = "fullconv-results"
 VERSION = 2
 FILE_NAME = "raw.json"
+COMPRESSED_FILE_NAME = "raw.json.gz"
 AUDIT_FORMAT = "fullconv-audit"
 AUDIT_FILE_NAME = "audit.json"
 _LISTS = ("contenders", "crosscheck", "floors", "cells", "steps")  # written one entry a line
@@ -214,7 +219,8 @@ def pick(table: pd.DataFrame, **fields: Any) -> pd.DataFrame:
 def find_raw_file(path: Path) -> Path:
     """The raw file that `path` is or holds."""
     if path.is_dir():
-        path = path / FILE_NAME
+        names = (FILE_NAME, COMPRESSED_FILE_NAME)
+        path = next((path / name for name in names if (path / name).is_file()), path / FILE_NAME)
     if not path.is_file():
         raise BadResults(f"{path}: no such results file")
     return path
@@ -243,11 +249,18 @@ def layout_spread(path: Path) -> float:
     return float(spread)
 
 
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+
+
 def load_raw(path: Path) -> dict[str, Any]:
     """The raw file at `path`, or in the folder `path`."""
     path = find_raw_file(path)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(_text(path))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadResults(f"{path}: not a gzip file, or cut off: {error}") from None
     except OSError as error:
         raise BadResults(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

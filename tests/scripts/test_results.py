@@ -1,3 +1,4 @@
+import gzip
 import json
 import unittest
 
@@ -65,6 +66,19 @@ class RawFile(FolderTest):
                 results.load(path)
             self.assertIn(str(path), str(caught.exception))
             self.assertNotIn("\n", str(caught.exception))
+
+    def test_compressed(self):
+        raw = raw_file([cell("8x8_k5x5", [contender("beta", [1e-6, 2e-6])])])
+        data = gzip.compress(results.dump(raw).encode())
+        path = self.folder / "raw.json.gz"
+        path.write_bytes(data)
+        self.assertEqual(results.load_raw(self.folder), raw)
+        self.assertEqual(results.load_raw(path), raw)
+        for bad in (data[: len(data) // 2], data[10:], data[:-4] + b"....", b""):
+            path.write_bytes(bad)
+            with self.assertRaisesRegex(results.BadResults, "^[^\n]*, or cut off: [^\n]*$") as caught:
+                results.load_raw(self.folder)
+            self.assertIn(str(path), str(caught.exception))
 
     def test_missing(self):
         with self.assertRaisesRegex(results.BadResults, "no such results file"):
