@@ -20,6 +20,7 @@ struct Command {
 Command add_list(CLI::App& app);
 Command add_convolve(CLI::App& app);
 Command add_check(CLI::App& app);
+Command add_bounds(CLI::App& app);
 Command add_choose(CLI::App& app);
 Command add_calibrate(CLI::App& app);
 

@@ -142,20 +142,7 @@ ExitCode convolve(const ConvolveArguments& arguments) {
 Command add_convolve(CLI::App& app) {
   const auto arguments = std::make_shared<ConvolveArguments>();
   CLI::App* command = app.add_subcommand("convolve", "Convolve an image and a kernel");
-  command
-      ->add_option("IMAGE.npy", arguments->image, "H x W, or N x K x H x W; - for standard input")
-      ->type_name("")
-      ->required();
-  command
-      ->add_option("KERNEL.npy", arguments->kernel,
-                   "h x w, for each plane by itself, or K x C x h x w")
-      ->type_name("")
-      ->required();
-  command
-      ->add_option("-o,--output", arguments->output,
-                   "Where y goes, of the image's rank; - for standard output")
-      ->type_name("OUT.npy")
-      ->required();
+  add_files(command, arguments->image, arguments->kernel, arguments->output);
   command->add_option("--algorithm", arguments->algorithm, "One of `fullconv list`")
       ->type_name("NAME")
       ->capture_default_str();

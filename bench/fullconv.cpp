@@ -33,8 +33,8 @@ ExitCode run(int argc, char** argv) {
   CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
   app.formatter(std::make_shared<HelpFormatter>());  // of its commands, too
   app.set_version_flag("--version", "fullconv " FULLCONV_VERSION);
-  const Command commands[] = {add_list(app), add_convolve(app), add_check(app), add_choose(app),
-                              add_calibrate(app)};
+  const Command commands[] = {add_list(app),   add_convolve(app), add_check(app),
+                              add_bounds(app), add_choose(app),   add_calibrate(app)};
 
   try {
     app.parse(argc, argv);
@@ -49,7 +49,7 @@ ExitCode run(int argc, char** argv) {
   for (const Command& command : commands) {
     if (command.parser->parsed()) return command.run();
   }
-  throw UsageError("no command given: expected list, convolve, check, choose or calibrate");
+  throw UsageError("no command given: expected list, convolve, check, bounds, choose or calibrate");
 }
 
 /// Printed text may still be on its way when all else is done.

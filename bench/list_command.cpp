@@ -21,22 +21,6 @@ std::vector<std::string> scalars(const Algorithm& algorithm) {
   return names;
 }
 
-std::string name(ErrorModel model) {
-  switch (model) {
-    case ErrorModel::componentwise:
-      return "componentwise";
-    case ErrorModel::normwise:
-      return "normwise";
-    case ErrorModel::low_rank:
-      return "low_rank";
-    case ErrorModel::winograd:
-      return "winograd";
-    case ErrorModel::of_choice:
-      return "of_choice";
-  }
-  return {};
-}
-
 std::string name(NonFinite behaviour) {
   switch (behaviour) {
     case NonFinite::as_defined:
@@ -141,7 +125,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"kind", name(contender.kind)},
                     {"scalars", scalars(algorithm)},
                     {"summary", algorithm.summary},
-                    {"error_model", name(algorithm.error_model)},
+                    {"error_model", algorithm.error_model.name},
                     {"non_finite", name(algorithm.non_finite)},
                     {"threaded", algorithm.threaded},
                     {"layers", name(algorithm.layers)},
@@ -160,7 +144,7 @@ void list_as_table(const ListArguments& arguments) {
     const Algorithm& algorithm = *contender.algorithm;
     rows.push_back({std::string(algorithm.name),
                     fmt::format("{}", fmt::join(scalars(algorithm), " ")),
-                    algorithm.threaded ? "many" : "one", name(algorithm.error_model),
+                    algorithm.threaded ? "many" : "one", std::string(algorithm.error_model.name),
                     name(algorithm.non_finite), std::string(algorithm.summary)});
     if (arguments.peers) rows.back().push_back(version(contender));
   }

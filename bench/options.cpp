@@ -9,6 +9,20 @@
 
 namespace fullconv::cli {
 
+void add_files(CLI::App* command, std::string& image, std::string& kernel, std::string& output) {
+  command->add_option("IMAGE.npy", image, "H x W, or N x K x H x W; - for standard input")
+      ->type_name("")
+      ->required();
+  command->add_option("KERNEL.npy", kernel, "h x w, for each plane by itself, or K x C x h x w")
+      ->type_name("")
+      ->required();
+  command
+      ->add_option("-o,--output", output,
+                   "Where y goes, of the image's rank; - for standard output")
+      ->type_name("OUT.npy")
+      ->required();
+}
+
 void add_threads(CLI::App* command, std::string& threads) {
   command->add_option("--threads", threads, "Use at most so many")
       ->type_name("T")

@@ -12,6 +12,8 @@ namespace fullconv::cli {
 
 // Options that several commands have.
 
+/// The operands, and where the result goes.
+void add_files(CLI::App* command, std::string& image, std::string& kernel, std::string& output);
 void add_threads(CLI::App* command, std::string& threads);
 void add_accuracy(CLI::App* command, std::string& accuracy);
 void add_channels_last(CLI::App* command, bool& channels_last);

@@ -74,7 +74,7 @@ class Workload {
 
   /// Has the plan executed by `execute` and compares with the oracle.
   template <class Execute>
-  testing::Accuracy verify(ErrorModel model, const Execute& execute) {
+  testing::Accuracy verify(const ErrorModel& model, const Execute& execute) {
     if (!oracle_) oracle_.emplace(problem_, x_.view(), k_.view());
     std::fill_n(y_.data(), y_.size(), std::numeric_limits<T>::quiet_NaN());
     execute();

@@ -43,7 +43,7 @@ class Values : public EachSubject {
     const std::vector<Golden> all = read_golden(file_name);
     EXPECT_GE(all.size(), least);
     run([&]<class T>(const Contender<T>& contender) {
-      const bool exact = contender.algorithm.error_model == ErrorModel::componentwise;
+      const bool exact = contender.algorithm.error_model.exact_on_integers;
       int compared = 0;
       for (const auto& [problem, x, k, y] : all) {
         SCOPED_TRACE(to_string(problem));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <ctime>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "contender.h"
@@ -31,6 +32,17 @@ TEST(Registry, DescribesEachInOneLine) {
     expect_one_line(algorithm->summary, {});
     EXPECT_LE(algorithm->summary.size(), 100U) << algorithm->name;
     EXPECT_TRUE(algorithm->plan_f32 || algorithm->plan_f64) << algorithm->name;
+  }
+}
+
+/// So that a name says which model it is.
+TEST(Registry, ErrorModelsOfOneNameAreOne) {
+  std::map<std::string_view, long double (*)(const ErrorTerms&)> bounds;
+  for (const Algorithm* algorithm : algorithms()) {
+    const ErrorModel& model = algorithm->error_model;
+    EXPECT_FALSE(model.name.empty()) << algorithm->name;
+    ASSERT_NE(model.bound, nullptr) << algorithm->name;
+    EXPECT_EQ(bounds.emplace(model.name, model.bound).first->second, model.bound) << model.name;
   }
 }
 

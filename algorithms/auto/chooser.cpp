@@ -4,6 +4,8 @@
 // spectra would overflow or lose digits, that plane is convolved again as the definition has it.
 // The look costs one addition a sample. Kernels of low rank take a shortcut.
 
+#include "auto/chooser.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,10 +16,10 @@
 
 #include "auto/rates.h"
 #include "core/buffer.h"
+#include "core/built_in.h"
 #include "core/in_range.h"
 #include "core/layer_plan.h"
 #include "core/plane.h"
-#include "core/registry.h"
 #include "core/shortcut.h"
 #include "core/steps.h"
 #include "fullconv/choose.h"
@@ -293,7 +295,7 @@ class Wisdom {
   static std::string question(const Problem& problem, const PlanOptions& options) {
     std::string text = to_string(problem);
     for (const auto part : {sizeof(T), static_cast<std::size_t>(options.threads),
-                            static_cast<std::size_t>(options.accuracy),
+                            std::size_t{options.accuracy == ErrorModel::componentwise},
                             options.workspace_limit.value_or(~std::size_t{0})}) {
       text += ' ' + std::to_string(part);
     }
@@ -401,35 +403,6 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
   return plan;
 }
 
-template <class T>
-Planned<T> plan_auto(const Problem& problem, const PlanOptions& options) {
-  Choice<T> choice = choose<T>(problem, options);
-  if (!problem.is_dense()) {
-    // Whoever is not native to a layer leaves each of its dense problems to a choice of its own.
-    const bool is_native = choice.plan && choice.algorithm->layers == Layers::native &&
-                           choice.algorithm->non_finite == NonFinite::as_defined;
-    if (is_native) return std::move(choice.plan);
-    choice.plan.reset();
-    return plan_adapted<T>(builtin::chooser, problem, options);
-  }
-  if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
-  const double seconds = choice.seconds;
-  PlanPointer<T> plan = recomputing<T>(std::move(choice), problem, options);
-  if (!plan) return Declined{"nothing is there for operands that are not finite"};
-  return with_shortcuts<T>(std::move(plan), seconds, options);
-}
-
-double operations_of_choice(const Problem& problem) {
-  return operations_of(*candidates<float>(problem).front().algorithm, problem);
-}
-
-void forget_all() {
-  wisdom().forget();
-  for (const Algorithm* algorithm : algorithms()) {
-    if (algorithm->forecast != nullptr && algorithm->forget != nullptr) algorithm->forget();
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -459,6 +432,38 @@ template const Algorithm* chosen<float>(const Problem&, const PlanOptions&);
 template const Algorithm* chosen<double>(const Problem&, const PlanOptions&);
 
 template <class T>
+Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const PlanOptions& options) {
+  Choice<T> choice = choose<T>(problem, options);
+  if (!problem.is_dense()) {
+    // Whoever is not native to a layer leaves each of its dense problems to a choice of its own.
+    const bool is_native = choice.plan && choice.algorithm->layers == Layers::native &&
+                           choice.algorithm->non_finite == NonFinite::as_defined;
+    if (is_native) return std::move(choice.plan);
+    choice.plan.reset();
+    return plan_adapted<T>(self, problem, options);
+  }
+  if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
+  const double seconds = choice.seconds;
+  PlanPointer<T> plan = recomputing<T>(std::move(choice), problem, options);
+  if (!plan) return Declined{"nothing is there for operands that are not finite"};
+  return with_shortcuts<T>(std::move(plan), seconds, options);
+}
+
+template Planned<float> plan_chosen(const Algorithm&, const Problem&, const PlanOptions&);
+template Planned<double> plan_chosen(const Algorithm&, const Problem&, const PlanOptions&);
+
+long double bound_of_choices(const ErrorTerms& terms) {
+  long double most = 0;
+  for (const Algorithm* algorithm : built_in_algorithms()) {
+    const bool eligible = algorithm->forecast != nullptr || algorithm->shortcut_f32 != nullptr;
+    if (eligible) most = std::max(most, algorithm->error_model.bound(terms));
+  }
+  return most;
+}
+
+void forget_choices() { wisdom().forget(); }
+
+template <class T>
 std::string_view shortcut_taken(const Plan<T>& plan) {
   const auto* with_shortcut = dynamic_cast<const PlanWithShortcut<T>*>(&plan);
   return with_shortcut == nullptr ? std::string_view{} : with_shortcut->taken();
@@ -466,23 +471,5 @@ std::string_view shortcut_taken(const Plan<T>& plan) {
 
 template std::string_view shortcut_taken(const Plan<float>&);
 template std::string_view shortcut_taken(const Plan<double>&);
-
-constinit const Algorithm builtin::chooser{
-    .name = "auto",
-    .summary = "whichever is expected to be fastest, with the definition's answer on any operands",
-    .error_model = ErrorModel::of_choice,
-    .non_finite = NonFinite::as_defined,
-    .threaded = true,
-    .layers = Layers::native,
-    .crops = true,
-    .prepares = true,
-    .delegates = Delegates::always,
-    .operations = operations_of_choice,
-    // That of FFTW, the most of any.
-    .scratch_bytes = 2 * 65536 * 2 * sizeof(double),
-    .forget = forget_all,
-    .plan_f32 = plan_auto<float>,
-    .plan_f64 = plan_auto<double>,
-};
 
 }  // namespace fullconv

@@ -118,7 +118,7 @@ std::string keep(const Rates& rates, const fs::path& file, int threads) {
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
   fs::path temporary = file;
-  temporary += "." + std::to_string(::getpid());
+  temporary += '.' + std::to_string(::getpid());
   std::ofstream out(temporary);
   write_rates(out, rates, threads);
   out.close();

@@ -20,7 +20,8 @@ set_property(GLOBAL PROPERTY FULLCONV_DEPENDENCIES "")
 # fullconv_algorithm(<file> [WITH <file>...] [REQUIRES <dependency>...]): adds the file, and those it
 # is to be built with, to the library and builtin::<stem of file> to the registry; leaves it out, and
 # says so, where the build goes without a dependency. One that is wanted and not found is an error.
-# Steps are timed in the first file only.
+# A file that several algorithms are built with stands in the line of each. Steps are timed in the first
+# file only.
 function(fullconv_algorithm file)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "WITH;REQUIRES")
   cmake_path(GET file STEM name)

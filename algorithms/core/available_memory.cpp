@@ -62,7 +62,7 @@ std::size_t internal::memory_of_groups(const std::filesystem::path& groups,
   for (std::string line; std::getline(file, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == line.npos || second == line.npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
     const bool version2 = line.starts_with("0::");
     if (!version2 && controllers.find(",memory,") == controllers.npos) continue;
     const std::filesystem::path top = version2 ? root : root / "memory";

@@ -378,10 +378,14 @@ std::vector<Boundary> boundaries_of_low_rank(const Problem& problem, const PlanO
 
 template <class T>
 Planned<T> plan_low_rank(const Problem& problem, const PlanOptions& options) {
+  const Algorithm* direct_simd = find_algorithm("direct_simd");
+  if (direct_simd == nullptr) {
+    return Declined{"takes kernels of high rank by direct_simd, which this build goes without"};
+  }
   PlanOptions dense = options;
   dense.any_strides = false;
-  auto direct = builtin::direct_simd.plan<T>(problem, dense);
-  const auto forecast = builtin::direct_simd.forecast(problem, dense, sizeof(T));
+  auto direct = direct_simd->plan<T>(problem, dense);
+  const auto forecast = direct_simd->forecast(problem, dense, sizeof(T));
   auto shortcut = plan_passes<T>(problem, options, forecast->seconds());
   if (!shortcut) return direct;
   return std::make_unique<PlanWithShortcut<T>>(builtin::low_rank.name, std::move(shortcut),

@@ -39,22 +39,25 @@ class IntegerConvolution {
     });
     for_each(k, [&](I value) { k_sum += std::abs(static_cast<double>(value)); });
     largest_ = x_largest * k_sum;
-    // The library's bounds on errors of transforms, with up to 16 times as many points as y has,
-    // and of kernels of low rank; no norm of k or y exceeds what stands for it here.
-    const double points = 16.0 * static_cast<double>(problem.output_rows()) *
-                          static_cast<double>(problem.output_columns());
-    const auto K = static_cast<double>(problem.K);
-    const double terms = std::max(
-        32 * std::log2(points) + K,
-        3 * (static_cast<double>(problem.h) + 4 * K * static_cast<double>(problem.w)) + 20);
-    error_ = 0x1p-53 * terms * std::sqrt(x_square) * k_sum;
+    // None of the norms exceeds this product.
+    const double norms = std::sqrt(x_square) * k_sum;
+    error_ = static_cast<double>(algorithm.error_model.bound(
+        {.problem = problem,
+         .u = 0x1p-53,
+         .products = static_cast<double>(problem.K * problem.h * problem.w),
+         .magnitude = largest_,
+         .local_norms = norms,
+         .tile_norms = norms,
+         .operand_norms = norms,
+         .output_norm = norms,
+         .underflow = 0}));
   }
 
   void execute(const TensorView<I>& y) const {
     // The bounds have been rounded themselves: the last bit is left to that.
     if (problem_.h * problem_.w > kFewTaps && largest_ < 0x1p52) {
-      const bool sums = algorithm_.error_model == ErrorModel::componentwise ||
-                        algorithm_.delegates == Delegates::always;
+      const bool sums =
+          algorithm_.error_model.exact_on_integers || algorithm_.delegates == Delegates::always;
       const bool many_taps = problem_.h * problem_.w > kManyTaps;
       if (sums && largest_ < 0x1p23 && !many_taps) {
         return execute_in<float>(ErrorModel::componentwise, y);

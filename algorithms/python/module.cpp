@@ -279,22 +279,6 @@ class SharedPlan {
   std::mutex mutex_;
 };
 
-std::string_view name_of(ErrorModel model) {
-  switch (model) {
-    case ErrorModel::componentwise:
-      return "componentwise";
-    case ErrorModel::normwise:
-      return "normwise";
-    case ErrorModel::low_rank:
-      return "low_rank";
-    case ErrorModel::winograd:
-      return "winograd";
-    case ErrorModel::of_choice:
-      return "of_choice";
-  }
-  return {};
-}
-
 py::list describe_algorithms() {
   py::list result;
   for (const Algorithm* algorithm : algorithms()) {
@@ -305,7 +289,7 @@ py::list describe_algorithms() {
     row["name"] = std::string(algorithm->name);
     row["summary"] = std::string(algorithm->summary);
     row["scalars"] = py::tuple(scalars);
-    row["error_model"] = std::string(name_of(algorithm->error_model));
+    row["error_model"] = std::string(algorithm->error_model.name);
     row["threaded"] = algorithm->threaded;
     result.append(row);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "fullconv/ran.h"
 #include "peers/registry.h"
 #include "peers/remote.h"
 
@@ -31,7 +32,7 @@ constexpr RemoteFunction kConvolve{kFullconv, "convolve", output, refusal};
 constinit const Algorithm kRow{
     .name = "fullconv_python",
     .summary = "auto, called from Python on NumPy arrays",
-    .error_model = ErrorModel::of_choice,
+    .error_model = kErrorOfChoice,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .layers = Layers::native,

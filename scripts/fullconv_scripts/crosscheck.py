@@ -1,12 +1,7 @@
 """Every algorithm against SciPy's convolve2d, before anything is timed.
 
-The tolerance is the sum of two bounds from theory, with u = 2^-24 (f32) or 2^-53 (f64), n products
-in the sum and P points in the output:
-
-  SciPy sums in double:         n * 2^-53 * sum|x||k|
-  sums of products:             n * u * sum|x||k|             (Jeannerod and Rump 2013)
-  algorithms that transform:    u * (16 log2 P + 1) * |x|_2 |k|_2 + 16 u log2 P * |y|_2
-                                (Higham, Accuracy and Stability, 2nd ed., theorem 24.2)
+The tolerance is what the program bounds an algorithm's errors by, and SciPy's own: sums of n products
+in double are within n * 2^-53 * sum|x||k| (Jeannerod and Rump 2013).
 """
 
 from __future__ import annotations
@@ -23,7 +18,6 @@ from scipy import signal
 
 from fullconv_scripts.programs import Output, ProgramFailed, Programs, run
 
-_UNIT_ROUNDOFF = {"f32": 2.0**-24, "f64": 2.0**-53}
 _DTYPE = {"f32": np.float32, "f64": np.float64}
 
 
@@ -75,58 +69,57 @@ def operands() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 @dataclass(frozen=True)
 class Expected:
-    """What SciPy says, and how far from it an algorithm may be."""
+    """What SciPy says, and how far from the truth that may be."""
 
     y: np.ndarray
-    tolerance: dict[str, np.ndarray]  # by error model
+    error: np.ndarray
 
 
-def expect(x: np.ndarray, k: np.ndarray, scalar: str) -> Expected:
-    """SciPy's answer to operands that have been rounded to the scalar already. The tolerances are
-    tests/support/accuracy.h's bounds of one plane."""
+def expect(x: np.ndarray, k: np.ndarray) -> Expected:
+    """SciPy's answer to operands that have been rounded to the scalar already."""
     x, k = x.astype(np.float64), k.astype(np.float64)
-    y = signal.convolve2d(x, k)
     magnitude = signal.convolve2d(np.abs(x), np.abs(k))
     products = signal.convolve2d(np.ones_like(x), np.ones_like(k))
-    scipy_error = products * _UNIT_ROUNDOFF["f64"] * magnitude
-    u = _UNIT_ROUNDOFF[scalar]
-    stages = max(1.0, np.log2(y.size))
-    norms = np.linalg.norm(x) * np.linalg.norm(k)
-    normwise = u * (16 * stages + 1) * norms + 16 * u * stages * np.linalg.norm(y)
-    bounds = {"componentwise": products * u * magnitude, "normwise": normwise}
-    local_norms = np.sqrt(signal.convolve2d(x * x, np.ones_like(k))) * np.linalg.norm(k)
-    tile_norm = np.sqrt(signal.convolve2d(x * x, np.ones((6, 6))).max()) * np.linalg.norm(k)
-    rows, columns = np.minimum(x.shape, k.shape)
-    low_rank = u * (3 * (rows + 4 * columns) + 20) * local_norms
-    bounds["low_rank"] = np.maximum(bounds["componentwise"], low_rank)
-    bounds["winograd"] = 94 * u * (1 + 36) * tile_norm
-    winograd = bounds["winograd"] if min(k.shape) >= 3 else 0
-    bounds["of_choice"] = np.maximum(np.maximum(normwise, bounds["low_rank"]), winograd)
-    return Expected(y, {model: bound + scipy_error for model, bound in bounds.items()})
+    return Expected(signal.convolve2d(x, k), products * 2.0**-53 * magnitude)
 
 
-def error_in_bounds(y: np.ndarray, expected: Expected, model: str) -> float:
-    """The largest error in units of its tolerance: at most 1 where the algorithm is right; infinite
-    for a wrong shape or what is not a number."""
+def error_in_bounds(y: np.ndarray, expected: Expected, bounds: np.ndarray) -> float:
+    """The largest error in units of its tolerance, given the algorithm's bounds: at most 1 where it
+    is right; infinite for a wrong shape or what is not a number."""
     if y.shape != expected.y.shape:
         return float("inf")
     error = np.abs(y.astype(np.float64) - expected.y)
-    if model not in expected.tolerance:
-        known = ', '.join(expected.tolerance)
-        raise ProgramFailed(f"{model}: unknown error model: expected {known}")
-    tolerance = expected.tolerance[model]
+    tolerance = bounds + expected.error
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(error == 0, 0.0, error / tolerance)
     return float("inf") if np.isnan(ratios).any() else float(ratios.max())
 
 
-def _convolve(programs: Programs, algorithm: str, folder: Path) -> tuple[np.ndarray | None, Output]:
-    """What an algorithm makes of x.npy and k.npy in a folder."""
+def _run(programs: Programs, command: str, algorithm: str, folder: Path) -> tuple[Any, Output]:
+    """What a command makes of x.npy and k.npy in a folder."""
     result = folder / "y.npy"
     result.unlink(missing_ok=True)
     files = [folder / "x.npy", folder / "k.npy", "-o", result]
-    output = run([programs.cli, "convolve", *files, "--algorithm", algorithm])
+    output = run([programs.cli, command, *files, "--algorithm", algorithm])
     return (np.load(result) if output.code == 0 else None), output
+
+
+class _Bounds:
+    """On the errors of algorithms with the operands in a folder; those of one model are asked for
+    once."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+        self._of_model: dict[str, np.ndarray] = {}
+
+    def of(self, algorithm: dict[str, Any]) -> np.ndarray:
+        model = algorithm["error_model"]
+        if model not in self._of_model:
+            found, output = _run(self._programs, "bounds", algorithm["name"], self._folder)
+            if found is None:
+                raise ProgramFailed(f"bounds of {algorithm['name']}: {output.error_line}")
+            self._of_model[model] = found
+        return self._of_model[model]
 
 
 def check(
@@ -145,17 +138,18 @@ def check(
                 x, k = image.astype(_DTYPE[scalar]), kernel.astype(_DTYPE[scalar])
                 np.save(folder / "x.npy", x)
                 np.save(folder / "k.npy", k)
-                expected = expect(x, k, scalar)
+                expected = expect(x, k)
+                bounds = _Bounds(programs, folder)
                 for algorithm in algorithms:
                     if scalar not in algorithm.get("scalars", [scalar]):
                         continue
                     entry = {"picture": picture, "scalar": scalar, "algorithm": algorithm["name"]}
-                    y, output = _convolve(programs, algorithm["name"], folder)
+                    y, output = _run(programs, "convolve", algorithm["name"], folder)
                     if y is None:
                         yield {**entry, "skipped": output.error_line}
                         continue
-                    model = algorithm["error_model"]
-                    yield {**entry, "error_in_bounds": error_in_bounds(y, expected, model)}
+                    error = error_in_bounds(y, expected, bounds.of(algorithm))
+                    yield {**entry, "error_in_bounds": error}
 
 
 def is_wrong(entry: dict[str, Any]) -> bool:

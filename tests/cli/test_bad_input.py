@@ -298,7 +298,7 @@ class BadArguments(CliTest):
 
     def test_arguments(self):
         for command, mention in (
-            ([], "expected list, convolve, check, choose or calibrate"),
+            ([], "expected list, convolve, check, bounds, choose or calibrate"),
             (["frobnicate"], "frobnicate"),
             (["--frobnicate"], "--frobnicate"),
             (["list", "--frobnicate"], "--frobnicate"),

@@ -48,15 +48,32 @@ def entry(name, kind):
     return fields
 
 
+def convolution(image, kernel):
+    import numpy as np
+
+    shape = np.add(image.shape, kernel.shape) - 1
+    return np.fft.irfft2(np.fft.rfft2(image, shape) * np.fft.rfft2(kernel, shape), shape)
+
+
 def convolve(arguments):
     import numpy as np
 
     image, kernel, out = np.load(arguments[0]), np.load(arguments[1]), arguments[3]
-    shape = np.add(image.shape, kernel.shape) - 1
-    y = np.fft.irfft2(np.fft.rfft2(image, shape) * np.fft.rfft2(kernel, shape), shape)
+    y = convolution(image, kernel)
     if FAULT == "wrong" and arguments[-1] == "beta":
         y = y[::-1]
     np.save(out, y.astype(image.dtype))
+
+
+def bounds(arguments):
+    import numpy as np
+
+    if FAULT == "no bounds":
+        sys.exit("fullconv: out of memory")
+    image, kernel, out = np.load(arguments[0]), np.load(arguments[1]), arguments[3]
+    largest = convolution(abs(image), abs(kernel)).max()
+    shape = np.add(image.shape, kernel.shape) - 1
+    np.save(out, np.full(shape, 16 * np.finfo(image.dtype).eps * largest))
 
 
 # --- fullconv_bench -------------------------------------------------------------------------------
@@ -204,7 +221,7 @@ def main(program, arguments):
         return floors()
     if program == "fullconv_steps":
         return steps(arguments)
-    return {"list": show_list, "convolve": convolve}[arguments[0]](arguments[1:])
+    return {"list": show_list, "convolve": convolve, "bounds": bounds}[arguments[0]](arguments[1:])
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ std::string describe(const Reference<T>& r, T is) {
 /// bounds; Σ over y of Σ|x||k| is Σ|x|·Σ|k|, and that of local norms at most √(outputs·taps) times
 /// the norms of whole planes.
 template <class T>
-void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<const T>& y,
+void compare_totals(const Oracle<T>& oracle, const ErrorModel& model, const TensorView<const T>& y,
                     Accuracy& accuracy) {
   const Problem& problem = oracle.problem();
   const index_t outputs = problem.output_rows() * problem.output_columns();
@@ -56,10 +56,8 @@ void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<
           std::sqrt(static_cast<double>(outputs) * static_cast<double>(problem.h * problem.w)) *
           plane.operand_norms;
       const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps, local_norms};
-      const bool is_local = model == ErrorModel::componentwise || model == ErrorModel::low_rank;
-      const double bound = !is_local
-                               ? static_cast<double>(outputs) * error_bound(model, oracle, whole)
-                               : error_bound(model, oracle, whole);
+      const double bound =
+          error_bound(model, oracle, whole) * (model.local ? 1 : static_cast<double>(outputs));
       const double ratio = in_bounds(static_cast<double>(total - plane.total), bound + summing);
       if (ratio > accuracy.error_in_bounds) {
         accuracy.error_in_bounds = ratio;
@@ -71,56 +69,26 @@ void compare_totals(const Oracle<T>& oracle, ErrorModel model, const TensorView<
 }  // namespace
 
 template <class T>
-double error_bound(ErrorModel model, const Oracle<T>& oracle, const Reference<T>& reference) {
-  constexpr double u = kUnitRoundoff<T>;
+double error_bound(const ErrorModel& model, const Oracle<T>& oracle,
+                   const Reference<T>& reference) {
+  const auto& plane = oracle.plane(reference.n, reference.c);
   const auto products = static_cast<double>(reference.products);
-  const double oracle_error =
-      products * (kUnitRoundoff<Wide<T>> * reference.magnitude +
-                  static_cast<double>(std::numeric_limits<T>::denorm_min()));
-  switch (model) {
-    case ErrorModel::componentwise:
-      return products * u * reference.magnitude + oracle_error;
-    case ErrorModel::normwise: {
-      constexpr double c = 16;
-      const Problem& problem = oracle.problem();
-      const auto points =
-          static_cast<double>((problem.H + problem.h - 1) * (problem.W + problem.w - 1));
-      const double stages = std::max(1.0, std::log2(points));
-      const auto& plane = oracle.plane(reference.n, reference.c);
-      return u * (c * stages + static_cast<double>(problem.K)) * plane.operand_norms +
-             u * c * stages * plane.output_norm + oracle_error;
-    }
-    case ErrorModel::low_rank: {
-      constexpr double rank = 4, growth = 3, truncation = 20;
-      const Problem& problem = oracle.problem();
-      const double sums = std::min(problem.h, problem.H) +
-                          rank * static_cast<double>(problem.K * std::min(problem.w, problem.W));
-      return std::max(
-          error_bound(ErrorModel::componentwise, oracle, reference),
-          u * (growth * sums + truncation) * reference.local_norms + rank * oracle_error);
-    }
-    case ErrorModel::winograd: {
-      // What underflows is multiplied by no more than what is rounded.
-      constexpr double growth = 94, transforms = 36;
-      const double sums = static_cast<double>(oracle.problem().K) + transforms;
-      return u * growth * sums * oracle.plane(reference.n, reference.c).tile_norms +
-             growth * oracle_error;
-    }
-    case ErrorModel::of_choice: {
-      const Problem& problem = oracle.problem();
-      double most = std::max(error_bound(ErrorModel::normwise, oracle, reference),
-                             error_bound(ErrorModel::low_rank, oracle, reference));
-      if (problem.h >= 3 && problem.w >= 3) {
-        most = std::max(most, error_bound(ErrorModel::winograd, oracle, reference));
-      }
-      return most;
-    }
-  }
-  return 0;
+  return static_cast<double>(model.bound(
+      {.problem = oracle.problem(),
+       .u = kUnitRoundoff<T>,
+       .products = products,
+       .magnitude = reference.magnitude,
+       .local_norms = reference.local_norms,
+       .tile_norms = plane.tile_norms,
+       .operand_norms = plane.operand_norms,
+       .output_norm = plane.output_norm,
+       .underflow = products * (kUnitRoundoff<Wide<T>> * reference.magnitude +
+                                static_cast<double>(std::numeric_limits<T>::denorm_min()))}));
 }
 
 template <class T>
-Accuracy measure_accuracy(const Oracle<T>& oracle, ErrorModel model, const TensorView<const T>& y) {
+Accuracy measure_accuracy(const Oracle<T>& oracle, const ErrorModel& model,
+                          const TensorView<const T>& y) {
   Accuracy accuracy{.sampled = oracle.sampled()};
   double error_square = 0;
   double value_square = 0;
@@ -141,8 +109,9 @@ Accuracy measure_accuracy(const Oracle<T>& oracle, ErrorModel model, const Tenso
 }
 
 template <class T>
-double distance_in_bounds(const Oracle<T>& oracle, ErrorModel a_model, const TensorView<const T>& a,
-                          ErrorModel b_model, const TensorView<const T>& b) {
+double distance_in_bounds(const Oracle<T>& oracle, const ErrorModel& a_model,
+                          const TensorView<const T>& a, const ErrorModel& b_model,
+                          const TensorView<const T>& b) {
   double farthest = 0;
   oracle.for_each([&](const Reference<T>& r) {
     const double difference =
@@ -153,16 +122,17 @@ double distance_in_bounds(const Oracle<T>& oracle, ErrorModel a_model, const Ten
   return farthest;
 }
 
-template double error_bound(ErrorModel, const Oracle<float>&, const Reference<float>&);
-template double error_bound(ErrorModel, const Oracle<double>&, const Reference<double>&);
-template Accuracy measure_accuracy(const Oracle<float>&, ErrorModel,
+template double error_bound(const ErrorModel&, const Oracle<float>&, const Reference<float>&);
+template double error_bound(const ErrorModel&, const Oracle<double>&, const Reference<double>&);
+template Accuracy measure_accuracy(const Oracle<float>&, const ErrorModel&,
                                    const TensorView<const float>&);
-template Accuracy measure_accuracy(const Oracle<double>&, ErrorModel,
+template Accuracy measure_accuracy(const Oracle<double>&, const ErrorModel&,
                                    const TensorView<const double>&);
-template double distance_in_bounds(const Oracle<float>&, ErrorModel, const TensorView<const float>&,
-                                   ErrorModel, const TensorView<const float>&);
-template double distance_in_bounds(const Oracle<double>&, ErrorModel,
-                                   const TensorView<const double>&, ErrorModel,
+template double distance_in_bounds(const Oracle<float>&, const ErrorModel&,
+                                   const TensorView<const float>&, const ErrorModel&,
+                                   const TensorView<const float>&);
+template double distance_in_bounds(const Oracle<double>&, const ErrorModel&,
+                                   const TensorView<const double>&, const ErrorModel&,
                                    const TensorView<const double>&);
 
 }  // namespace fullconv::testing

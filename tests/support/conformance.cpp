@@ -45,7 +45,7 @@ void check_output(const Algorithm& algorithm, Family family, const Oracle<T>& or
   if (!accuracy.within_bound()) {
     violations.push_back(accuracy.worst + ", off by " + std::to_string(accuracy.error_in_bounds) +
                          " bounds");
-  } else if (family == Family::ints && algorithm.error_model == ErrorModel::componentwise) {
+  } else if (family == Family::ints && algorithm.error_model.exact_on_integers) {
     if (auto inexact = first_inexact(oracle, y.view()); !inexact.empty()) {
       violations.push_back(std::move(inexact));
     }

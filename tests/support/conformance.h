@@ -36,7 +36,7 @@ class Examination {
   /// Executes the same plan with two sets of operands in turn, on each of the placements, and
   /// demands each time that
   /// - every output is within its bound of the oracle, and equal where operands are integers and
-  ///   the error model is componentwise,
+  ///   the error model is exact on integers,
   /// - whatever y held before does not matter, nor do earlier executions,
   /// - nothing around x and k is used, nothing around y is written,
   /// - x and k are left as they were.

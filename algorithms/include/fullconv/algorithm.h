@@ -10,30 +10,12 @@
 #include <variant>
 #include <vector>
 
+#include "fullconv/error_model.h"
 #include "fullconv/memory.h"
 #include "fullconv/problem.h"
 #include "fullconv/view.h"
 
 namespace fullconv {
-
-/// What the rounding error of an algorithm is bounded by, u being the unit roundoff.
-enum class ErrorModel {
-  componentwise,  ///< |err[i,j]| ≤ n·u·Σ|x||k| with n products in the sum (Jeannerod & Rump 2013)
-  normwise,  ///< max|err| ≤ c·u·log₂P·(‖x‖₂‖k‖₂ + ‖y‖₂), P points of the transform
-  /// For kernels k ≈ Σ_s u_s·v_sᵀ of rank r ≤ 4, x[i,j] being the samples that y[i,j] depends on:
-  /// |err[i,j]| ≤ u·(3·(h + r·K·w) + 20)·Σ_o‖x_o[i,j]‖₂‖k_o‖₂. By the Cauchy–Schwarz inequality
-  /// from |err| ≤ (h + r·K·w)·u·Σ_s|x|∗|u_s||v_sᵀ| for two passes of sums, with
-  /// Σ_s‖u_s‖₂‖v_s‖₂ ≤ 3·‖k‖₂, and 20·u·‖k‖₂ for what is left of k: 8 allowed, 12 for having
-  /// found that out in double precision. For all others as componentwise.
-  low_rank,
-  /// |err[i,j]| ≤ 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By
-  /// the Cauchy–Schwarz inequality from |err| ≤ (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the
-  /// sums over channels between transforms of 6, 3 and 6 terms along each axis, rounded
-  /// coefficients included. 94 bounds the square of Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ for the rows of A, G and
-  /// Bᵀ of F(4,3), which are less for smaller tiles.
-  winograd,
-  of_choice,  ///< whichever of these is most, for who chooses among algorithms
-};
 
 /// What an algorithm does where operands hold NaN or ±Inf.
 enum class NonFinite {

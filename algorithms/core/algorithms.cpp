@@ -1,0 +1,17 @@
+// Apart from the list itself: a program that has a registry of its own replaces these, and not
+// that.
+
+#include <algorithm>
+
+#include "core/built_in.h"
+
+namespace fullconv {
+
+std::span<const Algorithm* const> algorithms() { return built_in_algorithms(); }
+
+const Algorithm* find_algorithm(std::string_view name) {
+  const auto found = std::ranges::find(algorithms(), name, &Algorithm::name);
+  return found == algorithms().end() ? nullptr : *found;
+}
+
+}  // namespace fullconv

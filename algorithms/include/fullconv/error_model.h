@@ -1,0 +1,98 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "fullconv/problem.h"
+
+namespace fullconv {
+
+/// What the bound on the error of one output y[n,c,i,j] is made of. The norms are sums of
+/// ‖x[n,o]‖₂·‖k[o,c]‖₂ over the channels o. All have the range of products of doubles.
+struct ErrorTerms {
+  const Problem& problem;
+  long double u;              ///< the unit roundoff, 2⁻²⁴ or 2⁻⁵³
+  long double products;       ///< n, how many taps exist
+  long double magnitude;      ///< Σ|x||k| over these
+  long double local_norms;    ///< of the samples of x that the output depends on
+  long double tile_norms;     ///< of the 6×6 samples of x[n,o] that have the largest norm
+  long double operand_norms;  ///< of whole planes
+  long double output_norm;    ///< ‖y[n,c]‖₂
+  /// What every bound has besides: n times the smallest subnormal, and the error of the reference
+  /// that the output is compared with.
+  long double underflow;
+};
+
+/// What the rounding error of an algorithm is bounded by. An algorithm's row holds one: one of
+/// those below, or one of its own. Tests, benchmark, command line and scripts take all that they
+/// know of it from there.
+struct ErrorModel {
+  std::string_view name;
+  /// Results are the definition's where operands are whole numbers and Σ|x||k| is below 1/u.
+  bool exact_on_integers = false;
+  /// The bound is made of products, magnitude and local_norms only, and so grows no faster than
+  /// these where outputs are summed.
+  bool local = false;
+  /// A bound on |error|, from theory; it takes nothing from what the algorithm gave.
+  long double (*bound)(const ErrorTerms&) = nullptr;
+
+  static const ErrorModel componentwise, normwise, low_rank, winograd;
+
+  friend constexpr bool operator==(const ErrorModel& a, const ErrorModel& b) {
+    return a.name == b.name;
+  }
+};
+
+/// n·u·Σ|x||k| for sums of n products (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34(2), 2013).
+inline long double bound_of_sums(const ErrorTerms& t) {
+  return t.products * t.u * t.magnitude + t.underflow;
+}
+inline constexpr ErrorModel ErrorModel::componentwise{
+    .name = "componentwise", .exact_on_integers = true, .local = true, .bound = bound_of_sums};
+
+/// u·(16·log₂P + K)·Σ_o‖x_o‖₂‖k_o‖₂ + 16·u·log₂P·‖y‖₂ with P the points of x ∗ k, at most those of
+/// the transform. From ‖F̂a − Fa‖₂ ≤ η·log₂P·‖Fa‖₂ with η ≤ 6.7u (Higham, Accuracy and Stability,
+/// 2nd ed., th. 24.2), for two forward transforms and one inverse; √5·u for a complex product is
+/// less than the rest up to 16; K·u for sums over channels.
+inline long double bound_of_transforms(const ErrorTerms& t) {
+  const Problem& p = t.problem;
+  const auto points = static_cast<long double>((p.H + p.h - 1) * (p.W + p.w - 1));
+  const long double stages = 16 * std::max(1.0L, std::log2(points));
+  return t.u * (stages + static_cast<long double>(p.K)) * t.operand_norms +
+         t.u * stages * t.output_norm + t.underflow;
+}
+inline constexpr ErrorModel ErrorModel::normwise{.name = "normwise", .bound = bound_of_transforms};
+
+/// For kernels k ≈ Σ_s u_s·v_sᵀ of rank r ≤ 4, x[i,j] being the samples that y[i,j] depends on, no
+/// more than H rows and W columns of k: u·(3·(h + r·K·w) + 20)·Σ_o‖x_o[i,j]‖₂‖k_o‖₂. By the
+/// Cauchy–Schwarz inequality from (h + r·K·w)·u·Σ_s|x|∗|u_s||v_sᵀ| for two passes of sums, with
+/// Σ_s‖u_s‖₂‖v_s‖₂ ≤ 3·‖k‖₂, and 20·u·‖k‖₂ for what is left of k: 8 allowed, 12 for having found
+/// that out in double precision. Each term underflows by itself. Componentwise where that is more,
+/// as for all other kernels.
+inline long double bound_of_low_rank(const ErrorTerms& t) {
+  constexpr long double rank = 4, growth = 3, truncation = 20;
+  const Problem& p = t.problem;
+  const long double sums = static_cast<long double>(std::min(p.h, p.H)) +
+                           rank * static_cast<long double>(p.K * std::min(p.w, p.W));
+  return std::max(bound_of_sums(t),
+                  t.u * (growth * sums + truncation) * t.local_norms + rank * t.underflow);
+}
+inline constexpr ErrorModel ErrorModel::low_rank{
+    .name = "low_rank", .local = true, .bound = bound_of_low_rank};
+
+/// 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By the
+/// Cauchy–Schwarz inequality from (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the sums over
+/// channels between transforms of 6, 3 and 6 terms along each axis, rounded coefficients included.
+/// 94 bounds the square of Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ for the rows of A, G and Bᵀ of F(4,3), which are
+/// less for smaller tiles. What underflows is multiplied by no more than what is rounded. 0 for
+/// kernels below 3×3, which have no such transforms.
+inline long double bound_of_winograd(const ErrorTerms& t) {
+  constexpr long double growth = 94, transforms = 36;
+  if (t.problem.h < 3 || t.problem.w < 3) return 0;
+  const long double sums = static_cast<long double>(t.problem.K) + transforms;
+  return t.u * growth * sums * t.tile_norms + growth * t.underflow;
+}
+inline constexpr ErrorModel ErrorModel::winograd{.name = "winograd", .bound = bound_of_winograd};
+
+}  // namespace fullconv
