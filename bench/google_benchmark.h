@@ -28,4 +28,16 @@ const std::string& skip_message(const Run& run) {
   }
 }
 
+/// `--benchmark_min_time=0.02s` as this version wants it: with the unit from 1.8 on, until then
+/// without. All others as they are.
+template <class Run = benchmark::BenchmarkReporter::Run>
+std::string with_unit_of_min_time(std::string argument) {
+  constexpr bool kHasUnit = !requires(const Run& run) { run.error_occurred; };
+  if (!argument.starts_with("--benchmark_min_time=")) return argument;
+  const bool is_seconds = argument.ends_with('s');
+  if (!kHasUnit && is_seconds) argument.pop_back();
+  if (kHasUnit && !is_seconds && !argument.ends_with('x')) argument += 's';
+  return argument;
+}
+
 }  // namespace fullconv::bench

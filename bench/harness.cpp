@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <list>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -86,6 +88,14 @@ void take_report_file(int& argc, char** argv) {
   if (!path.empty()) report_file = std::make_unique<ReportFile>(path, format);
 }
 
+/// Gives the arguments that versions of Google Benchmark want spelled otherwise.
+void adapt_to_version(int argc, char** argv) {
+  static std::list<std::string> spelled;
+  for (char*& argument : std::span(argv, static_cast<std::size_t>(argc))) {
+    argument = spelled.emplace_back(with_unit_of_min_time(argument)).data();
+  }
+}
+
 }  // namespace
 
 std::optional<int> parse(CLI::App& app, int argc, char** argv) {
@@ -93,6 +103,7 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   const auto wants_help = [](std::string_view argument) { return argument == "--help"; };
   try {
     take_report_file(argc, argv);
+    adapt_to_version(argc, argv);
     // Google Benchmark would answer --help itself, without our options.
     if (std::none_of(argv, argv + argc, wants_help)) {
       benchmark::Initialize(&argc, argv, [] {

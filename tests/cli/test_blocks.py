@@ -117,6 +117,11 @@ class File(BlocksTest):
                 self.assertEqual(self.read("x.json")["benchmarks"], rows)
                 self.assertEqual({path.name for path in self.folder.iterdir()}, {"x.json"})
 
+    def test_a_time_with_and_without_its_unit(self):
+        for time_ in ("0.001", "0.001s"):
+            with self.subTest(time_):
+                self.assertTrue(self.rows(*self.FEW, f"--benchmark_min_time={time_}"))
+
     def test_has_another_format_if_told(self):
         done = self.run_bench(*self.FEW, "--cell-time", "0.01", "--benchmark_out=x.csv",
                               "--benchmark_out_format=csv", "--benchmark_format=json")  # fmt: skip
