@@ -76,6 +76,15 @@ TEST(Peers, EigenIsOfTheVersionThatItsPackageNames) {
   EXPECT_EQ(found->version(), "Eigen " FULLCONV_EIGEN_VERSION " (its own threads)");
 }
 
+TEST(Peers, WriteNothingToStandardError) {
+  const Problem problem = parse_problem("8x8_k5x5");
+  for (const Algorithm* algorithm : algorithms()) {
+    ::testing::internal::CaptureStderr();
+    if (algorithm->plan_f32) static_cast<void>(algorithm->plan<float>(problem));
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "") << algorithm->name;
+  }
+}
+
 /// oneDNN 3.7 would take 4 TB of scratch for this by its forward convolution.
 TEST(Peers, DeclineWhatTakesThemMoreMemoryThanThereIs) {
   const Problem problem = parse_problem("512x512_k600x600");

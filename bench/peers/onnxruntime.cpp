@@ -2,7 +2,9 @@
 // one node. Its weights are laid out [K,C/g,h,w], as ours, and are an input like x, since training
 // changes them; prepared ones are constants of a session of their own, which may pack them.
 
+#include <fcntl.h>
 #include <onnxruntime_cxx_api.h>
+#include <unistd.h>
 
 #include <array>
 #include <memory>
@@ -15,18 +17,49 @@
 namespace fullconv::bench {
 namespace {
 
-Ort::Env& environment() {
-  // What it complains of is an exception as well.
-  static Ort::Env environment(ORT_LOGGING_LEVEL_FATAL, "fullconv");
-  return environment;
-}
-
 Ort::SessionOptions options_for(int threads) {
   Ort::SessionOptions options;
   options.SetIntraOpNumThreads(threads);
   options.SetInterOpNumThreads(1);
   options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   return options;
+}
+
+/// Sends standard error nowhere while it is there.
+class SilentStandardError {
+ public:
+  SilentStandardError() : kept_(::dup(STDERR_FILENO)) {
+    if (const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC); nowhere >= 0) {
+      ::dup2(nowhere, STDERR_FILENO);
+      ::close(nowhere);
+    }
+  }
+  SilentStandardError(const SilentStandardError&) = delete;
+  SilentStandardError& operator=(const SilentStandardError&) = delete;
+  ~SilentStandardError() {
+    if (kept_ < 0) return;
+    ::dup2(kept_, STDERR_FILENO);
+    ::close(kept_);
+  }
+
+ private:
+  int kept_;
+};
+
+/// With a first session behind it: that one registers the operators of the ONNX library, in
+/// Debian's 1.23.2 twice, and writes a thousand lines about it. What it complains of otherwise is
+/// an exception as well.
+Ort::Env make_environment() {
+  const SilentStandardError silent;
+  Ort::Env environment(ORT_LOGGING_LEVEL_FATAL, "fullconv");
+  const std::string model = onnx::conv_transpose({});
+  Ort::Session(environment, model.data(), model.size(), options_for(1));
+  return environment;
+}
+
+Ort::Env& environment() {
+  static Ort::Env environment = make_environment();
+  return environment;
 }
 
 /// Elements of the matrix that the product of weights and an image gives.

@@ -239,11 +239,29 @@ class Failing(WorkerTest):
         call = """
             def talk(a, b):
                 print("ok, I am talking", flush=True)
-                return numpy.zeros((1, 1, 12, 12))
+                return numpy.zeros((1, 1, 12, 12), "f4")
             def call(function, problem, x, k):
                 return talk, x, k
         """
         self.assertEqual(self.answer_to_execute(call), "ok")
+
+    def test_another_shape_or_type(self) -> None:
+        for result, given in {
+            "numpy.zeros((4, 4), 'f4')": r"float32 of shape \(1, 1, 4, 4\)",
+            "numpy.zeros((1, 1, 1, 1), 'f4')": r"float32 of shape \(1, 1, 1, 1\)",
+            "numpy.zeros((12, 12), 'f8')": r"float64 of shape \(1, 1, 12, 12\)",
+        }.items():
+            call = f"""
+            def odd(a, b):
+                return {result}
+            def call(function, problem, x, k):
+                return odd, x, k
+            """
+            due = r"float32 of \(1, 1, 12, 12\)"
+            with self.subTest(result):
+                self.assertRegex(
+                    self.answer_to_execute(call), f"^failed TypeError: gave {given} instead of {due}$"
+                )
 
 
 if __name__ == "__main__":

@@ -110,7 +110,16 @@ class Plan:
         self._x[...] = self._shared_x
         self._k[...] = self._shared_k
         with self._library.threads(self._threads):
-            self._shared_y[...] = self._call(self._a, self._b)
+            y = self._call(self._a, self._b)
+        # An assignment would spread another shape over y, and convert another type: libraries have
+        # given a smaller convolution without a word, and float64 of single precision.
+        given, due = (
+            (str(it.dtype), (1,) * (4 - len(it.shape)) + tuple(it.shape))
+            for it in (y, self._shared_y)
+        )
+        if given != due:
+            raise TypeError(f"gave {given[0]} of shape {given[1]} instead of {due[0]} of {due[1]}")
+        self._shared_y[...] = y
 
     def describe(self) -> str:
         """What a call runs, as far as the library says."""
