@@ -4,6 +4,9 @@ import importlib.util
 import itertools
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 import unittest
 
@@ -97,6 +100,46 @@ class Planes(unittest.TestCase):
             if isinstance(key, tuple) and key[0] == y.name + "-piece" and key[1:] == (1, 1, 0, 0)
         ]
         self.assertEqual(from_neighbours, [(slice(12, 16), slice(14, 16))])
+
+    def test_whole_chunks_are_no_tasks_of_their_own(self):
+        y = fullconv.dask.convolve2d(da.zeros((64, 64), chunks=16), np.ones((5, 3)))
+        pieces = [key for key in y.dask if isinstance(key, tuple) and "-piece" in key[0]]
+        # What the 16 chunks take from above, from the left, and from the corner between.
+        self.assertEqual(len(pieces), 12 + 12 + 9)
+
+    def test_memory_of_a_task(self):
+        chunk, taps = 3000, 255
+        program = textwrap.dedent(
+            f"""
+            import resource
+            import dask.array as da
+            import numpy as np
+            import fullconv.dask
+
+            def peak():
+                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+            def task(chunk, taps):
+                x = np.ones((chunk + taps - 1, chunk + taps - 1))
+                y = fullconv.dask.convolve2d(da.from_array(x, chunk), np.ones((taps, taps)))
+                before = peak()
+                y.blocks[0, 0].compute(scheduler="sync")
+                return peak() - before
+
+            task(100, 9)
+            print(task({chunk}, {taps}))
+            """
+        )
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        result = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+        )
+        taken = int(result.stdout)
+        # This corner depends on its own chunk alone, which is not copied. Of workspace `auto` may
+        # take as much as all operands, and 64 MiB.
+        operands = 8 * (2 * chunk**2 + taps**2)
+        result = 8 * chunk**2
+        self.assertLess(taken, result + operands + (64 << 20))
 
     def test_stacks_of_npy_files(self):
         import tempfile

@@ -91,8 +91,12 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
             for a, (block_row, row_slice, _) in enumerate(above):
                 pieces.append([])
                 for b, (block_column, column_slice, _) in enumerate(left):
-                    piece = (name + "-piece", i, j, a, b)
                     block = (x.name, block_row, block_column)
+                    sizes = (x.chunks[0][block_row], x.chunks[1][block_column])
+                    if (row_slice, column_slice) == tuple(slice(0, size) for size in sizes):
+                        pieces[-1].append(block)
+                        continue
+                    piece = (name + "-piece", i, j, a, b)
                     graph[piece] = (getitem, block, (row_slice, column_slice))
                     pieces[-1].append(piece)
             starts = [parts[0][2] if parts else 0 for parts in (above, left)]
