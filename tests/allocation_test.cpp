@@ -183,7 +183,8 @@ TEST_P(Allocation, DoesNotHappenInExecute) {
 TEST_P(Allocation, DoesNotHappenInExecuteOfStagedViews) {
   run([]<class T>(const Contender<T>& contender) {
     constexpr Layout transposed{.order = {0, 1, 3, 2}};
-    for (const Problem& problem : contender.taken(parse_problems({"8x8_k5x5", "9x8_k3x3"}))) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"8x8_k5x5", "9x8_k3x3", "9x8_k1x1"}))) {
       const auto plan = contender.plan(problem, {.any_strides = true});
       const Tensor<T> x(make_operands<T>({problem}).x_view(), transposed);
       const Tensor<T> k(make_operands<T>({problem}).k_view(), transposed);
@@ -200,9 +201,9 @@ TEST_P(Allocation, DoesNotHappenInExecuteOfStagedViews) {
 TEST_P(Allocation, OfPlansIsWhatTheyState) {
   run([]<class T>(const Contender<T>& contender) {
     constexpr std::int64_t small_change = 64 << 10;
-    for (const Problem& problem : contender.taken(
-             parse_problems({"8x8_k5x5", "512x512_k31x31", "1x65536_k1x9", "1000x1000_k3x3",
-                             "n4_i16_o16_56x56_k3x3", "n1_i64_o64_28x28_k3x3"}))) {
+    for (const Problem& problem : contender.taken(parse_problems(
+             {"8x8_k5x5", "512x512_k31x31", "1x65536_k1x9", "1000x1000_k3x3",
+              "n4_i16_o16_56x56_k3x3", "n1_i64_o64_28x28_k3x3", "n1_i64_o64_28x28_k1x1"}))) {
       for (const bool any_strides : {false, true}) {
         SCOPED_TRACE(to_string(problem));
         const auto make = [&] { return contender.plan(problem, {.any_strides = any_strides}); };
@@ -226,8 +227,9 @@ TEST_P(Allocation, OfPlansIsWhatTheyState) {
 /// Nothing of the kind that grows with taps times outputs: a few times the operands, and panels.
 TEST_P(Allocation, OfLargePlansStaysNearTheOperands) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem : contender.taken(
-             parse_problems({"2048x2048_k127x127", "2048x2048_k3x3", "n4_i64_o64_56x56_k3x3"}))) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"2048x2048_k127x127", "2048x2048_k3x3",
+                                         "n4_i64_o64_56x56_k3x3", "n4_i64_o64_56x56_k1x1"}))) {
       const auto elements = element_count(problem.x_extents()) +
                             element_count(problem.k_extents()) + element_count(problem.y_extents());
       const std::size_t operands = static_cast<std::size_t>(elements) * sizeof(T);

@@ -58,8 +58,9 @@ TEST_P(Conformance, HoldsWithLittleWorkspace) {
 
 TEST_P(Conformance, UsesTheThreadsWhereThatPays) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem : contender.taken(parse_problems(
-             {"n2_i8_o8_128x128_k5x5", "n2_i8_o8_128x128_k3x3", "n2_i8_o8_128x128_k5x5_g8"}))) {
+    for (const Problem& problem :
+         contender.taken(parse_problems({"n2_i8_o8_128x128_k5x5", "n2_i8_o8_128x128_k3x3",
+                                         "n2_i8_o8_128x128_k5x5_g8", "n2_i32_o32_128x128_k1x1"}))) {
       EXPECT_EQ(contender.plan(problem)->threads(), contender.threads) << to_string(problem);
     }
   });

@@ -198,7 +198,8 @@ class ComponentwiseRange : public EachSubject {
   }
   static const std::vector<Problem>& problems() {
     static const std::vector<Problem> all =
-        parse_problems({"8x8_k5x5", "3x4_k6x5", "20x21_k3x3", "5x600_k3x5", "n2_i3_o4_9x8_k3x2"});
+        parse_problems({"8x8_k5x5", "3x4_k6x5", "20x21_k3x3", "5x600_k3x5", "n2_i3_o4_9x8_k3x2",
+                        "n2_i3_o4_9x8_k1x1"});
     return all;
   }
 };

@@ -67,14 +67,14 @@ TEST_P(Prepared, KernelsGiveTheSame) {
 TEST_P(Prepared, KernelsMayHoldWhatIsNotFinite) {
   run([]<class T>(const Contender<T>& contender) {
     if (contender.algorithm.non_finite != NonFinite::as_defined) return;
-    const auto problems =
-        parse_problems({"8x8_k5x5", "n1_i20_o33_14x15_k3x3", "n2_i4_o6_9x8_k3x3_p1x1x1x1_s2x2"});
+    const auto problems = parse_problems({"8x8_k5x5", "n1_i20_o33_14x15_k3x3",
+                                          "n2_i4_o6_9x8_k3x3_p1x1x1x1_s2x2", "n2_i3_o4_9x8_k1x1"});
     for (const Problem& problem : contender.taken(problems)) {
       SCOPED_TRACE(to_string(problem));
       const auto plan = contender.plan(problem);
       const Operands<T> operands = make_operands<T>({problem});
       Tensor<T> k(operands.k_view());
-      k(0, 0, 0, 1) = std::numeric_limits<T>::infinity();
+      k(0, 0, 0, problem.w - 1) = std::numeric_limits<T>::infinity();
       Tensor<T> wanted(problem.y_extents()), y(problem.y_extents());
       plan->execute(operands.x_view(), k.view(), wanted.view());
       plan->prepare(k.view());
@@ -103,17 +103,19 @@ TEST_P(Prepared, KernelsAndOperandsMayHaveAnyStrides) {
 
 TEST_P(Prepared, RefusesWhatDoesNotFit) {
   run([]<class T>(const Contender<T>& contender) {
-    const Problem problem = contender.taken(parse_problems({"8x6_k3x3"})).front();
+    const Problem problem = contender.taken(parse_problems({"8x6_k3x3", "8x6_k1x1"})).front();
+    const std::string kernel =
+        "[1,1," + std::to_string(problem.h) + "," + std::to_string(problem.w) + "]";
     const auto plan = contender.plan(problem);
     const Operands<T> operands = make_operands<T>({problem});
     Tensor<T> y(problem.y_extents());
     expect_error<std::logic_error>([&] { plan->execute_prepared(operands.x_view(), y.view()); },
                                    {"no kernel was prepared"});
     expect_error<std::invalid_argument>([&] { plan->prepare(operands.x_view()); },
-                                        {"k is [1,1,8,6]", "[1,1,3,3]"});
+                                        {"k is [1,1,8,6]", kernel});
     plan->prepare(operands.k_view());
     expect_error<std::invalid_argument>(
-        [&] { plan->execute_prepared(operands.k_view(), y.view()); }, {"x is [1,1,3,3]"});
+        [&] { plan->execute_prepared(operands.k_view(), y.view()); }, {"x is " + kernel});
     expect_error<std::invalid_argument>(
         [&] {
           plan->execute_prepared({y.view().data, problem.x_extents()}, y.view());

@@ -16,7 +16,8 @@ FULLCONV_FOR_EACH_SUBJECT(Properties);
 const std::vector<Problem>& problems() {
   static const std::vector<Problem> all = parse_problems(
       {"8x8_k5x5", "5x3_k7x9", "1x13_k1x4", "31x37_k6x11", "9x600_k4x7", "12x10_k3x3",
-       "n2_i3_o4_17x13_k3x5", "n3_i17_o2_7x6_k4x3", "n2_i3_o4_33x29_k5x3", "n2_i2_o3_12x10_k3x3"});
+       "n2_i3_o4_17x13_k3x5", "n3_i17_o2_7x6_k4x3", "n2_i3_o4_33x29_k5x3", "n2_i2_o3_12x10_k3x3",
+       "9x8_k1x1", "n2_i3_o4_17x13_k1x1"});
   return all;
 }
 
@@ -261,9 +262,9 @@ struct Layer {
 /// *is* the derivative, exactly.
 TEST_P(Properties, IsTheGradientOfALayer) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem :
-         contender.taken(parse_problems({"n2_i4_o3_5x6_k3x2", "n1_i2_o2_3x2_k4x5",
-                                         "n1_i3_o2_7x7_k3x3", "n2_i1_o1_5x6_k3x3"}))) {
+    for (const Problem& problem : contender.taken(
+             parse_problems({"n2_i4_o3_5x6_k3x2", "n1_i2_o2_3x2_k4x5", "n1_i3_o2_7x7_k3x3",
+                             "n2_i1_o1_5x6_k3x3", "n2_i3_o2_4x5_k1x1"}))) {
       SCOPED_TRACE(to_string(problem));
       const auto small_integers = [](const Extents& extents, std::uint64_t seed) {
         auto tensor = coarse<double>(extents, seed);

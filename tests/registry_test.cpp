@@ -96,8 +96,8 @@ void expect_works(const Contender<T>& contender, Plan<T>& plan) {
 /// when what a library has learnt of that is forgotten.
 TEST_P(Planning, MayMeasureAndForget) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem :
-         contender.taken(parse_problems({"30x31_k9x8", "n2_i3_o4_17x13_k3x3"}))) {
+    for (const Problem& problem : contender.taken(
+             parse_problems({"30x31_k9x8", "n2_i3_o4_17x13_k3x3", "n2_i3_o4_17x13_k1x1"}))) {
       const auto measured = contender.plan(problem, {.effort = Effort::measure});
       EXPECT_EQ(measured->problem(), problem);
       expect_works(contender, *measured);

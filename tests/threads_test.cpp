@@ -68,8 +68,8 @@ FULLCONV_FOR_EACH_SUBJECT(Threads);
 
 TEST_P(Threads, RunTwoPlansOfOneAlgorithm) {
   run([]<class T>(const Contender<T>& contender) {
-    for (const Problem& problem :
-         contender.taken(parse_problems({"40x41_k9x8", "n2_i3_o4_33x29_k3x3"}))) {
+    for (const Problem& problem : contender.taken(
+             parse_problems({"40x41_k9x8", "n2_i3_o4_33x29_k3x3", "n2_i16_o16_33x29_k1x1"}))) {
       std::vector<Worker<T>> workers;
       for (const std::uint64_t seed : {1, 2}) workers.emplace_back(contender, problem, seed);
       work_at_once(workers);

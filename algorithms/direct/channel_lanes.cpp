@@ -20,16 +20,6 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Calls visit(first, count) for squares of at most a vector's elements that cover `count`. The
-/// last one begins earlier where there are elements to fill it.
-template <class T, class Visit>
-HWY_INLINE void for_each_square(index_t count, const Visit& visit) {
-  for (index_t e = 0; e < count; e += kLanes<T>) {
-    const index_t first = std::max<index_t>(0, std::min(e, count - kLanes<T>));
-    visit(first, std::min(kLanes<T>, count - first));
-  }
-}
-
 template <class T, int... i>
 HWY_INLINE void spread_squares(const T* from, index_t channel_stride, index_t channels,
                                index_t count, const index_t* places, T* to, Indices<i...> indices) {
@@ -67,34 +57,9 @@ bool are_finite(const T* samples, index_t count) {
   return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
 }
 
-template <class T, int... i>
-HWY_INLINE void collect_squares(const T* from, index_t count, index_t channels, T* to,
-                                index_t channel_stride, Indices<i...>) {
-  constexpr Tag<T> d;
-  for_each_square<T>(count, [&](index_t first, index_t elements) HWY_ATTR {
-    Square<T> square;
-    const T* source = from + first * kLanes<T>;
-    if (elements == kLanes<T>) {
-      ((square[i] = hn::Load(d, source + i * kLanes<T>)), ...);
-    } else {
-      ((square[i] = i < elements ? hn::Load(d, source + i * kLanes<T>) : hn::Zero(d)), ...);
-    }
-    transpose_square<T>(square);
-    if (elements == kLanes<T> && channels == kLanes<T>) {
-      (hn::StoreU(square[i], d, to + first + i * channel_stride), ...);
-      return;
-    }
-    HWY_ALIGN T staged[kLanes<T> * kLanes<T>];
-    (hn::Store(square[i], d, staged + i * kLanes<T>), ...);
-    for (index_t c = 0; c < channels; ++c) {
-      std::copy_n(staged + c * kLanes<T>, elements, to + first + c * channel_stride);
-    }
-  });
-}
-
 template <class T>
 void collect(const T* from, index_t count, index_t channels, T* to, index_t channel_stride) {
-  collect_squares(from, count, channels, to, channel_stride, SquareIndices<T>());
+  transpose_matrix(from, kLanes<T>, count, channels, to, channel_stride);
 }
 
 /// Outputs at a time, at most.

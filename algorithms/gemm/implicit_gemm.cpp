@@ -518,8 +518,10 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
                             static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
-  const double output_rows = images * row_blocks * static_cast<double>(b.block_rows) * C *
-                             static_cast<double>(layer.residues());
+  const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
+  const double output_rows = in_place ? 0
+                                      : images * row_blocks * static_cast<double>(b.block_rows) *
+                                            C * static_cast<double>(layer.residues());
   const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
   const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
   const double weights = static_cast<double>(problem.groups) * K * C * taps;
@@ -532,7 +534,7 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
           static_cast<double>(
               share_of_thread(b.depth * b.image_stride, sizeof(T)) +
               share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
-  constexpr double kFma = 0.155e-9;
+  constexpr double kFma = 0.13e-9;
   constexpr double kRow = 5e-9, kVector = 0.7e-9, kScattered = 0.35e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;

@@ -236,17 +236,25 @@ class TiledProduct {
 template <class T>
 bool pack_dense_rows(const PackedFactors<T>& factors) {
   constexpr Tag<T> d;
-  Vector<T> sum = hn::Zero(d);
-  for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
-    const index_t count = std::min(kLanes<T>, factors.rows - r);
-    const Mask<T> mask = lanes_of<T>(0, count);
-    for (index_t i = 0; i < factors.depth; ++i) {
-      const Vector<T> row = load_lanes(factors.from + i * factors.depth_stride + r, 0, count, mask);
+  constexpr index_t kLine = 64 / sizeof(T), kAhead = 12;
+  Vector<T> sums[2] = {hn::Zero(d), hn::Zero(d)};
+  for (index_t i = 0; i < factors.depth; ++i) {
+    const T* from = factors.from + i * factors.depth_stride;
+    if (i + kAhead < factors.available) {
+      const T* next = from + kAhead * factors.depth_stride;
+      for (index_t e = 0; e < factors.rows; e += kLine) hwy::Prefetch(next + e);
+    }
+    for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
+      const index_t count = std::min(kLanes<T>, factors.rows - r);
+      const Vector<T> row = count == kLanes<T>
+                                ? hn::LoadU(d, from + r)
+                                : load_lanes(from + r, 0, count, lanes_of<T>(0, count));
+      Vector<T>& sum = sums[r / kLanes<T> % 2];  // of which neither waits for the other
       sum = hn::MulAdd(row, hn::Zero(d), sum);
       hn::StoreU(row, d, factors.to + i * factors.pitch + r);
     }
   }
-  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+  return hn::AllTrue(d, hn::Eq(hn::Add(sums[0], sums[1]), hn::Zero(d)));
 }
 
 template <class T, int... i>

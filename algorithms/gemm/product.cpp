@@ -22,6 +22,15 @@ void multiply_f64(const MatrixProduct<double>& product) { TiledProduct<double>(p
 bool pack_f32(const PackedFactors<float>& factors) { return pack_factors(factors); }
 bool pack_f64(const PackedFactors<double>& factors) { return pack_factors(factors); }
 
+void transpose_f32(const float* from, index_t from_stride, index_t rows, index_t columns, float* to,
+                   index_t to_stride) {
+  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
+}
+void transpose_f64(const double* from, index_t from_stride, index_t rows, index_t columns,
+                   double* to, index_t to_stride) {
+  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
+}
+
 index_t lanes_f32() { return kLanes<float>; }
 index_t lanes_f64() { return kLanes<double>; }
 index_t tiles(index_t rows) { return ceil_divide(rows, kMostProductRows); }
@@ -42,6 +51,8 @@ HWY_EXPORT(multiply_f32);
 HWY_EXPORT(multiply_f64);
 HWY_EXPORT(pack_f32);
 HWY_EXPORT(pack_f64);
+HWY_EXPORT(transpose_f32);
+HWY_EXPORT(transpose_f64);
 HWY_EXPORT(lanes_f32);
 HWY_EXPORT(lanes_f64);
 HWY_EXPORT(tiles);
@@ -65,6 +76,17 @@ bool pack<float>(const PackedFactors<float>& factors) {
 template <>
 bool pack<double>(const PackedFactors<double>& factors) {
   return HWY_DYNAMIC_DISPATCH(pack_f64)(factors);
+}
+
+template <>
+void transpose<float>(const float* from, index_t from_stride, index_t rows, index_t columns,
+                      float* to, index_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose_f32)(from, from_stride, rows, columns, to, to_stride);
+}
+template <>
+void transpose<double>(const double* from, index_t from_stride, index_t rows, index_t columns,
+                       double* to, index_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose_f64)(from, from_stride, rows, columns, to, to_stride);
 }
 
 template <>

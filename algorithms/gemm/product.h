@@ -84,4 +84,10 @@ struct PackedFactors {
 template <class T>
 bool pack(const PackedFactors<T>& factors);
 
+/// to(j, i) = from(i, j) for so many rows and columns, and nothing beyond. Rows of `from` can be
+/// read in whole vectors.
+template <class T>
+void transpose(const T* from, index_t from_stride, index_t rows, index_t columns, T* to,
+               index_t to_stride);
+
 }  // namespace fullconv

@@ -126,6 +126,52 @@ HWY_INLINE void transpose_block(const T* from, index_t from_stride, index_t rows
   ((i < columns ? hn::StoreU(square[i], Tag<T>(), to + i * to_stride) : void()), ...);
 }
 
+/// Calls visit(first, count) for squares of at most a vector's elements that cover `count`. The
+/// last one begins earlier where there are elements to fill it.
+template <class T, class Visit>
+HWY_INLINE void for_each_square(index_t count, const Visit& visit) {
+  for (index_t e = 0; e < count; e += kLanes<T>) {
+    const index_t first = std::max<index_t>(0, std::min(e, count - kLanes<T>));
+    visit(first, std::min(kLanes<T>, count - first));
+  }
+}
+
+template <class T, int... i>
+HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t rows, index_t columns,
+                                  T* to, index_t to_stride, Indices<i...>) {
+  constexpr Tag<T> d;
+  for_each_square<T>(rows, [&](index_t first, index_t count) HWY_ATTR {
+    Square<T> square;
+    const T* source = from + first * from_stride;
+    if (count == kLanes<T>) {
+      ((square[i] = hn::LoadU(d, source + i * from_stride)), ...);
+    } else {
+      ((square[i] = i < count ? hn::LoadU(d, source + i * from_stride) : hn::Zero(d)), ...);
+    }
+    transpose_square<T>(square);
+    if (count == kLanes<T> && columns == kLanes<T>) {
+      (hn::StoreU(square[i], d, to + first + i * to_stride), ...);
+      return;
+    }
+    HWY_ALIGN T staged[kLanes<T> * kLanes<T>];
+    (hn::Store(square[i], d, staged + i * kLanes<T>), ...);
+    for (index_t c = 0; c < columns; ++c) {
+      std::copy_n(staged + c * kLanes<T>, count, to + first + c * to_stride);
+    }
+  });
+}
+
+/// to(j, i) = from(i, j) for so many rows and columns, and nothing beyond. Rows of `from` can be
+/// read in whole vectors.
+template <class T>
+HWY_INLINE void transpose_matrix(const T* from, index_t from_stride, index_t rows, index_t columns,
+                                 T* to, index_t to_stride) {
+  for (index_t j = 0; j < columns; j += kLanes<T>) {
+    transpose_vectors(from + j, from_stride, rows, std::min(kLanes<T>, columns - j),
+                      to + j * to_stride, to_stride, SquareIndices<T>());
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace fullconv
