@@ -118,7 +118,7 @@ template <class T>
 void Checker::require_memory_for(const Problem& problem) const {
   const Extents y = problem.y_extents();
   const bool whole = problem.multiply_adds() <= testing::kWholeOracleLimit;
-  const double oracle = whole ? tensor_bytes<testing::Wide<T>>(y) + tensor_bytes<double>(y) : 0;
+  const double oracle = whole ? 3 * tensor_bytes<testing::Wide<T>>(y) : 0;
   require_memory(tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
                      static_cast<double>(algorithms_.size()) * tensor_bytes<T>(y) + oracle,
                  fmt::format("{} with the results of {} algorithms in {}", to_string(problem),

@@ -62,7 +62,7 @@ ResultCheck<T>::ResultCheck(const Operands<T>& operands)
 /// Σ|x|·Σ|k| is the most that any sum, and any point of a transform, can come to.
 template <class T>
 bool ResultCheck<T>::may_overflow(index_t n, index_t c) const {
-  return !(oracle_.plane(n, c).magnitude <= static_cast<double>(std::numeric_limits<T>::max()));
+  return !(oracle_.plane(n, c).magnitude <= std::numeric_limits<T>::max());
 }
 
 template <class T>
@@ -86,8 +86,8 @@ Finding ResultCheck<T>::check_non_finite(const Algorithm& algorithm,
                                          const TensorView<const T>& y) const {
   Finding finding;
   std::size_t lost = 0;
-  double error_square = 0;
-  double value_square = 0;
+  Wide<T> error_square = 0;
+  Wide<T> value_square = 0;
   const auto wrong = [&](const std::string& what) {
     if (finding.outcome != Outcome::wrong) finding.remark = what;
     finding.outcome = Outcome::wrong;
@@ -99,12 +99,13 @@ Finding ResultCheck<T>::check_non_finite(const Algorithm& algorithm,
     const Wide<T> defined = definition_[at++];
     if (std::isfinite(is) && std::isfinite(defined)) {
       ++finding.compared;
-      const auto error = static_cast<double>(is - defined);
+      const Wide<T> error = is - defined;
       error_square += error * error;
-      value_square += static_cast<double>(defined * defined);
+      value_square += defined * defined;
       const double ratio =
           error == 0 ? 0
-                     : std::abs(error) / testing::error_bound(algorithm.error_model, oracle_, r);
+                     : static_cast<double>(std::abs(error) /
+                                           testing::error_bound(algorithm.error_model, oracle_, r));
       finding.error_in_bounds = std::max(finding.error_in_bounds, ratio);
       if (ratio > 1) wrong(describe(r, is, defined));
       return;
@@ -119,7 +120,8 @@ Finding ResultCheck<T>::check_non_finite(const Algorithm& algorithm,
     }
   });
 
-  finding.relative_l2 = error_square == 0 ? 0 : std::sqrt(error_square / value_square);
+  finding.relative_l2 =
+      error_square == 0 ? 0 : static_cast<double>(std::sqrt(error_square / value_square));
   if (finding.outcome == Outcome::ok && lost > 0) {
     finding.outcome = Outcome::not_applicable;
     finding.remark =

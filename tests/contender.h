@@ -84,7 +84,8 @@ struct Contender {
     const Oracle<T> oracle(problem, x, k);
     Tensor<double> bound(problem.y_extents());
     oracle.for_each([&](const Reference<T>& r) {
-      bound(r.n, r.c, r.i, r.j) = error_bound(algorithm.error_model, oracle, r);
+      bound(r.n, r.c, r.i, r.j) =
+          static_cast<double>(error_bound(algorithm.error_model, oracle, r));
     });
     return Bounded<T>{std::move(*y), std::move(bound)};
   }

@@ -46,8 +46,8 @@ TYPED_TEST(OracleOf, TwoByTwoIsAsByHand) {
   EXPECT_EQ(at, 9U);
   EXPECT_EQ(oracle.plane(0, 0).total, 10 * 14);
   EXPECT_EQ(oracle.plane(0, 0).magnitude, 10 * 26);
-  EXPECT_DOUBLE_EQ(oracle.plane(0, 0).operand_norms, std::sqrt(30.0 * 174));
-  EXPECT_DOUBLE_EQ(oracle.plane(0, 0).output_norm, std::sqrt(5478.0));
+  EXPECT_DOUBLE_EQ(static_cast<double>(oracle.plane(0, 0).operand_norms), std::sqrt(30.0 * 174));
+  EXPECT_DOUBLE_EQ(static_cast<double>(oracle.plane(0, 0).output_norm), std::sqrt(5478.0));
 }
 
 /// The definition once more, straight from its formula, with integers.
@@ -112,7 +112,9 @@ TYPED_TEST(OracleOf, SamplesIsTheWholeOne) {
             EXPECT_TRUE(seen.contains({n, c, i, j})) << text << " without corner " << i << "," << j;
         EXPECT_EQ(whole.plane(n, c).total, sampled.plane(n, c).total);
         // Estimated from 4096 outputs: a fourth root of nothing would be further off.
-        EXPECT_NEAR(sampled.plane(n, c).output_norm / whole.plane(n, c).output_norm, 1, 0.5);
+        EXPECT_NEAR(
+            static_cast<double>(sampled.plane(n, c).output_norm / whole.plane(n, c).output_norm), 1,
+            0.5);
       }
   }
 }
@@ -150,14 +152,14 @@ TYPED_TEST(OracleOf, BoundsAreTheFormulas) {
   const double log_points = std::log2(23.0 * 34.0);
   oracle.for_each([&](const Reference<T>& r) {
     const auto& plane = oracle.plane(r.n, r.c);
-    const double componentwise = static_cast<double>(r.products) * u * r.magnitude;
-    const double normwise = 16 * u * log_points * (plane.operand_norms + plane.output_norm) +
-                            2 * u * plane.operand_norms;
+    const Wide<T> componentwise = static_cast<Wide<T>>(r.products) * u * r.magnitude;
+    const Wide<T> normwise = 16 * u * log_points * (plane.operand_norms + plane.output_norm) +
+                             2 * u * plane.operand_norms;
     // The oracle's own error adds less than a hundredth.
-    const double is_componentwise = error_bound(ErrorModel::componentwise, oracle, r);
+    const Wide<T> is_componentwise = error_bound(ErrorModel::componentwise, oracle, r);
     EXPECT_GE(is_componentwise, componentwise);
     EXPECT_LE(is_componentwise, 1.01 * componentwise);
-    const double is_normwise = error_bound(ErrorModel::normwise, oracle, r);
+    const Wide<T> is_normwise = error_bound(ErrorModel::normwise, oracle, r);
     EXPECT_GE(is_normwise, normwise * (1 - 1e-12));
     EXPECT_LE(is_normwise, 1.01 * normwise);
   });
@@ -171,7 +173,7 @@ TYPED_TEST(OracleOf, AccuracySeesOneWrongOutput) {
   const Oracle<T> oracle(problem, operands.x_view(), operands.k_view());
   for (const ErrorModel model : {ErrorModel::componentwise, ErrorModel::normwise}) {
     Tensor<T> y(problem.y_extents());
-    double bound = 0;
+    Wide<T> bound = 0;
     oracle.for_each([&](const Reference<T>& r) {
       y(r.n, r.c, r.i, r.j) = static_cast<T>(r.value);
       if (r.i == 4 && r.j == 5) bound = error_bound(model, oracle, r);

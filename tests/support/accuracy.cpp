@@ -13,9 +13,9 @@ constexpr double kUnitRoundoff = static_cast<double>(std::numeric_limits<T>::eps
 
 /// |error| / bound, infinite where either is not a number. Outputs that nothing reaches have
 /// neither.
-double in_bounds(double error, double bound) {
+double in_bounds(long double error, long double bound) {
   if (error == 0) return 0;
-  const double ratio = std::abs(error) / bound;
+  const auto ratio = static_cast<double>(std::abs(error) / bound);
   return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
 }
 
@@ -50,15 +50,15 @@ void compare_totals(const Oracle<T>& oracle, const ErrorModel& model, const Tens
         for (index_t j = 0; j < problem.output_columns(); ++j) total += y(n, c, i, j);
       const auto& plane = oracle.plane(n, c);
       // Summing both sides in the wider type errs, too, by less than one term a summand.
-      const double summing = static_cast<double>(outputs + problem.H * problem.W + taps) *
-                             kUnitRoundoff<Wide<T>> * plane.magnitude;
-      const double local_norms =
-          std::sqrt(static_cast<double>(outputs) * static_cast<double>(problem.h * problem.w)) *
+      const Wide<T> summing = static_cast<Wide<T>>(outputs + problem.H * problem.W + taps) *
+                              kUnitRoundoff<Wide<T>> * plane.magnitude;
+      const Wide<T> local_norms =
+          std::sqrt(static_cast<Wide<T>>(outputs) * static_cast<Wide<T>>(problem.h * problem.w)) *
           plane.operand_norms;
       const Reference<T> whole{n, c, 0, 0, plane.total, plane.magnitude, taps, local_norms};
-      const double bound =
-          error_bound(model, oracle, whole) * (model.local ? 1 : static_cast<double>(outputs));
-      const double ratio = in_bounds(static_cast<double>(total - plane.total), bound + summing);
+      const Wide<T> bound =
+          error_bound(model, oracle, whole) * (model.local ? 1 : static_cast<Wide<T>>(outputs));
+      const double ratio = in_bounds(total - plane.total, bound + summing);
       if (ratio > accuracy.error_in_bounds) {
         accuracy.error_in_bounds = ratio;
         accuracy.worst = describe("the sum of y", total, plane.total);
@@ -69,41 +69,42 @@ void compare_totals(const Oracle<T>& oracle, const ErrorModel& model, const Tens
 }  // namespace
 
 template <class T>
-double error_bound(const ErrorModel& model, const Oracle<T>& oracle,
-                   const Reference<T>& reference) {
+Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
+                    const Reference<T>& reference) {
   const auto& plane = oracle.plane(reference.n, reference.c);
-  const auto products = static_cast<double>(reference.products);
-  return static_cast<double>(model.bound(
+  const auto products = static_cast<Wide<T>>(reference.products);
+  return static_cast<Wide<T>>(model.bound(
       {.problem = oracle.problem(),
        .u = kUnitRoundoff<T>,
-       .products = products,
+       .products = static_cast<double>(reference.products),
        .magnitude = reference.magnitude,
        .local_norms = reference.local_norms,
        .tile_norms = plane.tile_norms,
        .operand_norms = plane.operand_norms,
        .output_norm = plane.output_norm,
        .underflow = products * (kUnitRoundoff<Wide<T>> * reference.magnitude +
-                                static_cast<double>(std::numeric_limits<T>::denorm_min()))}));
+                                static_cast<Wide<T>>(std::numeric_limits<T>::denorm_min()))}));
 }
 
 template <class T>
 Accuracy measure_accuracy(const Oracle<T>& oracle, const ErrorModel& model,
                           const TensorView<const T>& y) {
   Accuracy accuracy{.sampled = oracle.sampled()};
-  double error_square = 0;
-  double value_square = 0;
+  Wide<T> error_square = 0;
+  Wide<T> value_square = 0;
   oracle.for_each([&](const Reference<T>& r) {
     const T is = y(r.n, r.c, r.i, r.j);
-    const auto error = static_cast<double>(is - r.value);
+    const Wide<T> error = is - r.value;
     error_square += error * error;
-    value_square += static_cast<double>(r.value * r.value);
+    value_square += r.value * r.value;
     const double ratio = in_bounds(error, error_bound(model, oracle, r));
     if (ratio > accuracy.error_in_bounds) {
       accuracy.error_in_bounds = ratio;
       accuracy.worst = describe(r, is);
     }
   });
-  accuracy.relative_l2 = error_square == 0 ? 0 : std::sqrt(error_square / value_square);
+  accuracy.relative_l2 =
+      error_square == 0 ? 0 : static_cast<double>(std::sqrt(error_square / value_square));
   if (oracle.sampled()) compare_totals(oracle, model, y, accuracy);
   return accuracy;
 }
@@ -114,16 +115,16 @@ double distance_in_bounds(const Oracle<T>& oracle, const ErrorModel& a_model,
                           const TensorView<const T>& b) {
   double farthest = 0;
   oracle.for_each([&](const Reference<T>& r) {
-    const double difference =
-        static_cast<double>(a(r.n, r.c, r.i, r.j)) - static_cast<double>(b(r.n, r.c, r.i, r.j));
-    const double bound = error_bound(a_model, oracle, r) + error_bound(b_model, oracle, r);
+    const Wide<T> difference = static_cast<Wide<T>>(a(r.n, r.c, r.i, r.j)) - b(r.n, r.c, r.i, r.j);
+    const Wide<T> bound = error_bound(a_model, oracle, r) + error_bound(b_model, oracle, r);
     farthest = std::max(farthest, in_bounds(difference, bound));
   });
   return farthest;
 }
 
-template double error_bound(const ErrorModel&, const Oracle<float>&, const Reference<float>&);
-template double error_bound(const ErrorModel&, const Oracle<double>&, const Reference<double>&);
+template Wide<float> error_bound(const ErrorModel&, const Oracle<float>&, const Reference<float>&);
+template Wide<double> error_bound(const ErrorModel&, const Oracle<double>&,
+                                  const Reference<double>&);
 template Accuracy measure_accuracy(const Oracle<float>&, const ErrorModel&,
                                    const TensorView<const float>&);
 template Accuracy measure_accuracy(const Oracle<double>&, const ErrorModel&,

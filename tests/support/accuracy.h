@@ -18,7 +18,8 @@ struct Accuracy {
 
 /// The model's bound on |error| of one output, the oracle's own error included.
 template <class T>
-double error_bound(const ErrorModel& model, const Oracle<T>& oracle, const Reference<T>& reference);
+Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
+                    const Reference<T>& reference);
 
 /// Compares y with all that the oracle knows, and where that is a sample also Σy with Σx·Σk.
 template <class T>

@@ -64,16 +64,16 @@ Group group_of(const Problem& problem, index_t c) {
 
 /// ‖tensor[a,b]‖₂, plane by plane.
 template <class T>
-std::vector<double> norms_of_planes(const TensorView<const T>& tensor) {
+std::vector<Wide<T>> norms_of_planes(const TensorView<const T>& tensor) {
   const auto& [A, B, I, J] = tensor.extents;
-  std::vector<double> norms;
+  std::vector<Wide<T>> norms;
   for (index_t a = 0; a < A; ++a)
     for (index_t b = 0; b < B; ++b) {
-      double square = 0;
+      Wide<T> square = 0;
       for (index_t i = 0; i < I; ++i)
         for (index_t j = 0; j < J; ++j) {
-          square +=
-              static_cast<double>(tensor(a, b, i, j)) * static_cast<double>(tensor(a, b, i, j));
+          const Wide<T> value = tensor(a, b, i, j);
+          square += value * value;
         }
       norms.push_back(std::sqrt(square));
     }
@@ -83,17 +83,17 @@ std::vector<double> norms_of_planes(const TensorView<const T>& tensor) {
 /// Σ x² over the samples that each output depends on: along rows, then along columns. A running sum
 /// would be faster, and lose small values beside large ones.
 template <class T>
-std::vector<double> local_squares(const Problem& problem, const TensorView<const T>& x, index_t n,
-                                  index_t o) {
+std::vector<Wide<T>> local_squares(const Problem& problem, const TensorView<const T>& x, index_t n,
+                                   index_t o) {
   const Axis rows = rows_of(problem), columns = columns_of(problem);
-  std::vector<double> along_rows(static_cast<std::size_t>(rows.size * columns.outputs));
-  std::vector<double> sums(static_cast<std::size_t>(rows.outputs * columns.outputs));
+  std::vector<Wide<T>> along_rows(static_cast<std::size_t>(rows.size * columns.outputs));
+  std::vector<Wide<T>> sums(static_cast<std::size_t>(rows.outputs * columns.outputs));
   for (index_t r = 0; r < rows.size; ++r)
     for (index_t q = 0; q < columns.taps; ++q)
       for (index_t s = 0; s < columns.size; ++s) {
         const index_t at = columns.meet(s, q);
         if (at < 0) continue;
-        const auto sample = static_cast<double>(x(n, o, r, s));
+        const Wide<T> sample = x(n, o, r, s);
         along_rows[static_cast<std::size_t>(r * columns.outputs + at)] += sample * sample;
       }
   for (index_t p = 0; p < rows.taps; ++p)
@@ -169,7 +169,7 @@ index_t Oracle<T>::products(index_t i, index_t j) const {
 }
 
 template <class T>
-double Oracle<T>::kernel_norm(index_t o, index_t c) const {
+Wide<T> Oracle<T>::kernel_norm(index_t o, index_t c) const {
   const index_t outputs = problem_.C / problem_.groups;
   return kernel_norms_[static_cast<std::size_t>(o * outputs + c)];
 }
@@ -192,16 +192,16 @@ void Oracle<T>::scatter_all(const TensorView<const T>& x, const TensorView<const
             if (row < 0) continue;
             const index_t begin = ((n * problem_.C + c) * rows.outputs + row) * columns.outputs;
             Wide<T>* value = values_.data() + begin;
-            double* magnitude = magnitudes_.data() + begin;
+            Wide<T>* magnitude = magnitudes_.data() + begin;
             for (index_t q = 0; q < columns.taps; ++q) {
               const Wide<T> weight = k(o, group.output, p, q);
-              const auto size = static_cast<double>(std::abs(weight));
+              const Wide<T> size = std::abs(weight);
               const Range samples = landings[static_cast<std::size_t>(q)];
               index_t column = columns.meet(samples.begin, q);
               for (index_t s = samples.begin; s < samples.end; ++s, column += columns.stride) {
                 const T sample = x(n, o, r, s);
                 value[column] += sample * weight;
-                magnitude[column] += std::abs(static_cast<double>(sample)) * size;
+                magnitude[column] += std::abs(sample) * size;
               }
             }
           }
@@ -213,14 +213,14 @@ void Oracle<T>::add_local_norms(const TensorView<const T>& x) {
   local_norms_.assign(values_.size(), 0);
   for (index_t n = 0; n < problem_.N; ++n)
     for (index_t o = 0; o < problem_.K; ++o) {
-      const std::vector<double> squares = local_squares(problem_, x, n, o);
+      const std::vector<Wide<T>> squares = local_squares(problem_, x, n, o);
       for (index_t c = 0; c < problem_.C; ++c) {
         const Group group = group_of(problem_, c);
         if (!group.inputs.contains(o)) continue;
-        const double norm = kernel_norm(o, group.output);
-        double* norms =
+        const Wide<T> norm = kernel_norm(o, group.output);
+        Wide<T>* norms =
             local_norms_.data() + static_cast<std::size_t>(n * problem_.C + c) * squares.size();
-        for (const double square : squares) *norms++ += std::sqrt(square) * norm;
+        for (const Wide<T> square : squares) *norms++ += std::sqrt(square) * norm;
       }
     }
 }
@@ -232,7 +232,7 @@ auto Oracle<T>::gather(const TensorView<const T>& x, const TensorView<const T>& 
   const Group group = group_of(problem_, c);
   Sample sample{n, c, i, j, 0, 0, 0};
   for (index_t o = group.inputs.begin; o < group.inputs.end; ++o) {
-    double square = 0;
+    Wide<T> square = 0;
     for (index_t p = 0; p < rows.taps; ++p) {
       const index_t r = rows.sample_at(i, p);
       if (r < 0) continue;
@@ -242,8 +242,8 @@ auto Oracle<T>::gather(const TensorView<const T>& x, const TensorView<const T>& 
         const auto factor = static_cast<Wide<T>>(x(n, o, r, s));
         const Wide<T> product = factor * k(o, group.output, p, q);
         sample.value += product;
-        sample.magnitude += static_cast<double>(std::abs(product));
-        square += static_cast<double>(factor * factor);
+        sample.magnitude += std::abs(product);
+        square += factor * factor;
       }
     }
     sample.local_norms += std::sqrt(square) * kernel_norm(o, group.output);
@@ -300,11 +300,11 @@ template <class T>
 void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<const T>& k) {
   struct Moments {
     Wide<T> sum = 0;
-    double absolute = 0;
-    double square = 0;
-    double largest = 0;
-    double tile_norm() const { return std::min(norm(), 6 * largest); }
-    double norm() const { return std::sqrt(square); }
+    Wide<T> absolute = 0;
+    Wide<T> square = 0;
+    Wide<T> largest = 0;
+    Wide<T> tile_norm() const { return std::min(norm(), 6 * largest); }
+    Wide<T> norm() const { return std::sqrt(square); }
   };
   const auto moments = [](const TensorView<const T>& tensor) {
     std::vector<Moments> planes;
@@ -314,11 +314,11 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
         Moments m;
         for (index_t i = 0; i < I; ++i)
           for (index_t j = 0; j < J; ++j) {
-            const T value = tensor(a, b, i, j);
+            const Wide<T> value = tensor(a, b, i, j);
             m.sum += value;
-            m.largest = std::max(m.largest, std::abs(static_cast<double>(value)));
-            m.absolute += std::abs(static_cast<double>(value));
-            m.square += static_cast<double>(value) * static_cast<double>(value);
+            m.largest = std::max(m.largest, std::abs(value));
+            m.absolute += std::abs(value);
+            m.square += value * value;
           }
         planes.push_back(m);
       }
@@ -348,19 +348,19 @@ void Oracle<T>::summarise_planes(const TensorView<const T>& x, const TensorView<
   }
 
   if (sampled_) {
-    double square = 0;
+    Wide<T> square = 0;
     for (std::size_t s = 0; s < random_samples_; ++s) {
-      square += static_cast<double>(samples_[s].value * samples_[s].value);
+      square += samples_[s].value * samples_[s].value;
     }
-    const double outputs = static_cast<double>(problem_.output_rows() * problem_.output_columns());
-    const double norm = std::sqrt(square / static_cast<double>(random_samples_) * outputs);
+    const auto outputs = static_cast<Wide<T>>(problem_.output_rows() * problem_.output_columns());
+    const Wide<T> norm = std::sqrt(square / static_cast<Wide<T>>(random_samples_) * outputs);
     for (PlaneSummary& summary : planes_) summary.output_norm = norm;
   } else {
     const std::size_t outputs = values_.size() / planes_.size();
     for (std::size_t plane = 0; plane < planes_.size(); ++plane) {
-      double square = 0;
+      Wide<T> square = 0;
       for (std::size_t at = plane * outputs; at < (plane + 1) * outputs; ++at) {
-        square += static_cast<double>(values_[at] * values_[at]);
+        square += values_[at] * values_[at];
       }
       planes_[plane].output_norm = std::sqrt(square);
     }

@@ -7,7 +7,8 @@
 
 namespace fullconv::testing {
 
-/// What the oracle sums in: wider than T.
+/// What the oracle sums in: wider than T, and with exponents of twice the range, so that products
+/// and squares neither overflow nor underflow.
 template <class T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
 
@@ -18,10 +19,10 @@ constexpr std::int64_t kWholeOracleLimit = 1'000'000'000;
 template <class T>
 struct Reference {
   index_t n, c, i, j;
-  Wide<T> value;       ///< Σ x·k over the taps that exist
-  double magnitude;    ///< Σ |x||k|
-  index_t products;    ///< how many taps exist
-  double local_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂, x only where taps exist
+  Wide<T> value;        ///< Σ x·k over the taps that exist
+  Wide<T> magnitude;    ///< Σ |x||k|
+  index_t products;     ///< how many taps exist
+  Wide<T> local_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂, x only where taps exist
 };
 
 /// The definition, sharing no code with the library: each x times each k added where it lands. For
@@ -38,12 +39,12 @@ class Oracle {
 
   /// What is known of each plane [n,c] of y.
   struct PlaneSummary {
-    double operand_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂
-    double tile_norms;     ///< the same with x's at most that of any 6×6 samples of it
+    Wide<T> operand_norms;  ///< Σ_o ‖x[n,o]‖₂·‖k[o,c]‖₂
+    Wide<T> tile_norms;     ///< the same with x's at most that of any 6×6 samples of it
     /// ‖y[n,c]‖₂ before padding leaves anything out; estimated from random outputs where sampled
-    double output_norm;
-    Wide<T> total;     ///< Σy, without padding Σ_o Σx[n,o]·Σk[o,c]
-    double magnitude;  ///< Σ_o Σ|x[n,o]|·Σ|k[o,c]|
+    Wide<T> output_norm;
+    Wide<T> total;      ///< Σy, without padding Σ_o Σx[n,o]·Σk[o,c]
+    Wide<T> magnitude;  ///< Σ_o Σ|x[n,o]|·Σ|k[o,c]|
   };
   const PlaneSummary& plane(index_t n, index_t c) const {
     return planes_[static_cast<std::size_t>(n * problem_.C + c)];
@@ -67,7 +68,7 @@ class Oracle {
   struct Sample {
     index_t n, c, i, j;
     Wide<T> value;
-    double magnitude, local_norms;
+    Wide<T> magnitude, local_norms;
   };
 
   Reference<T> reference(const Sample& s) const {
@@ -75,7 +76,7 @@ class Oracle {
   }
   index_t products(index_t i, index_t j) const;
   /// ‖k[o,c]‖₂, c counted within its group.
-  double kernel_norm(index_t o, index_t c) const;
+  Wide<T> kernel_norm(index_t o, index_t c) const;
   void scatter_all(const TensorView<const T>& x, const TensorView<const T>& k);
   void add_local_norms(const TensorView<const T>& x);
   void gather_samples(const TensorView<const T>& x, const TensorView<const T>& k);
@@ -87,11 +88,11 @@ class Oracle {
 
   Problem problem_;
   bool sampled_;
-  std::vector<Wide<T>> values_;       // whole: y, row-major
-  std::vector<double> magnitudes_;    // whole: Σ|x||k|
-  std::vector<double> local_norms_;   // whole
-  std::vector<double> kernel_norms_;  // ‖k[o,c]‖₂, plane by plane
-  std::vector<index_t> row_pairs_;    // how many samples and taps meet at each row of y
+  std::vector<Wide<T>> values_;        // whole: y, row-major
+  std::vector<Wide<T>> magnitudes_;    // whole: Σ|x||k|
+  std::vector<Wide<T>> local_norms_;   // whole
+  std::vector<Wide<T>> kernel_norms_;  // ‖k[o,c]‖₂, plane by plane
+  std::vector<index_t> row_pairs_;     // how many samples and taps meet at each row of y
   std::vector<index_t> column_pairs_;
   std::vector<Sample> samples_;     // sampled
   std::size_t random_samples_ = 0;  // the first so many of them are uniform over y
