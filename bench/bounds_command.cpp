@@ -40,7 +40,8 @@ void write_bounds(OperandFiles& files, const Algorithm& algorithm, const std::st
   }
   std::vector<double> bounds;
   oracle.for_each([&](const testing::Reference<T>& reference) {
-    bounds.push_back(testing::error_bound(algorithm.error_model, oracle, reference));
+    bounds.push_back(
+        static_cast<double>(testing::error_bound(algorithm.error_model, oracle, reference)));
   });
   bounds = files.in_order_of_file(std::move(bounds));
   OutputFile file(output);

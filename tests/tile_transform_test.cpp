@@ -80,7 +80,7 @@ void expect_definition(index_t rows, index_t columns, Packing packing, Residue r
   const Samples<T> im(tall, columns, 2);
   const Buffer<T> scratch(transform.scratch_size());
   const Buffer<T> spectrum(transform.spectrum_size());
-  transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(), spectrum.data());
+  transform.forward(1, {}, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(), spectrum.data());
 
   const auto size = [](index_t n) { return static_cast<std::size_t>(n); };
   const std::vector<Wide> column_roots = roots_of_unity(columns);
@@ -178,14 +178,14 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
     T* half = halves.data() + s * apart;
     for (index_t o = 0; o < count; ++o) {
       const TileWindow<const T> taps{impulse, -down, -right};
-      transform.forward(scale, lower ? TileWindow<const T>{} : taps,
+      transform.forward(scale, {}, lower ? TileWindow<const T>{} : taps,
                         lower ? taps : TileWindow<const T>{}, scratch.data(),
                         kernels.data() + o * size);
-      transform.forward(1, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
+      transform.forward(1, {}, {re.plane(), 0, 0}, {im.plane(), 0, 0}, scratch.data(),
                         tiles.data() + o * size);
     }
     if (count == 1) {
-      transform.convolve({re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
+      transform.convolve({}, {re.plane(), 0, 0}, {im.plane(), 0, 0}, kernels.data(), scratch.data(),
                          half);
     } else {
       transform.sum_products(tiles.data(), kernels.data(), count, half);
@@ -193,7 +193,7 @@ void expect_shifted(index_t rows, index_t columns, index_t count, Packing packin
     transform.publish(re_window, im_window, scratch.data(), half);
   }
   for (const TileTransform<T>& transform : transforms) {
-    transform.combine(halves.data(), apart, re_window, im_window, scratch.data());
+    transform.combine(halves.data(), apart, 0, re_window, im_window, scratch.data());
   }
   long double error = 0;
   long double norm = 0;
@@ -254,13 +254,13 @@ void expect_no_growth(index_t rows, index_t columns, Packing packing, int residu
   const TileWindow<T> output{y.plane(), 0, 0};
   for (int s = 0; s < residues; ++s) {
     const TileTransform<T>& transform = transforms[static_cast<std::size_t>(s)];
-    transform.forward(transform.scale(), taps, other(taps), scratch.data(), kernel.data());
-    transform.convolve(image, other(image), kernel.data(), scratch.data(),
+    transform.forward(transform.scale(), {}, taps, other(taps), scratch.data(), kernel.data());
+    transform.convolve({}, image, other(image), kernel.data(), scratch.data(),
                        halves.data() + s * size);
     transform.publish(output, other(output), scratch.data(), halves.data() + s * size);
   }
   for (const TileTransform<T>& transform : transforms) {
-    transform.combine(halves.data(), size, output, other(output), scratch.data());
+    transform.combine(halves.data(), size, 0, output, other(output), scratch.data());
   }
   long double product = 0;
   long double norm = 0;
@@ -309,7 +309,7 @@ void expect_finished(int residues) {
       for (T& value : re.values) value = 1;
       for (T& value : im.values) value = 1;
       for (const TileTransform<T>& transform : transforms) {
-        transform.combine(halves.data(), apart, {re.plane(), top, left}, {im.plane(), 0, 0},
+        transform.combine(halves.data(), apart, 0, {re.plane(), top, left}, {im.plane(), 0, 0},
                           scratch.data());
       }
       for (index_t i = 0; i < re.rows; ++i) {

@@ -9,11 +9,12 @@ namespace fullconv {
 template <class T>
 void convolve_by_tap(const Problem& problem, const TensorView<const T>& x,
                      const TensorView<const T>& k, index_t n, index_t c, const TensorView<T>& y) {
-  const Plane<T> to = plane(y, n, c);
-  fill_zero(to);
+  const StridedPlane<T> to(y, n, c);
+  for (index_t i = 0; i < to.rows; ++i)
+    for (index_t j = 0; j < to.columns; ++j) to(i, j) = 0;
   const index_t K = problem.K / problem.groups, C = problem.C / problem.groups;
   for (index_t o = c / C * K; o < (c / C + 1) * K; ++o) {
-    const Plane<const T> image = plane(x, n, o), kernel = plane(k, o, c % C);
+    const StridedPlane<const T> image(x, n, o), kernel(k, o, c % C);
     for (index_t p = 0; p < problem.h; ++p)
       for (index_t r = 0; r < problem.H; ++r) {
         const index_t i = r * problem.stride.y + p * problem.dilation.y - problem.padding.top;

@@ -33,6 +33,34 @@ Plane<T> plane(const TensorView<T>& tensor, index_t a, index_t b) {
           tensor.extents[3], tensor.strides[2]};
 }
 
+/// One plane of a tensor of any strides.
+template <class T>
+struct StridedPlane {
+  T* data;
+  index_t rows, columns, row_stride, column_stride;
+
+  StridedPlane(T* first, index_t row_count, index_t column_count, index_t row_step,
+               index_t column_step)
+      : data(first),
+        rows(row_count),
+        columns(column_count),
+        row_stride(row_step),
+        column_stride(column_step) {}
+  StridedPlane(const TensorView<T>& tensor, index_t a, index_t b)
+      : StridedPlane(&tensor(a, b, 0, 0), tensor.extents[2], tensor.extents[3], tensor.strides[2],
+                     tensor.strides[3]) {}
+  StridedPlane(const Plane<T>& plane)  // NOLINT(google-explicit-constructor)
+      : StridedPlane(plane.data, plane.rows, plane.columns, plane.row_stride, 1) {}
+
+  StridedPlane rows_from(index_t begin, index_t count) const {
+    return {data + begin * row_stride, count, columns, row_stride, column_stride};
+  }
+  StridedPlane transposed() const { return {data, columns, rows, column_stride, row_stride}; }
+
+  T* row(index_t i) const { return data + i * row_stride; }
+  T& operator()(index_t i, index_t j) const { return row(i)[j * column_stride]; }
+};
+
 template <class T>
 void fill_zero(const Plane<T>& y) {
   for (index_t i = 0; i < y.rows; ++i) std::fill_n(y.row(i), y.columns, T{0});
@@ -58,6 +86,13 @@ Plane<T> in_full_output(const Plane<T>& y, const Window& window) {
 template <class T>
 inline void add_scaled_row(T a, const T* __restrict x, T* __restrict y, index_t count) {
   for (index_t j = 0; j < count; ++j) y[j] += a * x[j];
+}
+
+/// The same of rows whose elements lie so far apart.
+template <class T>
+void add_scaled_row(T a, const T* x, index_t x_step, T* y, index_t y_step, index_t count) {
+  if (x_step == 1 && y_step == 1) return add_scaled_row(a, x, y, count);
+  for (index_t j = 0; j < count; ++j) y[j * y_step] += a * x[j * x_step];
 }
 
 }  // namespace fullconv

@@ -14,7 +14,9 @@
 #include <stdexcept>
 
 #include "core/buffer.h"
+#include "core/definition.h"
 #include "core/forecast.h"
+#include "core/operand_range.h"
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/steps.h"
@@ -135,7 +137,8 @@ class FftPlan final : public Plan<T> {
         kept_(std::min(problem.N, problem.C)),
         kept_spectra_(kept_ * problem.K * spectrum_stride_),
         sums_(in_place(problem) ? 0 : kept_ * spectrum_stride_),
-        spectrum_(spectrum_stride_) {
+        spectrum_(spectrum_stride_),
+        out_of_range_(problem.N + problem.C) {
     const unsigned rigor = effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
     const int along[] = {static_cast<int>(sizes.columns)};
     const int down[] = {static_cast<int>(sizes.rows)};
@@ -165,7 +168,7 @@ class FftPlan final : public Plan<T> {
   }
 
   std::size_t workspace_bytes() const override {
-    return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes();
+    return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes() + out_of_range_.bytes();
   }
   std::string implementation() const override { return describe_fftw(); }
   bool takes_any_strides() const override { return true; }
@@ -175,17 +178,43 @@ class FftPlan final : public Plan<T> {
   // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
+    image_range_ = {.exponent =
+                        likely_exponent(StridedPlane(x, 0, 0), this->problem().K, x.strides[1])};
+    kernel_range_ = {.exponent =
+                         likely_exponent(StridedPlane(k, 0, 0), this->problem().K, k.strides[0])};
+    std::ranges::fill(out_of_range_.elements(), 0);
+    convolve(x, k, y);
+    if (std::ranges::count(out_of_range_.elements(), 0) == std::ssize(out_of_range_.elements()))
+      return;
+    image_range_ = scanned_range(x);
+    kernel_range_ = scanned_range(k);
+    std::ranges::fill(out_of_range_.elements(), 0);
+    convolve(x, k, y);
+    complete(x, k, y);
+  }
+
+ private:
+  using Complex = std::complex<T>;
+
+  static IntoRange scanned_range(const TensorView<const T>& operand) {
+    OperandScan<T> scan;
+    scan.include(operand);
+    return scan.into_range();
+  }
+
+  void convolve(const TensorView<const T>& x, const TensorView<const T>& k,
+                const TensorView<T>& y) {
     const index_t N = oriented_.N, K = oriented_.K, C = oriented_.C, H = oriented_.H,
                   h = oriented_.h;
     if (keeps_images(oriented_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(x, n, o), image_rows_, kept_spectrum(n, o));
+          transform(strided_plane(x, n, o), image_range_, n, image_rows_, kept_spectrum(n, o));
         }
       }
       for (index_t c = 0; c < C; ++c) {
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(k, o, c), kernel_rows_, spectrum_.data());
+          transform(strided_plane(k, o, c), kernel_range_, N + c, kernel_rows_, spectrum_.data());
           add_products(o);
         }
         for (index_t n = 0; n < N; ++n) transform_back(sum(n), strided_plane(y, n, c), 0);
@@ -194,14 +223,15 @@ class FftPlan final : public Plan<T> {
     }
     for (index_t c = 0; c < C; ++c) {
       for (index_t o = 0; o < K; ++o) {
-        transform(strided_plane(k, o, c), kernel_rows_, kept_spectrum(c, o));
+        transform(strided_plane(k, o, c), kernel_range_, N + c, kernel_rows_, kept_spectrum(c, o));
       }
     }
     for (index_t n = 0; n < N; ++n) {
       for (index_t begin = 0; begin < H; begin += sizes_.image_rows) {
         const index_t rows = std::min(sizes_.image_rows, H - begin);
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(x, n, o).rows_from(begin, rows), image_rows_, spectrum_.data());
+          transform(strided_plane(x, n, o).rows_from(begin, rows), image_range_, n, image_rows_,
+                    spectrum_.data());
           add_products(o);
         }
         // The last block has written the first h − 1 rows.
@@ -213,28 +243,30 @@ class FftPlan final : public Plan<T> {
     }
   }
 
- private:
-  using Complex = std::complex<T>;
+  /// Adds the products of what is not finite, and convolves by definition the planes of images or
+  /// kernels that are too far from others for one range.
+  void complete(const TensorView<const T>& x, const TensorView<const T>& k,
+                const TensorView<T>& y) {
+    const Problem& problem = this->problem();
+    const bool all_finite = image_range_.all_finite && kernel_range_.all_finite;
+    for (index_t n = 0; n < problem.N; ++n)
+      for (index_t c = 0; c < problem.C; ++c) {
+        bool few = out_of_range_[n] == 0 && out_of_range_[problem.N + c] == 0;
+        for (index_t o = 0; o < problem.K && few && !all_finite; ++o) {
+          few = add_non_finite_products(StridedPlane(x, n, o), StridedPlane(k, o, c),
+                                        StridedPlane(y, n, c), {0, y.extents[2]});
+        }
+        if (!few) convolve_by_tap(problem, x, k, n, c, y);
+      }
+  }
 
   /// Spectra start where FFTW's SIMD codelets want them, as the plan was made for.
   static constexpr index_t kAlignment = 64 / static_cast<index_t>(sizeof(Complex));
 
   template <class U>
-  struct StridedPlane {
-    U* data;
-    index_t rows, columns, row_stride, column_stride;
-
-    StridedPlane rows_from(index_t begin, index_t count) const {
-      return {data + begin * row_stride, count, columns, row_stride, column_stride};
-    }
-  };
-
-  template <class U>
   StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) const {
-    const bool transposed = oriented_ != this->problem();
-    const std::size_t rows = transposed ? 3 : 2, columns = transposed ? 2 : 3;
-    return {&tensor(a, b, 0, 0), tensor.extents[rows], tensor.extents[columns],
-            tensor.strides[rows], tensor.strides[columns]};
+    const StridedPlane<U> plane(tensor, a, b);
+    return oriented_ == this->problem() ? plane : plane.transposed();
   }
 
   static typename Fftw<T>::Complex* as_fftw(Complex* spectrum) {
@@ -251,13 +283,22 @@ class FftPlan final : public Plan<T> {
   /// Rows of samples are where their spectra will be.
   static T* samples(Complex* spectrum) { return reinterpret_cast<T*>(spectrum); }
 
-  void transform(const StridedPlane<const T>& plane, const FftwPlan<T>& rows, Complex* spectrum) {
+  /// Marks `operand` where that is not in range.
+  void transform(const StridedPlane<const T>& plane, IntoRange range, index_t operand,
+                 const FftwPlan<T>& rows, Complex* spectrum) {
     StepTimer timing(Step::copies);
+    OperandScan<T> scan;
     for (index_t i = 0; i < plane.rows; ++i) {
-      const T* from = plane.data + i * plane.row_stride;
+      const T* from = plane.row(i);
       T* to = samples(spectrum + i * frequencies_);
       for (index_t j = 0; j < plane.columns; ++j) to[j] = from[j * plane.column_stride];
+      if (!range.is_neutral()) bring_into_range(range, to, plane.columns);
+      scan.include(to, plane.columns);
       std::fill(to + plane.columns, to + sizes_.columns, T{0});
+    }
+    const T most = scan.largest() * static_cast<T>(plane.rows * plane.columns);
+    if (!scan.all_finite() || !is_in_range(scan.largest()) || !is_in_range(most)) {
+      out_of_range_[operand] = 1;
     }
     std::fill(spectrum + plane.rows * frequencies_, spectrum + spectrum_size_, Complex{0});
     timing.enter(Step::transforms);
@@ -291,8 +332,11 @@ class FftPlan final : public Plan<T> {
     Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples(spectrum));
     timing.enter(Step::copies);
     for (index_t i = 0; i < plane.rows; ++i) {
-      const T* from = samples(spectrum + i * frequencies_);
-      T* to = plane.data + i * plane.row_stride;
+      T* from = samples(spectrum + i * frequencies_);
+      for_each_factor<T>(-image_range_.exponent - kernel_range_.exponent, [&](T factor) {
+        for (index_t j = 0; j < plane.columns; ++j) from[j] *= factor;
+      });
+      T* to = plane.row(i);
       for (index_t j = 0; j < plane.columns; ++j) {
         T& sum = to[j * plane.column_stride];
         sum = i < added_rows ? sum + from[j] : from[j];
@@ -306,6 +350,8 @@ class FftPlan final : public Plan<T> {
   index_t spectrum_size_, spectrum_stride_;
   index_t kept_;
   Buffer<Complex> kept_spectra_, sums_, spectrum_;
+  IntoRange image_range_, kernel_range_;
+  Buffer<char> out_of_range_;  // image n, at N + c kernel c, as scaled
   FftwPlan<T> image_rows_, kernel_rows_, columns_forward_, columns_back_, rows_back_;
 };
 
@@ -384,7 +430,7 @@ constinit const Algorithm builtin::fft{
     .name = "fft",
     .summary = "product of FFTW's real transforms of the whole image, channels summed as spectra",
     .error_model = ErrorModel::normwise,
-    .non_finite = NonFinite::spreads,
+    .non_finite = NonFinite::as_defined,
     .operations = fft_operations,
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),

@@ -7,11 +7,12 @@
 // P·Q·(K·C + (K + 1)·threads) scalars at right angles, or 2·P·Q·threads for a single plane, and
 // twice that for two tiles, where a tile's stay in a cache and whole images do not. Threads take
 // pieces of their own; where there are few, each takes one of every piece's residues, and they meet
-// only to join those. Tiles that are not finite, or so large or small that their spectra would
-// overflow or lose digits, have their planes convolved as the definition has it. Oppenheim and
-// Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
+// only to join those. A tile that is so large or small that its spectrum would overflow or lose
+// digits is scaled by a power of two; what is not finite counts as 0 and has its products added
+// afterwards. Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -23,7 +24,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
-#include "core/in_range.h"
+#include "core/operand_range.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/registry.h"
@@ -310,8 +311,8 @@ std::span<const Side> sides_for(index_t axis, index_t taps) {
   return {first, last == std::end(kSides) ? last : last + 1};
 }
 
-/// Of a plane that is mended, what a thread takes at a time.
-constexpr index_t kMendedRows = 64;
+/// Of a plane that is computed directly, what a thread takes at a time.
+constexpr index_t kDirectRows = 64;
 
 /// Each reads all of x and k, and joins a line of a cache of columns at least. More than two were
 /// never timed.
@@ -379,8 +380,10 @@ class OverlapSavePlan final : public Plan<T> {
         threads_(chosen.threads),
         kept_channels_(tiling_.kept_channels(problem, sizeof(T))),
         kernel_copies_(kernel_copies(problem, tiling_, threads_)),
-        kernels_out_of_range_(kernel_copies_ * problem.K * problem.C),
-        images_out_of_range_(threads_ * problem.N) {
+        kernel_states_(kernel_copies_ * problem.C),
+        image_states_(threads_ * problem.N),
+        likely_exponents_(problem.N),
+        piece_exponents_(threads_) {
     for (int residue = 0; residue < tiling_.residues; ++residue) {
       transforms_.emplace_back(tiling_.transform_rows, tiling_.columns.length, tiling_.packing,
                                Residue{residue, tiling_.residues});
@@ -391,8 +394,8 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   std::size_t workspace_bytes() const override {
-    return kernels_out_of_range_.bytes() + images_out_of_range_.bytes() + kernels_.bytes() +
-           tiles_.bytes() + scratch_.bytes();
+    return kernel_states_.bytes() + image_states_.bytes() + likely_exponents_.bytes() +
+           piece_exponents_.bytes() + kernels_.bytes() + tiles_.bytes() + scratch_.bytes();
   }
   int threads() const override { return threads_; }
   std::string implementation() const override { return simd_target(); }
@@ -402,8 +405,11 @@ class OverlapSavePlan final : public Plan<T> {
            const TensorView<T>& y) override {
     const Problem& problem = this->problem();
     const index_t C = problem.C;
-    std::ranges::fill(kernels_out_of_range_.elements(), 0);
-    std::ranges::fill(images_out_of_range_.elements(), 0);
+    std::ranges::fill(kernel_states_.elements(), State{});
+    std::ranges::fill(image_states_.elements(), State{});
+    for (index_t n = 0; n < problem.N; ++n) {
+      likely_exponents_[n] = likely_exponent(StridedPlane(x, n, 0), problem.K, x.strides[1]);
+    }
     for (index_t first = 0; first < C; first += kept_channels_) {
       const Range channels{first, std::min(first + kept_channels_, C)};
       if (tiling_.residues == 1) {
@@ -412,10 +418,32 @@ class OverlapSavePlan final : public Plan<T> {
         share_residues(channels, x, k, y);
       }
     }
-    recompute_directly(x, k, y);
+    complete(x, k, y);
   }
 
  private:
+  /// What was found out about k[:,c] or x[n].
+  struct State {
+    int exponent = 0;
+    bool all_in_range = true, all_finite = true;
+  };
+
+  /// By any of so many, whose states lie `apart`: a thread that takes no piece finds out nothing.
+  static State by_any(const State* states, int count, index_t apart) {
+    State all;
+    for (int i = 0; i < count; ++i) {
+      all.all_in_range &= states[i * apart].all_in_range;
+      all.all_finite &= states[i * apart].all_finite;
+    }
+    return all;
+  }
+  State image_state(index_t n) const {
+    return by_any(&image_states_[n], threads_, this->problem().N);
+  }
+  State kernel_state(index_t c) const {
+    return by_any(&kernel_states_[c], kernel_copies_, this->problem().C);
+  }
+
   void share_pieces(Range channels, const TensorView<const T>& x, const TensorView<const T>& k,
                     const TensorView<T>& y) {
     const bool shared = kernel_copies_ == 1;
@@ -424,8 +452,10 @@ class OverlapSavePlan final : public Plan<T> {
     };
     if (shared) {
       const index_t kernels = this->problem().K * channels.size();
-      parallel_for(threads_, kernels,
-                   [&](index_t i, int thread) { transform_kernel(k, channels.begin, i, thread); });
+      parallel_for(threads_, kernels, [&](index_t i, int thread) {
+        transform_kernel(k, channels.begin, i, {}, thread);
+      });
+      bring_kernels_into_range(k, channels, 0);
     }
     parallel_for(threads_, pieces(), prepare, [&](index_t piece, int thread) {
       for (index_t c = channels.begin; c < channels.end; ++c) {
@@ -486,26 +516,62 @@ class OverlapSavePlan final : public Plan<T> {
   /// Of the output channels that are kept.
   void transform_kernels(const TensorView<const T>& k, Range channels, int thread) {
     const index_t kernels = this->problem().K * channels.size();
-    for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, thread);
+    for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, {}, thread);
+    bring_kernels_into_range(k, channels, thread);
+  }
+
+  /// Of the output channels that need it, all together, since their products are summed.
+  void bring_kernels_into_range(const TensorView<const T>& k, Range channels, int thread) {
+    const index_t K = this->problem().K;
+    for (index_t c = channels.begin; c < channels.end; ++c) {
+      State& state = kernel_state(thread, c);
+      if (state.all_in_range) continue;
+      OperandScan<T> scan;
+      for (index_t o = 0; o < K; ++o) scan.include(StridedPlane(k, o, c));
+      const IntoRange range = scan.into_range();
+      state = {range.exponent, true, range.all_finite};
+      for (index_t o = 0; o < K; ++o) {
+        transform_kernel(k, channels.begin, (c - channels.begin) * K + o, range, thread);
+      }
+    }
+  }
+
+  State& kernel_state(int thread, index_t c) const {
+    return kernel_states_[kernel_copy(thread) * this->problem().C + c];
   }
 
   /// The i-th of those that are kept, with the inverse's factor.
-  void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, int thread) {
+  void transform_kernel(const TensorView<const T>& k, index_t first, index_t i, IntoRange range,
+                        int thread) {
     const StepTimer timing(Step::transforms);
     const Problem& problem = this->problem();
     const index_t K = problem.K;
     const TileWindow<const T> taps{plane(k, i % K, first + i / K), 0, 0};
     const TileWindow<const T> im = right_angle() ? lower_half(taps) : TileWindow<const T>{};
-    const T magnitudes = transform(thread).forward(transform(thread).scale(), taps, im,
+    const T magnitudes = transform(thread).forward(transform(thread).scale(), range, taps, im,
                                                    scratch(thread), kernel(thread, i));
-    const index_t kernels = K * this->problem().C;
-    kernels_out_of_range_[kernel_copy(thread) * kernels + first * K + i] = !is_in_range(magnitudes);
+    if (is_in_range(magnitudes)) return;
+    // Threads share the channels of one state.
+    std::atomic_ref(kernel_state(thread, first + i / K).all_in_range).store(false);
   }
 
   /// What a tile covers of a plane of x.
   TileWindow<const T> covered(const Plane<const T>& x, index_t tile) const {
     const auto [i, j] = first_output(tile);
     return {x, i - tiling_.rows.first, j - tiling_.columns.first};
+  }
+
+  /// Of a part's plane, what a transform sees of it.
+  Plane<const T> covered_rows(const TileWindow<const T>& part) const {
+    const auto overlap = [](index_t first, index_t length, index_t size) {
+      const Range seen = intersection({first, first + length}, {0, size});
+      return seen.empty() ? Range{0, 0} : seen;
+    };
+    const index_t length = tiling_.residues * tiling_.transform_rows;
+    const Range rows = overlap(part.top, length, part.plane.rows);
+    const Range columns = overlap(part.left, tiling_.columns.length, part.plane.columns);
+    return {part.plane.row(rows.begin) + columns.begin, rows.size(), columns.size(),
+            part.plane.row_stride};
   }
 
   /// What it has of a plane of y, which it is shown from its first output on.
@@ -544,21 +610,36 @@ class OverlapSavePlan final : public Plan<T> {
       const Plane<const T> image = plane(x, n, o);
       return parts(piece, [&](index_t tile) { return covered(image, tile); });
     };
-    const auto note = [&](T magnitudes) {
-      if (!is_in_range(magnitudes)) images_out_of_range_[thread * problem.N + n] = 1;
-    };
-    StepTimer timing(Step::transforms);
-    if (in_place(problem)) {
-      const auto [re, im] = image_parts(0);
-      note(transform(thread).convolve(re, im, kernel(thread, 0), scratch(thread), half(thread)));
-      return;
-    }
-    if (c == first) {
+    // Whether all channels are in range, which is enough: their products are summed.
+    const auto transform_images = [&](IntoRange range) {
+      bool all_in_range = true;
       for (index_t o = 0; o < problem.K; ++o) {
         const auto [re, im] = image_parts(o);
-        note(transform(thread).forward(1, re, im, scratch(thread), tile(thread, o)));
+        all_in_range &= is_in_range(
+            in_place(problem)
+                ? transform(thread).convolve(range, re, im, kernel(thread, 0), scratch(thread),
+                                             half(thread))
+                : transform(thread).forward(1, range, re, im, scratch(thread), tile(thread, o)));
       }
+      return all_in_range;
+    };
+    StepTimer timing(Step::transforms);
+    if (c == first) {
+      IntoRange range{.exponent = likely_exponents_[n]};
+      if (!transform_images(range)) {
+        OperandScan<T> scan;
+        for (index_t o = 0; o < problem.K; ++o) {
+          const auto [re, im] = image_parts(o);
+          for (const auto& part : {re, im}) scan.include(covered_rows(part));
+        }
+        range = scan.into_range();
+        State& state = image_states_[thread * problem.N + n];
+        state.all_finite &= range.all_finite;
+        state.all_in_range &= transform_images(range);
+      }
+      piece_exponents_[thread] = range.exponent;
     }
+    if (in_place(problem)) return;
     timing.enter(Step::products);
     transform(thread).sum_products(tile(thread, 0), kernel(thread, (c - first) * problem.K),
                                    problem.K, half(thread));
@@ -574,7 +655,8 @@ class OverlapSavePlan final : public Plan<T> {
   void combine(index_t index, index_t c, int thread, const TensorView<T>& y) const {
     const StepTimer timing(Step::transforms);
     const auto [re, im] = output_parts(index, c, y);
-    transform(thread).combine(half(thread - residue(thread)), share_of_tiles(), re, im,
+    const int exponent = kernel_state(thread, c).exponent + piece_exponents_[thread];
+    transform(thread).combine(half(thread - residue(thread)), share_of_tiles(), -exponent, re, im,
                               scratch(thread));
   }
 
@@ -583,36 +665,35 @@ class OverlapSavePlan final : public Plan<T> {
     return parts(index % tiling_.pieces(), [&](index_t tile) { return computed(outputs, tile); });
   }
 
-  /// Output planes of images or kernels that no transform is to be trusted with.
-  void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
-                          const TensorView<T>& y) {
+  /// Adds the products of what is not finite, and computes directly the output planes of images or
+  /// kernels whose channels are too far apart for one range.
+  void complete(const TensorView<const T>& x, const TensorView<const T>& k,
+                const TensorView<T>& y) {
     const Problem& problem = this->problem();
     const index_t N = problem.N, K = problem.K, C = problem.C;
-    const auto any = [](const Buffer<char>& wild, index_t first, index_t count, index_t step) {
-      for (index_t i = 0; i < count; ++i) {
-        if (wild[first + i * step] != 0) return true;
-      }
-      return false;
+    const auto is_complete = [](const State& state) {
+      return state.all_finite && state.all_in_range;
     };
-    const auto is_out_of_range = [&](index_t n, index_t c) {
-      for (int copy = 0; copy < kernel_copies_; ++copy) {
-        if (any(kernels_out_of_range_, (copy * C + c) * K, K, 1)) return true;
-      }
-      return any(images_out_of_range_, n, threads_, N);
-    };
-    if (!any(kernels_out_of_range_, 0, kernel_copies_ * C * K, 1) &&
-        !any(images_out_of_range_, 0, threads_ * N, 1))
-      return;
-    const index_t blocks = ceil_divide(this->problem().output_rows(), kMendedRows);
+    bool complete = true;
+    for (index_t n = 0; n < N; ++n) complete &= is_complete(image_state(n));
+    for (index_t c = 0; c < C; ++c) complete &= is_complete(kernel_state(c));
+    if (complete) return;
+    const index_t blocks = ceil_divide(problem.output_rows(), kDirectRows);
     parallel_for(threads_, N * C * blocks, [&](index_t part, int) {
       const index_t c = part / blocks % C;
       const index_t n = part / (blocks * C);
-      if (!is_out_of_range(n, c)) return;
+      const State image = image_state(n), kernel = kernel_state(c);
+      if (is_complete(image) && is_complete(kernel)) return;
       const StepTimer timing(Step::direct);
       const Plane<T> sums = plane(y, n, c);
-      const index_t first = part % blocks * kMendedRows;
-      const Range rows{first, std::min(first + kMendedRows, sums.rows)};
-      for (index_t o = 0; o < K; ++o) {
+      const index_t first = part % blocks * kDirectRows;
+      const Range rows{first, std::min(first + kDirectRows, sums.rows)};
+      bool few = image.all_in_range && kernel.all_in_range;
+      for (index_t o = 0; o < K && few; ++o) {
+        few = add_non_finite_products(StridedPlane(x, n, o), StridedPlane(k, o, c),
+                                      StridedPlane(y, n, c), rows);
+      }
+      for (index_t o = 0; o < K && !few; ++o) {
         convolve_rows(plane(x, n, o), plane(k, o, c), sums, {rows, {0, sums.columns}}, o > 0);
       }
     });
@@ -623,8 +704,10 @@ class OverlapSavePlan final : public Plan<T> {
   std::vector<TileTransform<T>> transforms_;  // of the residues
   index_t kept_channels_;
   int kernel_copies_;
-  Buffer<char> kernels_out_of_range_;  // k[o, c] of a copy, at (copy·C + c)·K + o
-  Buffer<char> images_out_of_range_;   // x[n], as a thread has seen it, at thread·N + n
+  Buffer<State> kernel_states_;   // of a copy's k[:,c], at copy·C + c
+  Buffer<State> image_states_;    // of x[n], as a thread has seen it, at thread·N + n
+  Buffer<int> likely_exponents_;  // of x[n]
+  Buffer<int> piece_exponents_;   // of what a thread is at
   Buffer<T> kernels_, tiles_, scratch_;
 };
 
@@ -673,7 +756,7 @@ std::vector<Boundary> boundaries_of_overlap_save(const Problem& problem, const P
           {Boundary::kernel_rows, tiling.transform_rows},
           {Boundary::kernel_columns, tiling.columns.length},
           {Boundary::y_channels, tiling.kept_channels(problem, scalar_size)},
-          {Boundary::output_rows, kMendedRows}};
+          {Boundary::output_rows, kDirectRows}};
 }
 
 template <class T>

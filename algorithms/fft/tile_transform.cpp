@@ -38,7 +38,7 @@ struct TileKernels {
   index_t lanes;
   index_t strips_at_once;  // of a cache line's columns
   T(*transform_down)
-  (const Axis& rows, const Axis& columns, const Residues<T>& residues, T scale,
+  (const Axis& rows, const Axis& columns, const Residues<T>& residues, T scale, IntoRange range,
    const TileWindow<const T>& re, const TileWindow<const T>& im, T* scratch, T* spectrum);
   void (*transform_across)(const Axis& columns, index_t strips, T* spectrum);
   void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
@@ -48,7 +48,7 @@ struct TileKernels {
   void (*publish_down)(const Axis& rows, const Axis& columns, const TileWindow<T>& re,
                        const TileWindow<T>& im, Range own, T* scratch, T* half);
   void (*combine_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,
-                       const T* halves, index_t apart, const TileWindow<T>& re,
+                       const T* halves, index_t apart, int exponent, const TileWindow<T>& re,
                        const TileWindow<T>& im, Range own, T* scratch);
 };
 
@@ -581,21 +581,45 @@ bool has_rows(const TileWindow<T>& window, index_t length) {
   return !overlap({0, length}, window.top, window.plane.rows).empty();
 }
 
+/// Returns the sum of the magnitudes that so many rows of strips have then.
+template <class T>
+T bring_into_range(IntoRange range, index_t rows, T* strips) {
+  const Tag<T> d;
+  const auto factor = hn::Set(d, std::ldexp(T{1}, range.exponent));
+  auto sum = hn::Zero(d);
+  for (index_t at = 0; at < rows * kRow<T>; at += kLanes<T>) {
+    auto values = hn::Load(d, strips + at);
+    if (!range.all_finite) values = hn::IfThenElseZero(hn::IsFinite(values), values);
+    values = hn::Mul(values, factor);
+    hn::Store(values, d, strips + at);
+    sum = hn::Add(sum, hn::Abs(values));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+/// Real and imaginary parts of strips; returns the sum of their magnitudes.
+template <class T>
+T gather_in_range(IntoRange range, const TileWindow<const T>& re, const TileWindow<const T>& im,
+                  index_t length, index_t column, T* strips) {
+  const T magnitudes =
+      gather(re, length, column, strips) + gather(im, length, column, strips + kLanes<T>);
+  if (range.is_neutral()) return magnitudes;
+  return bring_into_range(range, kStripsAtOnce<T> * length, strips);
+}
+
 /// Points as strips: their residue, Σ ωᵐ·(re + i·im)[m] over the parts of so many rows. Returns the
 /// sum of the magnitudes of re and im.
 template <class T>
-T gather_points(const Residues<T>& residues, const TileWindow<const T>& re,
+T gather_points(const Residues<T>& residues, IntoRange range, const TileWindow<const T>& re,
                 const TileWindow<const T>& im, index_t length, index_t column, T* strips) {
   const index_t rows = kStripsAtOnce<T> * length;
-  T magnitudes =
-      gather(re, length, column, strips) + gather(im, length, column, strips + kLanes<T>);
+  T magnitudes = gather_in_range(range, re, im, length, column, strips);
   T* part = strips + rows * kRow<T>;
   for (int m = 1; m < residues.own.count; ++m) {
     const TileWindow<const T> re_part = part_of(re, length, m);
     const TileWindow<const T> im_part = part_of(im, length, m);
     if (!has_rows(re_part, length) && !has_rows(im_part, length)) continue;
-    magnitudes += gather(re_part, length, column, part);
-    magnitudes += gather(im_part, length, column, part + kLanes<T>);
+    magnitudes += gather_in_range(range, re_part, im_part, length, column, part);
     add_multiple(broadcast(residues.power(residues.own.index, m)), part, rows, strips);
   }
   return magnitudes;
@@ -619,8 +643,9 @@ void multiply(T scale, index_t length, T* strip) {
 /// Returns the sum of the magnitudes of what it transforms.
 template <class T>
 T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                 const Residues<T>& residues, T scale, const TileWindow<const T>& re,
-                 const TileWindow<const T>& im, T* strips, T* spectrum) {
+                 const Residues<T>& residues, T scale, IntoRange range,
+                 const TileWindow<const T>& re, const TileWindow<const T>& im, T* strips,
+                 T* spectrum) {
   const index_t across = columns.length * kRow<T>;  // from one strip of the spectrum to the next
   const index_t squares = rows.length / kLanes<T>;
   T magnitudes = 0;
@@ -629,7 +654,7 @@ T transform_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
   };
   for (index_t first = 0; first < columns.length; first += kWidth<T>) {
     if (!empty(first, first + kWidth<T>)) {
-      magnitudes += gather_points(residues, re, im, rows.length, first, strips);
+      magnitudes += gather_points(residues, range, re, im, rows.length, first, strips);
     }
     T* strip = strips;
     for (index_t column = first; column < first + kWidth<T>; column += kLanes<T>) {
@@ -734,7 +759,7 @@ void join_residues(const Residues<T>& residues, int m, const T* own, const T* sq
 
 template <class T>
 void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
-                  const Residues<T>& residues, const T* halves, index_t apart,
+                  const Residues<T>& residues, const T* halves, index_t apart, int exponent,
                   const TileWindow<T>& re, const TileWindow<T>& im, Range own, T* strip) {
   const index_t across = columns.length * kRow<T>;
   const auto [index, count] = residues.own;
@@ -753,6 +778,7 @@ void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
         join_residues(residues, m, strip, halves + column * kRow<T>, apart, rows.length, across,
                       part);
       }
+      for_each_factor<T>(exponent, [&](T factor) { multiply(factor, rows.length, part); });
       scatter(part, rows.length, column, re_part);
       scatter(part + kLanes<T>, rows.length, column, im_part);
     }
@@ -963,20 +989,21 @@ index_t TileTransform<T>::position(index_t row_frequency, index_t column_frequen
 }
 
 template <class T>
-T TileTransform<T>::forward(T scale, const TileWindow<const T>& re, const TileWindow<const T>& im,
-                            T* scratch, T* spectrum) const {
+T TileTransform<T>::forward(T scale, IntoRange range, const TileWindow<const T>& re,
+                            const TileWindow<const T>& im, T* scratch, T* spectrum) const {
   const T magnitudes =
-      kernels_.transform_down(rows_, columns_, residues_, scale, re, im, scratch, spectrum);
+      kernels_.transform_down(rows_, columns_, residues_, scale, range, re, im, scratch, spectrum);
   kernels_.transform_across(columns_, strips(), spectrum);
   return magnitudes;
 }
 
 template <class T>
-T TileTransform<T>::convolve(const TileWindow<const T>& re, const TileWindow<const T>& im,
-                             const T* kernel, T* scratch, T* half) const {
+T TileTransform<T>::convolve(IntoRange range, const TileWindow<const T>& re,
+                             const TileWindow<const T>& im, const T* kernel, T* scratch,
+                             T* half) const {
   const T magnitudes =
-      kernels_.transform_down(rows_, columns_, residues_, 1, re, im, scratch, half);
-  kernels_.convolve_across(columns_, strips(), kernel, half);
+      kernels_.transform_down(rows_, columns_, residues_, 1, range, re, im, scratch, half);
+  if (is_in_range(magnitudes)) kernels_.convolve_across(columns_, strips(), kernel, half);
   return magnitudes;
 }
 
@@ -996,11 +1023,11 @@ void TileTransform<T>::publish(const TileWindow<T>& re, const TileWindow<T>& im,
 }
 
 template <class T>
-void TileTransform<T>::combine(const T* halves, index_t apart, const TileWindow<T>& re,
-                               const TileWindow<T>& im, T* scratch) const {
+void TileTransform<T>::combine(const T* halves, index_t apart, int exponent,
+                               const TileWindow<T>& re, const TileWindow<T>& im, T* scratch) const {
   const Range all{0, columns_.length};
   const Range own = residues_.own.count == 1 ? all : own_columns(wanted_columns(re, im));
-  kernels_.combine_down(rows_, columns_, residues_, halves, apart, re, im, own, scratch);
+  kernels_.combine_down(rows_, columns_, residues_, halves, apart, exponent, re, im, own, scratch);
 }
 
 template struct TransformAxis<float>;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/operand_range.h"
 #include "core/plane.h"
 
 namespace fullconv {
@@ -108,14 +109,16 @@ class TileTransform {
 
   // Windows have count·rows rows; what is written of is their residue.
 
+  // What goes into them is brought into range as told, and is called re and im when it is.
+
   /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
-  T forward(T scale, const TileWindow<const T>& re, const TileWindow<const T>& im, T* scratch,
-            T* spectrum) const;
+  T forward(T scale, IntoRange range, const TileWindow<const T>& re, const TileWindow<const T>& im,
+            T* scratch, T* spectrum) const;
 
   /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: combine() does the other half.
-  /// Returns Σ|re| + Σ|im|.
-  T convolve(const TileWindow<const T>& re, const TileWindow<const T>& im, const T* kernel,
-             T* scratch, T* half) const;
+  /// Returns Σ|re| + Σ|im|. Where that is not in range, `half` is of no use.
+  T convolve(IntoRange range, const TileWindow<const T>& re, const TileWindow<const T>& im,
+             const T* kernel, T* scratch, T* half) const;
 
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
@@ -124,11 +127,11 @@ class TileTransform {
   /// The windows are those of combine().
   void publish(const TileWindow<T>& re, const TileWindow<T>& im, T* scratch, T* half) const;
 
-  /// What the tile has to re and im, where those have any, in the columns of one residue.
-  /// The halves of the residues, from the first one's on, lie so many scalars apart, and stay as
-  /// they are.
-  void combine(const T* halves, index_t apart, const TileWindow<T>& re, const TileWindow<T>& im,
-               T* scratch) const;
+  /// 2^exponent times what the tile has to re and im, where those have any, in the columns of one
+  /// residue. The halves of the residues, from the first one's on, lie so many scalars apart, and
+  /// stay as they are.
+  void combine(const T* halves, index_t apart, int exponent, const TileWindow<T>& re,
+               const TileWindow<T>& im, T* scratch) const;
 
  private:
   index_t strips() const { return rows_.length / lanes(); }

@@ -204,7 +204,8 @@ Layout Drawing::layout() {
 }
 
 Family Drawing::family() {
-  constexpr Family kOthers[] = {Family::ints, Family::gauss, Family::box, Family::rank2};
+  constexpr Family kOthers[] = {Family::ints, Family::gauss, Family::box,      Family::rank2,
+                                Family::huge, Family::tiny,  Family::subnormal};
   if (chance(0.4)) return Family::random;
   return kOthers[below(std::ssize(kOthers))];
 }

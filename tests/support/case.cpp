@@ -8,11 +8,14 @@
 namespace fullconv::testing {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Family>, 4> kFamilies{{
+constexpr std::array<std::pair<std::string_view, Family>, 7> kFamilies{{
     {"_ints", Family::ints},
     {"_gauss", Family::gauss},
     {"_box", Family::box},
     {"_rank2", Family::rank2},
+    {"_huge", Family::huge},
+    {"_tiny", Family::tiny},
+    {"_subnormal", Family::subnormal},
 }};
 
 std::string_view trim(std::string_view text) {

@@ -15,6 +15,10 @@ enum class Family {
   gauss,   ///< random image, separable Gaussian kernel off centre
   box,     ///< random image, constant kernel
   rank2,   ///< random image, kernel of rank 2
+  // Random times powers of two: sums are normal numbers, squares of the largest operands are not.
+  huge,       ///< x 2^80 or 2^640 as large, k 2^32 or 2^256
+  tiny,       ///< as small
+  subnormal,  ///< k has subnormal numbers only
 };
 
 /// A problem with the family of its operands: what is checked and timed.

@@ -171,6 +171,15 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o2_12x11_k5x4_box",
            "31x33_k7x6_rank2",
            "n2_i2_o3_12x11_k5x4_rank2",
+           // both ends of the range
+           "31x33_k7x6_huge",
+           "64x65_k9x17_tiny",
+           "31x33_k7x6_subnormal",
+           "n2_i3_o4_17x13_k3x3_huge",
+           "n2_i3_o4_17x13_k3x3_tiny",
+           "n2_i3_o4_17x13_k3x3_subnormal",
+           "n1_i2_o3_7x6_k4x4_p1x1x1x1_s2x2_tiny",
+           "130x140_k2x3_huge",
            // several threads have something to do, and several blocks in each axis
            "64x64_k9x9",
            "200x300_k7x5",

@@ -1,6 +1,7 @@
 #include "support/operands.h"
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace fullconv::testing {
@@ -80,10 +81,23 @@ Operands<T> make_operands(const Case& c, std::uint64_t seed) {
       c.problem, std::vector<T>(static_cast<std::size_t>(element_count(c.problem.x_extents()))),
       std::vector<T>(static_cast<std::size_t>(element_count(c.problem.k_extents())))};
   Random random(seed);
+  const auto fill_scaled = [&](int x_exponent, int k_exponent) {
+    fill(operands.x, [&] { return std::ldexp(random.real(), x_exponent); });
+    fill(operands.k, [&] { return std::ldexp(random.real(), k_exponent); });
+  };
+  constexpr int range = std::numeric_limits<T>::max_exponent;
   switch (c.family) {
     case Family::random:
-      fill(operands.x, [&] { return random.real(); });
-      fill(operands.k, [&] { return random.real(); });
+      fill_scaled(0, 0);
+      break;
+    case Family::huge:
+      fill_scaled(range * 5 / 8, range / 4);
+      break;
+    case Family::tiny:
+      fill_scaled(-range * 5 / 8, -range / 4);
+      break;
+    case Family::subnormal:
+      fill_scaled(0, std::numeric_limits<T>::min_exponent - 3);
       break;
     case Family::ints: {
       const std::int64_t magnitude = exact_magnitude(c.problem);

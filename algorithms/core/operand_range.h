@@ -1,0 +1,184 @@
+#pragma once
+
+// Operands of any magnitude, for algorithms that can only be trusted with some: scanned, brought
+// into range by exact powers of two, and rid of what is not finite.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "core/plane.h"
+
+namespace fullconv {
+
+/// Whether products of two such sums are far from overflow and from losing digits to underflow, so
+/// that no intermediate value of a transform does either. A transform divides by its number of
+/// points: 2⁻⁵⁰ and the unit roundoff are left for that.
+template <class T>
+bool is_in_range(T sum_of_magnitudes) {
+  constexpr int kReach = std::numeric_limits<T>::max_exponent / 2 - 8;
+  return sum_of_magnitudes == 0 || (sum_of_magnitudes > std::ldexp(T{1}, -kReach) &&
+                                    sum_of_magnitudes < std::ldexp(T{1}, kReach));
+}
+
+/// How operands are brought into range: each times 2^exponent, and 0 in place of those that are
+/// not finite. Scaling is exact but for what underflows beside values 2^100 times as large.
+struct IntoRange {
+  int exponent = 0;
+  bool all_finite = true;  ///< so that none needs to be replaced
+
+  bool is_neutral() const { return exponent == 0 && all_finite; }
+  bool operator==(const IntoRange&) const = default;
+};
+
+template <class T>
+void bring_into_range(IntoRange range, T* values, index_t count) {
+  const T factor = std::ldexp(T{1}, range.exponent);
+  for (index_t j = 0; j < count; ++j) {
+    values[j] = range.all_finite || std::isfinite(values[j]) ? values[j] * factor : T{0};
+  }
+}
+
+/// The largest power of two, up or down, by which one multiplication scales.
+template <class T>
+inline constexpr int kMostExponent = std::numeric_limits<T>::max_exponent - 2;
+
+/// Calls multiply(factor) with powers of two whose product is 2^exponent: more than one where a
+/// scalar can't hold that.
+template <class T, class Multiply>
+void for_each_factor(int exponent, const Multiply& multiply) {
+  while (exponent != 0) {
+    const int step = std::clamp(exponent, -kMostExponent<T>, kMostExponent<T>);
+    multiply(std::ldexp(T{1}, step));
+    exponent -= step;
+  }
+}
+
+/// What a scan finds out about operands.
+template <class T>
+class OperandScan {
+ public:
+  void include(const T* values, index_t count) {
+    // As integers, since compilers make vectors of these comparisons and not of those of floats.
+    Bits largest = largest_, smallest = smallest_, not_finite = 0;
+    for (index_t j = 0; j < count; ++j) {
+      const Bits magnitude = std::bit_cast<Bits>(values[j]) & ~kSign;
+      const Bits finite = magnitude < kInfinity ? ~Bits{0} : Bits{0};
+      largest = std::max(largest, magnitude & finite);
+      not_finite |= ~finite;
+      smallest = std::min(smallest, magnitude - 1);  // 0 is none
+    }
+    largest_ = largest;
+    all_finite_ = all_finite_ && not_finite == 0;
+    smallest_ = smallest;
+  }
+
+  void include(const StridedPlane<const T>& plane) {
+    if (plane.column_stride != 1) {
+      for (index_t i = 0; i < plane.rows; ++i)
+        for (index_t j = 0; j < plane.columns; ++j) include(&plane(i, j), 1);
+    } else if (plane.row_stride == plane.columns) {  // as one row: short ones would be slow
+      include(plane.data, plane.rows * plane.columns);
+    } else {
+      for (index_t i = 0; i < plane.rows; ++i) include(plane.row(i), plane.columns);
+    }
+  }
+
+  void include(const TensorView<const T>& tensor) {
+    if (tensor.strides == dense_strides(tensor.extents)) {  // as one row, too
+      include(tensor.data,
+              tensor.extents[0] * tensor.extents[1] * tensor.extents[2] * tensor.extents[3]);
+      return;
+    }
+    for (index_t a = 0; a < tensor.extents[0]; ++a)
+      for (index_t b = 0; b < tensor.extents[1]; ++b) include(StridedPlane<const T>(tensor, a, b));
+  }
+
+  T largest() const { return std::bit_cast<T>(largest_); }  ///< magnitude that is finite
+  bool all_finite() const { return all_finite_; }
+  /// That is not 0; NaN where there is none.
+  T smallest() const { return std::bit_cast<T>(static_cast<Bits>(smallest_ + 1)); }
+
+  /// What makes the largest a number from 1 to 2, or comes as near as one multiplication does.
+  IntoRange into_range() const {
+    const int exponent = largest_ == 0 ? 0 : -std::ilogb(largest());
+    return {std::clamp(exponent, -kMostExponent<T>, kMostExponent<T>), all_finite_};
+  }
+
+ private:
+  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  static constexpr Bits kSign = Bits{1} << (8 * sizeof(T) - 1);
+  static constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+
+  Bits largest_ = 0;
+  Bits smallest_ = std::bit_cast<Bits>(std::numeric_limits<T>::quiet_NaN()) - 1;  // less 1
+  bool all_finite_ = true;
+};
+
+/// The largest of a few samples of x[n] or k[:,c], whose `planes` lie `apart`, that is finite.
+template <class T>
+T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+  constexpr index_t kSamples = 16;
+  OperandScan<T> scan;
+  for (index_t i = 0; i < kSamples; ++i) {
+    // Once down the rows and the planes, and several times along the columns.
+    const auto spaced = [&](index_t size) { return (2 * i + 1) * size / (2 * kSamples); };
+    const T* sample = &first(spaced(first.rows), spaced(7 * first.columns) % first.columns);
+    scan.include(sample + spaced(planes) * apart, 1);
+  }
+  return scan.largest();
+}
+
+/// The exponent that such samples tell: whoever relies on it has to see whether it is right.
+template <class T>
+int likely_exponent(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+  OperandScan<T> scan;
+  const T largest = largest_sample(first, planes, apart);
+  scan.include(&largest, 1);
+  return is_in_range(largest) ? 0 : scan.into_range().exponent;
+}
+
+/// Adds to rows `rows` of y, which is x ∗ k with 0 in place of what is not finite, the products
+/// that have a factor which is not. Returns false, and leaves y as it is, where these are so many
+/// that the direct form takes less time.
+template <class T>
+bool add_non_finite_products(const StridedPlane<const T>& x, const StridedPlane<const T>& k,
+                             const StridedPlane<T>& y, Range rows) {
+  // A product costs some eight times as much as in the direct form.
+  constexpr index_t kFew = 8;
+  const auto visit = [](const StridedPlane<const T>& plane, Range of_rows, const auto& body) {
+    for (index_t i = of_rows.begin; i < of_rows.end; ++i) {
+      OperandScan<T> scan;
+      scan.include(plane.rows_from(i, 1));
+      for (index_t j = 0; j < plane.columns && !scan.all_finite(); ++j) {
+        if (!std::isfinite(plane(i, j))) body(i, j);
+      }
+    }
+  };
+  const auto count = [&](const StridedPlane<const T>& plane, Range of_rows) {
+    index_t all = 0;
+    visit(plane, of_rows, [&](index_t, index_t) { ++all; });
+    return all;
+  };
+  const Range taps{0, k.rows};
+  const Range samples = intersection({rows.begin - k.rows + 1, rows.end}, {0, x.rows});
+  if (samples.empty()) return true;
+  if (count(k, taps) * kFew > k.rows * k.columns) return false;
+  if (count(x, samples) * kFew > samples.size() * x.columns) return false;
+
+  const auto add = [&](T factor, const StridedPlane<const T>& other, index_t down, index_t right) {
+    const Range reached = intersection({down, down + other.rows}, rows);
+    for (index_t i = reached.begin; i < reached.end; ++i) {
+      add_scaled_row(factor, other.row(i - down), other.column_stride, &y(i, right),
+                     y.column_stride, other.columns);
+    }
+  };
+  visit(x, samples, [&](index_t r, index_t s) { add(x(r, s), k, r, s); });
+  visit(k, taps, [&](index_t p, index_t q) { add(k(p, q), x, p, q); });
+  return true;
+}
+
+}  // namespace fullconv
