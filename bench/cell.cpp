@@ -89,7 +89,7 @@ class TypedCell final : public Cell {
     threads_used_ = plan->threads();
     if (kind() != Kind::floor) {
       prepare_if_due(*plan);
-      accuracy_ = workload().verify(algorithm_.error_model, [&] { call(*plan); });
+      accuracy_ = workload().verify(algorithm_.error_model, caller(*plan));
       if (!accuracy_.within_bound()) {
         well_ = false;
         return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy_.worst,
@@ -143,9 +143,10 @@ class TypedCell final : public Cell {
       load.execute(plan);  // sends the operands
       return remote->time(calls);
     }
+    const auto call = caller(plan);
     const auto start = Clock::now();
     for (index_t i = 0; i < calls; ++i) {
-      usual_mode() ? call(plan) : void(call_in_mode(plan));
+      usual_mode() ? call() : void(call_in_mode(plan));
     }
     return seconds_since(start);
   }
@@ -180,9 +181,11 @@ class TypedCell final : public Cell {
     if (settings_.phase == Phase::prepared) plan.prepare(workload().k());
   }
 
-  void call(Plan<T>& plan) {
-    settings_.phase == Phase::prepared ? workload().execute_prepared(plan)
-                                       : workload().execute(plan);
+  /// To be hoisted out of loops: looking for the workload takes as long as a tiny convolution.
+  auto caller(Plan<T>& plan) {
+    return [&plan, &load = workload(), prepared = settings_.phase == Phase::prepared] {
+      prepared ? load.execute_prepared(plan) : load.execute(plan);
+    };
   }
 
   std::string reason_to_skip() const {
@@ -201,14 +204,15 @@ class TypedCell final : public Cell {
 
   void measure_execute(benchmark::State& state) {
     Plan<T>& plan = current_plan();
-    warm_up([&] { call(plan); });
+    const auto call = caller(plan);
+    warm_up(call);
     if (auto* remote = dynamic_cast<RemotePlan<T>*>(&plan)) {
       const auto calls = static_cast<index_t>(state.max_iterations);
       while (state.KeepRunningBatch(calls)) state.SetIterationTime(remote->time(calls));
     } else if (!usual_mode()) {
       for (auto _ : state) state.SetIterationTime(call_in_mode(plan));
     } else {
-      for (auto _ : state) call(plan);
+      for (auto _ : state) call();
     }
   }
 
