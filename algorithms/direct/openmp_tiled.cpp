@@ -22,6 +22,19 @@ std::vector<Boundary> boundaries_of_tiles(const Problem&, const PlanOptions&,
           {Boundary::output_columns, kTileRowBytes / static_cast<index_t>(scalar_size)}};
 }
 
+/// Row i of x ∗ k, from `columns.begin` on, += what x's row i − p gives by k's row p. Apart from
+/// the loops over rows, whose variables would take the registers of this one.
+template <class T>
+[[gnu::noinline]] void add_row(const T* x, index_t x_columns, const T* k, index_t k_columns,
+                               Range columns, T* sums) {
+  for (index_t q = 0; q < k_columns; ++q) {
+    const index_t begin = std::max(columns.begin, q);
+    const index_t end = std::min(columns.end, q + x_columns);
+    if (begin >= end) continue;
+    add_scaled_row(k[q], x + begin - q, sums + begin - columns.begin, end - begin);
+  }
+}
+
 /// tile += the outputs rows × columns of x ∗ k.
 template <class T>
 void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, Range columns,
@@ -30,13 +43,7 @@ void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, R
     const index_t first = std::max<index_t>(0, i - x.rows + 1);
     const index_t last = std::min(i, k.rows - 1);
     for (index_t p = first; p <= last; ++p) {
-      for (index_t q = 0; q < k.columns; ++q) {
-        const index_t begin = std::max(columns.begin, q);
-        const index_t end = std::min(columns.end, q + x.columns);
-        if (begin >= end) continue;
-        add_scaled_row(k(p, q), x.row(i - p) + begin - q,
-                       tile.row(i - rows.begin) + begin - columns.begin, end - begin);
-      }
+      add_row(x.row(i - p), x.columns, k.row(p), k.columns, columns, tile.row(i - rows.begin));
     }
   }
 }

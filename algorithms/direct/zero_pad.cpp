@@ -35,17 +35,20 @@ class ZeroPad {
     for (index_t p = 0; p < h_; ++p)
       std::reverse_copy(k.row(p), k.row(p) + w_, flipped_row(h_ - 1 - p));
     for (index_t i = 0; i < y.rows; ++i) {
-      for (index_t p = 0; p < h_; ++p) {
-        for (index_t q = 0; q < w_; ++q) {
-          add_scaled_row(flipped_row(p)[q], window_row(i + p) + q, y.row(i), y.columns);
-        }
-      }
+      for (index_t p = 0; p < h_; ++p)
+        add_row(flipped_row(p), window_row(i + p), y.row(i), y.columns);
     }
   }
 
   std::size_t workspace_bytes() const { return padded_.bytes() + flipped_.bytes(); }
 
  private:
+  /// Apart from the loops over rows, whose variables would take the registers of this one:
+  /// 512x512_k7x7 took 1.1 times as long.
+  [[gnu::noinline]] void add_row(const T* taps, const T* x, T* y, index_t count) const {
+    for (index_t q = 0; q < w_; ++q) add_scaled_row(taps[q], x + q, y, count);
+  }
+
   T* padded_row(index_t i) const { return padded_.data() + i * columns_; }
   /// The same from the first row and column that y's window needs.
   T* window_row(index_t i) const {
