@@ -53,7 +53,7 @@ TEST_P(AllOnes, GiveTheTable) {
 // correlation. Handed the flipped kernel, middle and tail would be right, since there the slice
 // does start at tap 0. In the head it does not: the image enters over the *last* taps, so that the
 // slice has to be the kernel's back. Taken from the front it is wrong with the kernel either way
-// round, and no flip outside mends it.
+// round, and no flip outside corrects it.
 //
 // On constant operands none of this can be seen: every slice of ones is ones, and only its length
 // counts, which is right.

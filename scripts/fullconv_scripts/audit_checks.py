@@ -318,7 +318,7 @@ _RUN_CASES = (
 
 
 def fresh_runs(audit: Audit) -> list[Finding]:
-    """The same cells in runs that know nothing of each other, judged as a report would."""
+    """The same cells in runs that know nothing of each other, compared as in a report."""
     runs = max(3, round(10 * min(1.0, audit.scale)))
     confidence = corrected_confidence(len(_RUN_CASES) * count_pairs(8))
     wins: dict[tuple[str, int], list[tuple[str, str]]] = {}

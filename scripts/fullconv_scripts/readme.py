@@ -1,23 +1,28 @@
-"""The figures of README, made from the reference results: `python -m fullconv_scripts.readme` prints
-them. tests/scripts/test_readme.py holds README to them."""
+"""The figures of README and docs/, made from the reference results: `python -m fullconv_scripts.readme`
+prints them. tests/scripts/test_readme.py holds the pages to them."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from pathlib import Path
+from statistics import geometric_mean
 
 from fullconv_scripts import regret, results
 from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.chart_style import seconds_text
-from fullconv_scripts.comparison import Contender
+from fullconv_scripts.comparison import Contender, Estimate
+from fullconv_scripts.names import parse_case
 from fullconv_scripts.report import ratio_text
 
 REFERENCE = ROOT / "results" / "reference"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _ROW = re.compile(r"^\| `([^`]+)` \| [0-9.]+ [nµm]?s \| ", re.MULTILINE)
 
 
 def cases(text: str) -> list[str]:
-    """The cases of README's table of times."""
+    """The cases of a page's table of times."""
     return _ROW.findall(text)
 
 
@@ -39,6 +44,29 @@ def table(run: Path, names: list[str]) -> list[str]:
     return rows
 
 
+def advantage(run: Path) -> str:
+    """How far `auto` is ahead of the fastest peer on single planes."""
+    ratios: dict[tuple[str, int], list[Estimate]] = {}
+    for key, field in results.load(run).fields.items():
+        if (key.cache, key.output) != ("hot", "reused") or parse_case(key.case).layer:
+            continue
+        for threads in (1, 2):
+            cell = field.among(threads=threads)
+            peer = cell.among(("peer",)).fastest
+            if peer is not None and Contender("auto", threads) in cell.contenders:
+                ratio = cell.ratio(peer, to=Contender("auto", threads))
+                ratios.setdefault((key.scalar, threads), []).append(ratio)
+    means = {who: geometric_mean([r.estimate for r in every]) for who, every in ratios.items()}
+    every = [ratio for some in ratios.values() for ratio in some]
+    least = math.floor(10 * min(ratio.estimate for ratio in every)) / 10
+    certain = sum(ratio.low > 1 for ratio in every)
+    return (
+        f"by {means['f32', 1]:.1f} times in float and {means['f64', 1]:.1f} in double, with two threads"
+        f" by {means['f32', 2]:.1f} and {means['f64', 2]:.1f} (geometric means), by {least:.1f} at"
+        f" least; with certainty in {certain} of {len(every)} cells"
+    )
+
+
 def regrets(folder: Path) -> list[str]:
     """What a choice of `auto` costs, a line for each file: median, 95 of 100, worst."""
     lines = []
@@ -49,9 +77,20 @@ def regrets(folder: Path) -> list[str]:
     return lines
 
 
+def audit(path: Path) -> list[str]:
+    """What the audit of the measuring was to find, and found, a row for each check."""
+    checks = json.loads(path.read_text(encoding="utf-8"))["checks"].values()
+    findings = [finding for check in checks for finding in check["findings"]]
+    return [f"| {it['name']} | {it['target']} | {it['measured']} |" for it in findings]
+
+
 def main() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = table(REFERENCE / "run", cases(text))
+    lines = []
+    for page in PAGES:
+        if names := cases(page.read_text(encoding="utf-8")):
+            lines += [f"{page.relative_to(ROOT)}:", *table(REFERENCE / "run", names)]
+    lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
+    lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]
     print("\n".join(lines))

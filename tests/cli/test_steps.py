@@ -111,7 +111,7 @@ class Seconds(StepsTest):
                 self.assertLess(entry["clock_overhead"], 1.5)
 
 
-class Liars(StepsTest):
+class Faulty(StepsTest):
     """What is wrong is not timed, and said."""
 
     def run_faulty(self, name):

@@ -24,8 +24,11 @@ class Examples(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def run_example(self, name, *arguments):
+        return self.run_file(EXAMPLES / name, *arguments)
+
+    def run_file(self, path, *arguments):
         result = subprocess.run(
-            [sys.executable, "-B", EXAMPLES / name, *arguments],
+            [sys.executable, "-B", path, *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -33,6 +36,15 @@ class Examples(unittest.TestCase):
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
+
+    def test_that_of_readme(self):
+        text = (EXAMPLES.parent / "README.md").read_text("utf-8")
+        (code,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+        file = self.folder / "readme.py"
+        file.write_text(code + "print(y.shape, dx.shape)\n", "utf-8")
+        *checked, shapes = self.run_file(file).splitlines()
+        self.assertTrue(checked[0].startswith("It is right"), checked)
+        self.assertEqual(shapes, "(512, 512) (8, 32, 56, 56)")
 
     def test_all_are_tested(self):
         names = {path.stem for path in EXAMPLES.glob("*.py")}
