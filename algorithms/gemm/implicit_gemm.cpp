@@ -16,6 +16,7 @@
 #include "core/buffer.h"
 #include "core/definition.h"
 #include "core/forecast.h"
+#include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
@@ -406,34 +407,41 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   /// One channel's sums of all residues, to the rows of y that have them.
   void put_rows(const T* sums, Range numbers, const Plane<T>& y) const {
-    const auto& [rows, columns, K, C] = layer_;
+    const Axis& rows = layer_.rows;
     for (index_t a = 0; a < rows.stride; ++a) {
       const Range of_rows = intersection(numbers, rows.numbers_of(a));
-      for (index_t b = 0; b < columns.stride; ++b) {
-        const index_t residue = a * columns.stride + b;
-        const T* from = sums + residue * blocking_.block_channels * blocking_.sums_stride;
-        const Range of_columns = columns.numbers_of(b);
-        for (index_t u = of_rows.begin; u < of_rows.end; ++u) {
-          T* to = y.row(u * rows.stride + a - rows.outputs.begin) +
-                  of_columns.begin * columns.stride + b - columns.outputs.begin;
-          put_row(taps_of(residue).empty() ? nullptr
-                                           : from + (u - numbers.begin) * blocking_.pitch +
-                                                 of_columns.begin - columns.numbers.begin,
-                  of_columns.size(), to);
-        }
+      for (index_t u = of_rows.begin; u < of_rows.end; ++u) {
+        put_row(sums + (u - numbers.begin) * blocking_.pitch, a,
+                y.row(u * rows.stride + a - rows.outputs.begin));
       }
     }
   }
 
-  /// Every stride-th output of a row. Null stands for zeros.
-  void put_row(const T* from, index_t count, T* to) const {
-    const index_t stride = layer_.columns.stride;
-    if (from == nullptr) {
-      for (index_t j = 0; j < count; ++j) to[j * stride] = 0;
-    } else if (stride == 1) {
-      std::copy_n(from, count, to);
-    } else {
-      for (index_t j = 0; j < count; ++j) to[j * stride] = from[j];
+  /// `sums`: of the first residue, in a row; `a`: the residue of rows.
+  void put_row(const T* sums, index_t a, T* y) const {
+    const Axis& columns = layer_.columns;
+    const index_t stride = columns.stride, outputs = columns.outputs.size();
+    // Those of every stride-th output from j on, or null where they are zero.
+    const auto from = [&](index_t j) -> const T* {
+      const index_t output = columns.outputs.begin + j;
+      const index_t residue = a * stride + output % stride;
+      if (taps_of(residue).empty()) return nullptr;
+      return sums + residue * blocking_.block_channels * blocking_.sums_stride + output / stride -
+             columns.numbers.begin;
+    };
+    if (stride == 2) {
+      interleave(from(0), from(1), outputs, y);
+      return;
+    }
+    for (index_t j = 0; j < std::min(stride, outputs); ++j) {
+      const T* of_residue = from(j);
+      if (of_residue == nullptr) {
+        for (index_t to = j; to < outputs; to += stride) y[to] = T{0};
+      } else if (stride == 1) {
+        std::copy_n(of_residue, outputs, y);
+      } else {
+        for (index_t to = j; to < outputs; to += stride) y[to] = *of_residue++;
+      }
     }
   }
 
@@ -524,6 +532,9 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
                                             C * static_cast<double>(layer.residues());
   const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
   const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
+  constexpr double kInterleaved = 0.2e-9;  // an output, by pairs
+  constexpr double kScattered = 0.35e-9;
+  const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
   const double weights = static_cast<double>(problem.groups) * K * C * taps;
   const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
   const double room =
@@ -535,17 +546,16 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
               share_of_thread(b.depth * b.image_stride, sizeof(T)) +
               share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
   constexpr double kFma = 0.13e-9;
-  constexpr double kRow = 5e-9, kVector = 0.7e-9, kScattered = 0.35e-9;
+  constexpr double kRow = 5e-9, kVector = 0.7e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
-  return Forecast{
-      .terms = divided_among_threads(
-          {{"products", fmas * waits * kFma + products * kProduct},
-           {"copies", image_rows * (kRow + image_vectors * kVector) +
-                          output_rows * (kRow + image_vectors * kVector + scattered * kScattered)},
-           {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
-          threads),
-      .workspace_bytes = static_cast<std::size_t>(sizeof(T) * room)};
+  return Forecast{.terms = divided_among_threads(
+                      {{"products", fmas * waits * kFma + products * kProduct},
+                       {"copies", image_rows * (kRow + image_vectors * kVector) +
+                                      output_rows * (kRow + image_vectors * kVector + scattering)},
+                       {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
+                      threads),
+                  .workspace_bytes = static_cast<std::size_t>(sizeof(T) * room)};
 }
 
 std::optional<Forecast> forecast_implicit_gemm(const Problem& problem, const PlanOptions& options,
