@@ -18,23 +18,28 @@ using Row = std::vector<double>;
 struct Matrices {
   std::vector<Row> a, g, b;
 
-  explicit Matrices(int outputs) {
-    const CookToom<double> m = cook_toom<double>(outputs);
-    const int n = points_of(outputs), z = n % 2 == 0 ? 1 : 0, pairs = (n - 1 - z) / 2;
-    const auto add_point = [&](Row outputs_row, Row taps, Row samples) {
+  Matrices(int outputs, int taps) {
+    const CookToom<double> m = cook_toom<double>(outputs, taps);
+    const int n = points_of(outputs, taps), z = n % 2 == 0 ? 1 : 0, pairs = (n - 1 - z) / 2;
+    const auto add_point = [&](Row outputs_row, Row taps_row, Row samples) {
       a.push_back(std::move(outputs_row));
-      g.push_back(std::move(taps));
+      g.push_back(std::move(taps_row));
       b.push_back(std::move(samples));
     };
     const auto at = [](std::vector<double>& row, int i) -> double& {
       return row.at(static_cast<std::size_t>(i));
     };
     const auto size = [](int count) { return static_cast<std::size_t>(count); };
+    const auto powers = [&](double p) {
+      Row row(size(taps), 1);
+      for (int k = 1; k < taps; ++k) at(row, k) = at(row, k - 1) * p;
+      return row;
+    };
     if (z == 1) {
       Row outputs_row(size(outputs)), samples(size(n));
       outputs_row[0] = m.zero_weight;
       for (int k = 0; k <= pairs; ++k) at(samples, 2 * k) = m.all[k];
-      add_point(outputs_row, {1, 0, 0}, samples);
+      add_point(outputs_row, powers(0), samples);
     }
     for (int i = 0; i < pairs; ++i)
       for (const int sign : {1, -1}) {
@@ -47,12 +52,14 @@ struct Matrices {
           at(samples, z + 1 + 2 * k) += m.others[i][k];
           at(samples, z + 2 * k) += p * m.others[i][k];
         }
-        add_point(outputs_row, {1, p, p * p}, samples);
+        add_point(outputs_row, powers(p), samples);
       }
     Row outputs_row(size(outputs)), samples(size(n));
     outputs_row.back() = 1;
     for (int k = 0; k <= pairs; ++k) at(samples, z + 2 * k) = m.all[k];
-    add_point(outputs_row, {0, 0, 1}, samples);
+    Row last(size(taps));
+    last.back() = 1;
+    add_point(outputs_row, last, samples);
   }
 };
 
@@ -62,12 +69,17 @@ double norm(const Row& row) {
   return std::sqrt(square);
 }
 
-class CookToomMatrices : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Winograd, CookToomMatrices, ::testing::Values(2, 3, 4));
+/// Outputs and taps.
+class CookToomMatrices : public ::testing::TestWithParam<std::pair<int, int>> {
+ protected:
+  const Matrices m{GetParam().first, GetParam().second};
+};
+INSTANTIATE_TEST_SUITE_P(Winograd, CookToomMatrices,
+                         ::testing::Values(std::pair(2, 3), std::pair(3, 3), std::pair(4, 3),
+                                           std::pair(2, 5)));
 
 /// Output r takes tap t of sample r + t, and nothing else.
 TEST_P(CookToomMatrices, Correlate) {
-  const Matrices m(GetParam());
   for (std::size_t r = 0; r < m.a[0].size(); ++r)
     for (std::size_t t = 0; t < m.g[0].size(); ++t)
       for (std::size_t s = 0; s < m.b[0].size(); ++s) {
@@ -78,13 +90,12 @@ TEST_P(CookToomMatrices, Correlate) {
 }
 
 TEST_P(CookToomMatrices, MultiplyErrorsNoMoreThanTheModelSays) {
-  const Matrices m(GetParam());
   for (std::size_t r = 0; r < m.a[0].size(); ++r) {
     double growth = 0;
     for (std::size_t i = 0; i < m.a.size(); ++i) {
       growth += std::abs(m.a[i][r]) * norm(m.g[i]) * norm(m.b[i]);
     }
-    EXPECT_LE(growth * growth, 94) << r;
+    EXPECT_LE(growth * growth, GetParam().second == 3 ? 94 : 135) << r;
   }
 }
 

@@ -148,6 +148,14 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   return b;
 }
 
+/// Whether images are single pixels that the weights are multiplied by as they are, if these and y
+/// are dense.
+bool has_one_pixel(const Problem& problem) {
+  const Extents y = problem.y_extents();
+  return problem.H == 1 && problem.W == 1 && problem.groups == 1 && problem.is_whole() &&
+         y[2] == problem.h && y[3] == problem.w;
+}
+
 template <class T>
 class ImplicitGemmPlan final : public Plan<T> {
  public:
@@ -243,9 +251,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     const auto is_dense = [&](const Extents& strides) {
       return strides[1] == problem.h * problem.w && strides[2] == problem.w;
     };
-    return problem.H == 1 && problem.W == 1 && problem.groups == 1 && problem.is_whole() &&
-           y.extents[2] == problem.h && y.extents[3] == problem.w && is_dense(k.strides) &&
-           is_dense(y.strides);
+    return has_one_pixel(problem) && is_dense(k.strides) && is_dense(y.strides);
   }
 
   /// Rows of x times the weights as they are: n1_i120_o16_1x1_k5x5 took ten times as long by
@@ -503,6 +509,17 @@ Planned<T> plan_implicit_gemm(const Problem& problem, const PlanOptions& options
   return std::make_unique<ImplicitGemmPlan<T>>(problem, options);
 }
 
+/// Of the weights, which are read once, and the rows that they are multiplied by.
+template <class T>
+double seconds_of_pixels(const Problem& problem) {
+  const index_t weights = problem.K * problem.C * problem.h * problem.w;
+  const double vectors = static_cast<double>(ceil_divide(weights, vector_lanes<T>()));
+  constexpr double kFma = 0.14e-9, kLoad = 0.33e-9;
+  constexpr FarByte kFar{0.02, 0x1p18, 16};
+  return vectors * std::max(kLoad, static_cast<double>(problem.N) * kFma) +
+         1e-9 * kFar.of(sizeof(T) * static_cast<double>(weights));
+}
+
 template <class T>
 std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
@@ -549,13 +566,19 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   constexpr double kRow = 5e-9, kVector = 0.7e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
+  const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);
+  if (has_one_pixel(problem)) {
+    return Forecast{.terms = divided_among_threads(
+                        {{"products", seconds_of_pixels<T>(problem) + kCall}}, threads),
+                    .workspace_bytes = workspace_bytes};
+  }
   return Forecast{.terms = divided_among_threads(
                       {{"products", fmas * waits * kFma + products * kProduct},
                        {"copies", image_rows * (kRow + image_vectors * kVector) +
                                       output_rows * (kRow + image_vectors * kVector + scattering)},
                        {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
                       threads),
-                  .workspace_bytes = static_cast<std::size_t>(sizeof(T) * room)};
+                  .workspace_bytes = workspace_bytes};
 }
 
 std::optional<Forecast> forecast_implicit_gemm(const Problem& problem, const PlanOptions& options,

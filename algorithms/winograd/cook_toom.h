@@ -19,7 +19,7 @@ namespace fullconv {
 /// Improving the Accuracy of Winograd Convolution, ACM TOMS 46(4), 2020.
 template <class T>
 struct CookToom {
-  static constexpr int kMostPairs = 2, kMostOutputs = 4;
+  static constexpr int kMostPairs = 2, kMostOutputs = 5;
 
   T point[kMostPairs];
   T square[kMostPairs];                 // p_i²
@@ -64,18 +64,30 @@ constexpr CookToom<T> cook_toom(bool zero, std::span<const double> pairs) {
   return result;
 }
 
-/// Outputs of a tile, along an axis, and the points that are transformed to.
-inline constexpr int kTaps = 3;
-constexpr int points_of(int outputs) { return outputs + kTaps - 1; }
+/// The points that a tile of so many outputs is transformed to, along an axis.
+constexpr int points_of(int outputs, int taps) { return outputs + taps - 1; }
+inline constexpr int kMostPoints = 6;
 
-/// F(2,3) at 0, ±1, ∞; F(3,3) at ±3/8, ±11/8, ∞; F(4,3) at 0, ±5/8, ±3/2, ∞. Of errors at the usual
-/// 0, ±1, ±2, ∞ the last ones have a quarter to a half.
+/// For kernels of so many taps: F(2,3) at 0, ±1, ∞; F(3,3) at ±3/8, ±11/8, ∞; F(4,3) and F(2,5) at
+/// 0, ±5/8, ±3/2, ∞. Of errors at the usual 0, ±1, ±2, ∞ the last ones have a quarter to a half.
 template <class T>
-constexpr CookToom<T> cook_toom(int outputs) {
-  constexpr double kTwo[] = {1}, kThree[] = {0.375, 1.375}, kFour[] = {0.625, 1.5};
-  if (outputs == 2) return cook_toom<T>(true, kTwo);
-  if (outputs == 3) return cook_toom<T>(false, kThree);
-  return cook_toom<T>(true, kFour);
+constexpr CookToom<T> cook_toom(int outputs, int taps) {
+  constexpr double kFour[] = {1}, kFive[] = {0.375, 1.375}, kSix[] = {0.625, 1.5};
+  const int points = points_of(outputs, taps);
+  if (points == 4) return cook_toom<T>(true, kFour);
+  if (points == 5) return cook_toom<T>(false, kFive);
+  return cook_toom<T>(true, kSix);
+}
+
+/// Tiles that there are for kernels of so many taps: as many outputs as fit the most points, or
+/// fewer.
+struct TileSizes {
+  int fewest, most;
+};
+constexpr TileSizes tile_sizes(int taps) {
+  if (taps == 3) return {2, 4};
+  if (taps == 5) return {2, 2};
+  return {1, 0};
 }
 
 }  // namespace fullconv

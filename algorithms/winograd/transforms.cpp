@@ -23,16 +23,17 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// The points of a tile of kOutputs outputs along an axis.
-template <int kOutputs>
-struct Points {
-  static constexpr int kCount = points_of(kOutputs);
+/// A tile of outputs·outputs, and the points of one of its axes.
+template <int outputs, int taps>
+struct Tile {
+  static constexpr int kOutputs = outputs, kTaps = taps;
+  static constexpr int kCount = points_of(outputs, taps);
   static constexpr int kZero = kCount % 2 == 0 ? 1 : 0;  // whether 0 is one
   static constexpr int kPairs = (kCount - 1 - kZero) / 2;
 };
 
-template <class T, int kOutputs>
-constexpr CookToom<T> kMatrices = cook_toom<T>(kOutputs);
+template <class T, class F>
+constexpr CookToom<T> kMatrices = cook_toom<T>(F::kOutputs, F::kTaps);
 
 template <class T, int kCount>
 using Vectors = Vector<T>[kCount];
@@ -48,97 +49,102 @@ HWY_INLINE Vector<T> polynomial([[maybe_unused]] const T* coefficients, const Ve
 }
 
 /// Those for a pair of points, number p.
-template <class T, int kOutputs>
+template <class T, class F>
 HWY_INLINE void sample_pair(int p, const Vector<T>* d, Vector<T>* to) {
-  using P = Points<kOutputs>;
-  constexpr const CookToom<T>& m = kMatrices<T, kOutputs>;
-  constexpr IndicesTo<P::kPairs - 1> others;
+  constexpr const CookToom<T>& m = kMatrices<T, F>;
+  constexpr IndicesTo<F::kPairs - 1> others;
   const Vector<T> point = hn::Set(Tag<T>(), m.point[p]);
-  const Vector<T> odd = polynomial<T>(m.others[p], d + P::kZero + 1, others);
-  const Vector<T> even = polynomial<T>(m.others[p], d + P::kZero, others);
-  to[P::kZero + 2 * p] = hn::MulAdd(point, even, odd);
-  to[P::kZero + 2 * p + 1] = hn::NegMulAdd(point, even, odd);
+  const Vector<T> odd = polynomial<T>(m.others[p], d + F::kZero + 1, others);
+  const Vector<T> even = polynomial<T>(m.others[p], d + F::kZero, others);
+  to[F::kZero + 2 * p] = hn::MulAdd(point, even, odd);
+  to[F::kZero + 2 * p + 1] = hn::NegMulAdd(point, even, odd);
 }
 
 /// One axis of Bᵀ·d.
-template <class T, int kOutputs, int... p>
+template <class T, class F, int... p>
 HWY_INLINE void transform_samples(const Vector<T>* d, Vector<T>* to, Indices<p...> pairs) {
-  using P = Points<kOutputs>;
-  constexpr const CookToom<T>& m = kMatrices<T, kOutputs>;
-  if constexpr (P::kZero == 1) to[0] = polynomial<T>(m.all, d, pairs);
-  (sample_pair<T, kOutputs>(p, d, to), ...);
-  to[P::kCount - 1] = polynomial<T>(m.all, d + P::kZero, pairs);
+  constexpr const CookToom<T>& m = kMatrices<T, F>;
+  if constexpr (F::kZero == 1) to[0] = polynomial<T>(m.all, d, pairs);
+  (sample_pair<T, F>(p, d, to), ...);
+  to[F::kCount - 1] = polynomial<T>(m.all, d + F::kZero, pairs);
 }
 
-template <class T, int kOutputs>
+/// Σ_k taps[2k]·square^k by Horner's rule, over `count` taps of every second one.
+template <class T>
+HWY_INLINE Vector<T> every_second(const Vector<T>* taps, int count, Vector<T> square) {
+  Vector<T> sum = taps[2 * (count - 1)];
+  for (int k = count - 2; k >= 0; --k) sum = hn::MulAdd(square, sum, taps[2 * k]);
+  return sum;
+}
+
+template <class T, class F>
 HWY_INLINE void tap_pair(int p, const Vector<T>* g, Vector<T>* to) {
-  using P = Points<kOutputs>;
   constexpr Tag<T> tag;
-  constexpr const CookToom<T>& m = kMatrices<T, kOutputs>;
-  const Vector<T> point = hn::Set(tag, m.point[p]);
-  const Vector<T> even = hn::MulAdd(hn::Set(tag, m.square[p]), g[2], g[0]);
-  to[P::kZero + 2 * p] = hn::MulAdd(point, g[1], even);
-  to[P::kZero + 2 * p + 1] = hn::NegMulAdd(point, g[1], even);
+  constexpr const CookToom<T>& m = kMatrices<T, F>;
+  const Vector<T> point = hn::Set(tag, m.point[p]), square = hn::Set(tag, m.square[p]);
+  const Vector<T> even = every_second<T>(g, (F::kTaps + 1) / 2, square);
+  const Vector<T> odd = every_second<T>(g + 1, F::kTaps / 2, square);
+  to[F::kZero + 2 * p] = hn::MulAdd(point, odd, even);
+  to[F::kZero + 2 * p + 1] = hn::NegMulAdd(point, odd, even);
 }
 
 /// One axis of G·g.
-template <class T, int kOutputs, int... p>
+template <class T, class F, int... p>
 HWY_INLINE void transform_taps(const Vector<T>* g, Vector<T>* to, Indices<p...>) {
-  if constexpr (Points<kOutputs>::kZero == 1) to[0] = g[0];
-  (tap_pair<T, kOutputs>(p, g, to), ...);
-  to[Points<kOutputs>::kCount - 1] = g[2];
+  if constexpr (F::kZero == 1) to[0] = g[0];
+  (tap_pair<T, F>(p, g, to), ...);
+  to[F::kCount - 1] = g[F::kTaps - 1];
 }
 
 /// Output r, of the sums s and what pairs of them are together: p^r and (−p)^r are the same or
 /// opposite, and so are what the two divide by, the same where 0 is a point.
-template <class T, int kOutputs, int... p>
+template <class T, class F, int... p>
 HWY_INLINE Vector<T> output(int r, const Vector<T>* s, const Vector<T>* added,
                             const Vector<T>* subtracted, Indices<0, p...>) {
-  using P = Points<kOutputs>;
   constexpr Tag<T> tag;
-  constexpr const CookToom<T>& m = kMatrices<T, kOutputs>;
-  const Vector<T>* terms = (r + P::kZero) % 2 == 1 ? added : subtracted;
+  constexpr const CookToom<T>& m = kMatrices<T, F>;
+  const Vector<T>* terms = (r + F::kZero) % 2 == 1 ? added : subtracted;
   Vector<T> sum = hn::Mul(hn::Set(tag, m.weights[r][0]), terms[0]);
   ((sum = hn::MulAdd(hn::Set(tag, m.weights[r][p]), terms[p], sum)), ...);
-  if (P::kZero == 1 && r == 0) sum = hn::MulAdd(hn::Set(tag, m.zero_weight), s[0], sum);
-  if (r == kOutputs - 1) sum = hn::Add(sum, s[P::kCount - 1]);
+  if (F::kZero == 1 && r == 0) sum = hn::MulAdd(hn::Set(tag, m.zero_weight), s[0], sum);
+  if (r == F::kOutputs - 1) sum = hn::Add(sum, s[F::kCount - 1]);
   return sum;
 }
 
 /// One axis of Aᵀ·s.
-template <class T, int kOutputs, int... p, int... r>
+template <class T, class F, int... p, int... r>
 HWY_INLINE void transform_sums(const Vector<T>* s, Vector<T>* to, Indices<p...> pairs,
                                Indices<r...>) {
-  constexpr int z = Points<kOutputs>::kZero;
+  constexpr int z = F::kZero;
   const Vectors<T, sizeof...(p)> added = {hn::Add(s[z + 2 * p], s[z + 2 * p + 1])...};
   const Vectors<T, sizeof...(p)> subtracted = {hn::Sub(s[z + 2 * p], s[z + 2 * p + 1])...};
-  ((to[r] = output<T, kOutputs>(r, s, added, subtracted, pairs)), ...);
+  ((to[r] = output<T, F>(r, s, added, subtracted, pairs)), ...);
 }
 
-template <class T, int kOutputs>
+template <class T, class F>
 HWY_INLINE void transform_samples(const Vector<T>* d, Vector<T>* to) {
-  transform_samples<T, kOutputs>(d, to, IndicesTo<Points<kOutputs>::kPairs>());
+  transform_samples<T, F>(d, to, IndicesTo<F::kPairs>());
 }
-template <class T, int kOutputs>
+template <class T, class F>
 HWY_INLINE void transform_taps(const Vector<T>* g, Vector<T>* to) {
-  transform_taps<T, kOutputs>(g, to, IndicesTo<Points<kOutputs>::kPairs>());
+  transform_taps<T, F>(g, to, IndicesTo<F::kPairs>());
 }
-template <class T, int kOutputs>
+template <class T, class F>
 HWY_INLINE void transform_sums(const Vector<T>* s, Vector<T>* to) {
-  transform_sums<T, kOutputs>(s, to, IndicesTo<Points<kOutputs>::kPairs>(), IndicesTo<kOutputs>());
+  transform_sums<T, F>(s, to, IndicesTo<F::kPairs>(), IndicesTo<F::kOutputs>());
 }
 
-/// The nine taps of as many kernels as a vector has lanes, from the last one to the first.
-template <class T>
+/// The taps of as many kernels as a vector has lanes, from the last one to the first.
+template <class T, class F>
 HWY_INLINE void load_taps(const T* k, index_t c_stride, index_t row_stride, index_t channels,
-                          Vectors<T, kTaps * kTaps>& g) {
+                          Vectors<T, F::kTaps * F::kTaps>& g) {
   constexpr Tag<T> tag;
-  constexpr index_t kCount = kTaps * kTaps;
+  constexpr index_t kCount = F::kTaps * F::kTaps;
   HWY_ALIGN T dense[kLanes<T> * kCount];
-  if (row_stride != kTaps) {
+  if (row_stride != F::kTaps) {
     for (index_t c = 0; c < channels; ++c) {
       for (index_t t = 0; t < kCount; ++t) {
-        dense[c * kCount + t] = k[c * c_stride + t / kTaps * row_stride + t % kTaps];
+        dense[c * kCount + t] = k[c * c_stride + t / F::kTaps * row_stride + t % F::kTaps];
       }
     }
     k = dense;
@@ -155,27 +161,29 @@ HWY_INLINE void load_taps(const T* k, index_t c_stride, index_t row_stride, inde
 }
 
 /// Of taps transformed down their columns, row a.
-template <class T, int kOutputs, int... i>
-HWY_INLINE void store_kernel_row(const Vector<T> (&columns)[kTaps][sizeof...(i)], int a, T* to,
-                                 index_t point_stride, Indices<i...>) {
-  const Vectors<T, kTaps> row = {columns[0][a], columns[1][a], columns[2][a]};
+template <class T, class F, int... i, int... t>
+HWY_INLINE void store_kernel_row(const Vector<T> (&columns)[F::kTaps][sizeof...(i)], int a, T* to,
+                                 index_t point_stride, Indices<i...>, Indices<t...>) {
+  const Vectors<T, F::kTaps> row = {columns[t][a]...};
   Vectors<T, sizeof...(i)> points;
-  transform_taps<T, kOutputs>(row, points);
+  transform_taps<T, F>(row, points);
   (hn::Store(points[i], Tag<T>(), to + i * point_stride), ...);
 }
 
-template <class T, int kOutputs, int... i>
-HWY_INLINE void transform_kernel(const Vectors<T, kTaps * kTaps>& g, T* to, index_t point_stride,
-                                 Indices<i...> indices) {
+template <class T, class F, int... t>
+HWY_INLINE void transform_tap_column(const Vectors<T, F::kTaps * F::kTaps>& g, int column,
+                                     Vector<T> (&to)[F::kCount], Indices<t...>) {
+  const Vectors<T, F::kTaps> taps = {g[t * F::kTaps + column]...};
+  transform_taps<T, F>(taps, to);
+}
+
+template <class T, class F, int... i, int... t>
+HWY_INLINE void transform_kernel(const Vectors<T, F::kTaps * F::kTaps>& g, T* to,
+                                 index_t point_stride, Indices<i...> points, Indices<t...> taps) {
   constexpr int n = sizeof...(i);
-  const Vectors<T, kTaps> left = {g[0], g[3], g[6]}, middle = {g[1], g[4], g[7]},
-                          right = {g[2], g[5], g[8]};
-  Vector<T> columns[kTaps][n];
-  transform_taps<T, kOutputs>(left, columns[0]);
-  transform_taps<T, kOutputs>(middle, columns[1]);
-  transform_taps<T, kOutputs>(right, columns[2]);
-  (store_kernel_row<T, kOutputs>(columns, i, to + i * n * point_stride, point_stride, indices),
-   ...);
+  Vector<T> columns[F::kTaps][n];
+  (transform_tap_column<T, F>(g, t, columns[t], taps), ...);
+  (store_kernel_row<T, F>(columns, i, to + i * n * point_stride, point_stride, points, taps), ...);
 }
 
 /// Kernels lie apart for each o: no core sees by itself which lines come next.
@@ -185,7 +193,7 @@ HWY_INLINE void prefetch_kernels(const T* k, index_t elements) {
   for (index_t i = 0; i < elements; i += kLine) hwy::Prefetch(k + i);
 }
 
-template <class T, int kOutputs>
+template <class T, class F>
 void transform_kernels(const T* k, index_t o_stride, index_t c_stride, index_t row_stride,
                        index_t depth, index_t available, index_t channels, T* to,
                        index_t point_stride, index_t depth_stride) {
@@ -195,10 +203,10 @@ void transform_kernels(const T* k, index_t o_stride, index_t c_stride, index_t r
       const index_t count = std::min(kLanes<T>, channels - c);
       const T* from = k + o * o_stride + c * c_stride;
       if (o + kAhead < available) prefetch_kernels(from + kAhead * o_stride, count * c_stride);
-      Vectors<T, kTaps * kTaps> g;
-      load_taps(from, c_stride, row_stride, count, g);
-      transform_kernel<T, kOutputs>(g, to + o * depth_stride + c, point_stride,
-                                    IndicesTo<Points<kOutputs>::kCount>());
+      Vectors<T, F::kTaps * F::kTaps> g;
+      load_taps<T, F>(from, c_stride, row_stride, count, g);
+      transform_kernel<T, F>(g, to + o * depth_stride + c, point_stride, IndicesTo<F::kCount>(),
+                             IndicesTo<F::kTaps>());
     }
   }
 }
@@ -209,7 +217,7 @@ constexpr index_t kMostColumns = 4 * kLanes<T> > 16 ? 4 * kLanes<T> : 16;
 
 /// A vector of the columns from `column` on of n rows from `row` on, transformed down the columns,
 /// to every (lanes²)th element.
-template <class T, int kOutputs, int... a>
+template <class T, class F, int... a>
 HWY_INLINE void transform_columns(const Plane<const T>& x, index_t row, index_t column,
                                   const Mask<T>& inside, T* to, Indices<a...>) {
   constexpr Tag<T> tag;
@@ -220,49 +228,48 @@ HWY_INLINE void transform_columns(const Plane<const T>& x, index_t row, index_t 
   };
   const Vectors<T, n> samples = {load(row + a)...};
   Vectors<T, n> points;
-  transform_samples<T, kOutputs>(samples, points);
+  transform_samples<T, F>(samples, points);
   (hn::Store(points[a], tag, to + a * kLanes<T> * kLanes<T>), ...);
 }
 
-template <class T, int kOutputs, int... i>
+template <class T, class F, int... i>
 HWY_INLINE void transform_row(const T* from, T* to, index_t point_stride, Indices<i...>) {
   constexpr Tag<T> tag;
   const Vectors<T, sizeof...(i)> samples = {hn::Load(tag, from + i * kLanes<T>)...};
   Vectors<T, sizeof...(i)> points;
-  transform_samples<T, kOutputs>(samples, points);
+  transform_samples<T, F>(samples, points);
   (hn::Store(points[i], tag, to + i * point_stride), ...);
 }
 
-template <class T, int kOutputs, int... a>
+template <class T, class F, int... a>
 HWY_INLINE void transform_rows(const T* from, T* to, index_t point_stride, Indices<a...> rows) {
   constexpr int n = sizeof...(a);
-  (transform_row<T, kOutputs>(from + a * kMostColumns<T> * kLanes<T>, to + a * n * point_stride,
-                              point_stride, rows),
+  (transform_row<T, F>(from + a * kMostColumns<T> * kLanes<T>, to + a * n * point_stride,
+                       point_stride, rows),
    ...);
 }
 
-template <class T, int kOutputs>
+template <class T, class F>
 void transform_images(const Plane<const T>& x, index_t channel_stride, index_t channels,
                       index_t row, index_t column, index_t tiles, T* to, index_t point_stride,
                       index_t tile_stride) {
-  constexpr int n = Points<kOutputs>::kCount;
+  constexpr int n = F::kCount;
   constexpr IndicesTo<n> indices;
   constexpr index_t kSquare = kLanes<T> * kLanes<T>;
-  constexpr index_t kAtOnce = (kMostColumns<T> - (kTaps - 1)) / kOutputs;
+  constexpr index_t kAtOnce = (kMostColumns<T> - (F::kTaps - 1)) / F::kOutputs;
   // Rows of samples, and of each the columns of a vector for all channels.
   HWY_ALIGN T squares[n * kSquare] = {};
   HWY_ALIGN T samples[n * kMostColumns<T> * kLanes<T>];
   for (index_t first = 0; first < tiles; first += kAtOnce) {
     const index_t count = std::min(kAtOnce, tiles - first);
-    const index_t columns = count * kOutputs + kTaps - 1;
+    const index_t columns = count * F::kOutputs + F::kTaps - 1;
     for (index_t j = 0; j < columns; j += kLanes<T>) {
-      const index_t begin = column + first * kOutputs + j;
+      const index_t begin = column + first * F::kOutputs + j;
       const Mask<T> inside = lanes_of<T>(-begin, x.columns - begin);
       for (index_t c = 0; c < channels; ++c) {
         Plane<const T> of_channel = x;
         of_channel.data += c * channel_stride;
-        transform_columns<T, kOutputs>(of_channel, row, begin, inside, squares + c * kLanes<T>,
-                                       indices);
+        transform_columns<T, F>(of_channel, row, begin, inside, squares + c * kLanes<T>, indices);
       }
       for (int a = 0; a < n; ++a) {
         transpose_block(squares + a * kSquare, kLanes<T>, kLanes<T>, kLanes<T>,
@@ -271,41 +278,41 @@ void transform_images(const Plane<const T>& x, index_t channel_stride, index_t c
       }
     }
     for (index_t t = 0; t < count; ++t) {
-      transform_rows<T, kOutputs>(samples + t * kOutputs * kLanes<T>,
-                                  to + (first + t) * tile_stride, point_stride, indices);
+      transform_rows<T, F>(samples + t * F::kOutputs * kLanes<T>, to + (first + t) * tile_stride,
+                           point_stride, indices);
     }
   }
 }
 
 /// Row a of a tile's sums, transformed along it.
-template <class T, int kOutputs, int... i>
-HWY_INLINE void load_sums(const T* from, index_t point_stride, Vectors<T, kOutputs>& row,
+template <class T, class F, int... i>
+HWY_INLINE void load_sums(const T* from, index_t point_stride, Vectors<T, F::kOutputs>& row,
                           Indices<i...>) {
   const Vectors<T, sizeof...(i)> sums = {hn::Load(Tag<T>(), from + i * point_stride)...};
-  transform_sums<T, kOutputs>(sums, row);
+  transform_sums<T, F>(sums, row);
 }
 
 /// Column b of a tile's outputs.
-template <class T, int kOutputs, int... i, int... k>
-HWY_INLINE void store_outputs(const Vector<T> (&rows)[sizeof...(i)][kOutputs], int b, T* to,
+template <class T, class F, int... i, int... k>
+HWY_INLINE void store_outputs(const Vector<T> (&rows)[sizeof...(i)][F::kOutputs], int b, T* to,
                               Vector<T>& finite, Indices<i...>, Indices<k...>) {
   constexpr Tag<T> tag;
   const Vectors<T, sizeof...(i)> column = {rows[i][b]...};
-  Vectors<T, kOutputs> outputs;
-  transform_sums<T, kOutputs>(column, outputs);
+  Vectors<T, F::kOutputs> outputs;
+  transform_sums<T, F>(column, outputs);
   (hn::Store(outputs[k], tag, to + (k * kMostColumns<T> + b) * kLanes<T>), ...);
   // 0·y is 0, but NaN where y is not finite.
   ((finite = hn::MulAdd(outputs[k], hn::Zero(tag), finite)), ...);
 }
 
 /// The outputs of a tile, row after row.
-template <class T, int kOutputs, int... i, int... k>
+template <class T, class F, int... i, int... k>
 HWY_INLINE void transform_tile(const T* from, index_t point_stride, T* to, Vector<T>& finite,
                                Indices<i...> points, Indices<k...> outputs) {
   constexpr int n = sizeof...(i);
-  Vector<T> rows[n][kOutputs];
-  (load_sums<T, kOutputs>(from + i * n * point_stride, point_stride, rows[i], points), ...);
-  (store_outputs<T, kOutputs>(rows, k, to, finite, points, outputs), ...);
+  Vector<T> rows[n][F::kOutputs];
+  (load_sums<T, F>(from + i * n * point_stride, point_stride, rows[i], points), ...);
+  (store_outputs<T, F>(rows, k, to, finite, points, outputs), ...);
 }
 
 /// Stores the lanes of each channel that y has.
@@ -326,22 +333,22 @@ HWY_INLINE void store_channels(const T* from, index_t channels, index_t columns,
   }
 }
 
-template <class T, int kOutputs>
+template <class T, class F>
 bool transform_outputs(const T* from, index_t point_stride, index_t tile_stride, index_t tiles,
                        index_t channels, const Plane<T>& y, index_t channel_stride) {
   constexpr Tag<T> tag;
-  constexpr index_t kAtOnce = kMostColumns<T> / kOutputs;
-  HWY_ALIGN T outputs[kOutputs * kMostColumns<T> * kLanes<T>] = {};
+  constexpr index_t kAtOnce = kMostColumns<T> / F::kOutputs;
+  HWY_ALIGN T outputs[F::kOutputs * kMostColumns<T> * kLanes<T>] = {};
   Vector<T> finite = hn::Zero(tag);
   for (index_t first = 0; first < tiles; first += kAtOnce) {
     const index_t count = std::min(kAtOnce, tiles - first);
     for (index_t t = 0; t < count; ++t) {
-      transform_tile<T, kOutputs>(from + (first + t) * tile_stride, point_stride,
-                                  outputs + t * kOutputs * kLanes<T>, finite,
-                                  IndicesTo<Points<kOutputs>::kCount>(), IndicesTo<kOutputs>());
+      transform_tile<T, F>(from + (first + t) * tile_stride, point_stride,
+                           outputs + t * F::kOutputs * kLanes<T>, finite, IndicesTo<F::kCount>(),
+                           IndicesTo<F::kOutputs>());
     }
-    const index_t begin = first * kOutputs;
-    const index_t end = std::min(begin + count * kOutputs, y.columns);
+    const index_t begin = first * F::kOutputs;
+    const index_t end = std::min(begin + count * F::kOutputs, y.columns);
     for (index_t i = 0; i < y.rows; ++i) {
       for (index_t j = begin; j < end; j += kLanes<T>) {
         store_channels(outputs + (i * kMostColumns<T> + j - begin) * kLanes<T>, channels, end - j,
@@ -352,26 +359,27 @@ bool transform_outputs(const T* from, index_t point_stride, index_t tile_stride,
   return hn::AllTrue(tag, hn::Eq(finite, hn::Zero(tag)));
 }
 
-template <class T, int kOutputs>
+template <class T, class F>
 constexpr WinogradTransforms<T> kTransforms{
     .lanes = kLanes<T>,
-    .kernels = transform_kernels<T, kOutputs>,
-    .images = transform_images<T, kOutputs>,
-    .outputs = transform_outputs<T, kOutputs>,
+    .kernels = transform_kernels<T, F>,
+    .images = transform_images<T, F>,
+    .outputs = transform_outputs<T, F>,
 };
 
 template <class T>
-const WinogradTransforms<T>* transforms(index_t outputs) {
-  if (outputs == 2) return &kTransforms<T, 2>;
-  if (outputs == 3) return &kTransforms<T, 3>;
-  return &kTransforms<T, 4>;
+const WinogradTransforms<T>* transforms(index_t outputs, index_t taps) {
+  if (taps == 5) return &kTransforms<T, Tile<2, 5>>;
+  if (outputs == 2) return &kTransforms<T, Tile<2, 3>>;
+  if (outputs == 3) return &kTransforms<T, Tile<3, 3>>;
+  return &kTransforms<T, Tile<4, 3>>;
 }
 
-const WinogradTransforms<float>* transforms_f32(index_t outputs) {
-  return transforms<float>(outputs);
+const WinogradTransforms<float>* transforms_f32(index_t outputs, index_t taps) {
+  return transforms<float>(outputs, taps);
 }
-const WinogradTransforms<double>* transforms_f64(index_t outputs) {
-  return transforms<double>(outputs);
+const WinogradTransforms<double>* transforms_f64(index_t outputs, index_t taps) {
+  return transforms<double>(outputs, taps);
 }
 
 }  // namespace
@@ -389,12 +397,12 @@ HWY_EXPORT(transforms_f64);
 }  // namespace
 
 template <>
-const WinogradTransforms<float>& winograd_transforms<float>(index_t outputs) {
-  return *HWY_DYNAMIC_DISPATCH(transforms_f32)(outputs);
+const WinogradTransforms<float>& winograd_transforms<float>(index_t outputs, index_t taps) {
+  return *HWY_DYNAMIC_DISPATCH(transforms_f32)(outputs, taps);
 }
 template <>
-const WinogradTransforms<double>& winograd_transforms<double>(index_t outputs) {
-  return *HWY_DYNAMIC_DISPATCH(transforms_f64)(outputs);
+const WinogradTransforms<double>& winograd_transforms<double>(index_t outputs, index_t taps) {
+  return *HWY_DYNAMIC_DISPATCH(transforms_f64)(outputs, taps);
 }
 
 }  // namespace fullconv

@@ -4,7 +4,7 @@
 
 namespace fullconv {
 
-/// The transforms of Winograd's tiles with 3×3 taps, as many channels at a time as a vector has
+/// The transforms of Winograd's tiles, as many channels at a time as a vector has
 /// lanes. The point (i,j) of a tile is number i·n + j of n².
 template <class T>
 struct WinogradTransforms {
@@ -29,8 +29,9 @@ struct WinogradTransforms {
                   index_t channels, const Plane<T>& y, index_t channel_stride);
 };
 
-/// For tiles of so many outputs along each axis: 2, 3 or 4.
+/// For tiles of so many outputs, and kernels of so many taps, along each axis: as tile_sizes() has
+/// them.
 template <class T>
-const WinogradTransforms<T>& winograd_transforms(index_t outputs);
+const WinogradTransforms<T>& winograd_transforms(index_t outputs, index_t taps);
 
 }  // namespace fullconv

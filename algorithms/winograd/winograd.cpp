@@ -1,9 +1,9 @@
-// Winograd's convolution with 3×3 taps: each tile of m×m outputs takes (m+2)² products for every
-// two channels instead of 9·m². Images, kernels and sums are transformed for that, as
-// winograd/cook_toom.h says, and the products of all channels are a matrix product for each of the
-// (m+2)² points. 2·(m+2)²/m² flops an output and two channels, 4.5 for m = 4 where the definition
-// has 18; rounding errors grow with m.
-// Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+// Winograd's convolution with 3×3 or 5×5 taps: each tile of m×m outputs takes n² products for every
+// two channels instead of h·w·m², with n = m + h − 1. Images, kernels and sums are transformed for
+// that, as winograd/cook_toom.h says, and the products of all channels are a matrix product for
+// each of the n² points. 2·n²/m² flops an output and two channels, with 3×3 taps and m = 4 4.5
+// where the definition has 18, with 5×5 taps and m = 2 18 where it has 50; rounding errors grow
+// with n. Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 
 #include <algorithm>
 #include <array>
@@ -53,7 +53,7 @@ Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
   const auto scalar_bytes = static_cast<index_t>(sizeof(T));
   Blocking b{};
   b.m = m;
-  b.points = (m + kTaps - 1) * (m + kTaps - 1);
+  b.points = (m + problem.h - 1) * (m + problem.w - 1);
   b.tiles_across = ceil_divide(window.columns.size(), m);
   b.tile_rows = problem.N * ceil_divide(window.rows.size(), m);
   const index_t padded_K = apart(problem.K, lanes);
@@ -146,12 +146,14 @@ double seconds(const std::vector<Forecast::Term>& terms) {
 /// The tile that takes least time.
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads) {
-  std::array<Blocking, 3> candidates;
-  for (index_t m = 2; m <= 4; ++m) {
-    candidates[static_cast<std::size_t>(m - 2)] = choose_blocking<T>(problem, m, threads);
+  const auto cost = [&](const Blocking& b) { return seconds(terms_of<T>(problem, b)); };
+  const auto [fewest, most] = tile_sizes(static_cast<int>(problem.h));
+  Blocking best = choose_blocking<T>(problem, fewest, threads);
+  for (index_t m = fewest + 1; m <= most; ++m) {
+    const Blocking other = choose_blocking<T>(problem, m, threads);
+    if (cost(other) < cost(best)) best = other;
   }
-  return *std::ranges::min_element(
-      candidates, {}, [&](const Blocking& b) { return seconds(terms_of<T>(problem, b)); });
+  return best;
 }
 
 template <class T>
@@ -162,7 +164,7 @@ class WinogradPlan final : public Plan<T> {
         window_(problem.window()),
         threads_(threads),
         blocking_(best_blocking<T>(problem, threads)),
-        transforms_(winograd_transforms<T>(blocking_.m)),
+        transforms_(winograd_transforms<T>(blocking_.m, problem.h)),
         room_(blocking_, threads),
         images_(room_.images),
         sums_(room_.sums),
@@ -293,11 +295,12 @@ class WinogradPlan final : public Plan<T> {
     const index_t rows_of_image = b.tile_rows / this->problem().N;
     const index_t tile_row = rows_of(block).begin + row;
     const index_t n = tile_row / rows_of_image;
-    const index_t first_row = window_.rows.begin + tile_row % rows_of_image * b.m - (kTaps - 1);
+    const index_t first_row =
+        window_.rows.begin + tile_row % rows_of_image * b.m - (this->problem().h - 1);
     for (index_t v = vectors.begin; v < vectors.end; ++v) {
       transforms_.images(
           plane(x, n, v * lanes), x.strides[1], std::min(lanes, this->problem().K - v * lanes),
-          first_row, window_.columns.begin - (kTaps - 1), b.tiles_across,
+          first_row, window_.columns.begin - (this->problem().w - 1), b.tiles_across,
           to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point, b.image_tile);
     }
   }
@@ -376,9 +379,16 @@ class WinogradPlan final : public Plan<T> {
   Buffer<char> is_suspect_;
 };
 
+bool has_tiles(index_t taps) {
+  constexpr index_t kMostTaps = 5;
+  if (taps > kMostTaps) return false;
+  const auto [fewest, most] = tile_sizes(static_cast<int>(taps));
+  return fewest <= most;
+}
+
 /// Why a problem is not taken, or null.
 const char* objection(const Problem& problem) {
-  if (problem.h != kTaps || problem.w != kTaps) return "kernel is not 3×3";
+  if (problem.h != problem.w || !has_tiles(problem.h)) return "kernel is neither 3×3 nor 5×5";
   // Everything that is transformed is at most so many times as large.
   constexpr double kMostElements = 0x1p56;
   const auto elements = [](const Extents& e) {
@@ -392,9 +402,10 @@ const char* objection(const Problem& problem) {
   }
   // Of one row of the largest tiles, and one channel of y.
   constexpr double kMostRowBytes = 0x1p27;
-  constexpr double kPoints = 36, kOutputs = 4;
+  const double outputs = tile_sizes(static_cast<int>(problem.h)).most;
+  constexpr double kPoints = kMostPoints * kMostPoints;
   if (kPoints * sizeof(double) * static_cast<double>(problem.K + 1) *
-          static_cast<double>(problem.output_columns()) / kOutputs >
+          static_cast<double>(problem.output_columns()) / outputs >
       kMostRowBytes) {
     return "has so wide an image that transforms of a row of tiles fill memory";
   }
@@ -430,7 +441,10 @@ std::optional<Forecast> forecast_winograd(const Problem& problem, const PlanOpti
 template <class T>
 std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
   if (objection(problem) != nullptr) {
-    return {{Boundary::kernel_rows, kTaps}, {Boundary::kernel_columns, kTaps}};
+    return {{Boundary::kernel_rows, 3},
+            {Boundary::kernel_columns, 3},
+            {Boundary::kernel_rows, 5},
+            {Boundary::kernel_columns, 5}};
   }
   const Blocking b = best_blocking<T>(problem, useful_threads(problem, options, options.threads));
   return {{Boundary::output_rows, b.m},
@@ -449,19 +463,20 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
                                       : boundaries<double>(problem, options);
 }
 
-/// Of products, and of tiles of 4×4: what transforms take depends on how they are cut.
+/// Of products, and of the largest tiles: what transforms take depends on how they are cut.
 double operations(const Problem& problem) {
   const Window window = problem.window();
-  const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), 4) *
-                                         ceil_divide(window.columns.size(), 4));
-  return 2.0 * 36 * tiles * static_cast<double>(problem.K * problem.C);
+  const index_t m = tile_sizes(static_cast<int>(problem.h)).most;
+  const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), m) *
+                                         ceil_divide(window.columns.size(), m));
+  return 2.0 * kMostPoints * kMostPoints * tiles * static_cast<double>(problem.K * problem.C);
 }
 
 }  // namespace
 
 constinit const Algorithm builtin::winograd{
     .name = "winograd",
-    .summary = "tiles of up to 4×4 outputs of 3×3 kernels by up to four times fewer products",
+    .summary = "tiles of outputs of 3×3 and 5×5 kernels by up to four times fewer products",
     .error_model = ErrorModel::winograd,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

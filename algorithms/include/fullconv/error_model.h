@@ -81,14 +81,15 @@ inline long double bound_of_low_rank(const ErrorTerms& t) {
 inline constexpr ErrorModel ErrorModel::low_rank{
     .name = "low_rank", .local = true, .bound = bound_of_low_rank};
 
-/// 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By the
-/// Cauchy–Schwarz inequality from (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the sums over
+/// 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile, with 3×3 taps. By
+/// the Cauchy–Schwarz inequality from (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the sums over
 /// channels between transforms of 6, 3 and 6 terms along each axis, rounded coefficients included.
 /// 94 bounds the square of Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ for the rows of A, G and Bᵀ of F(4,3), which are
-/// less for smaller tiles. What underflows is multiplied by no more than what is rounded. 0 for
-/// kernels below 3×3, which have no such transforms.
+/// less for smaller tiles; with more taps 135 does, for F(2,5). What underflows is multiplied by no
+/// more than what is rounded. 0 for kernels below 3×3, which have no such transforms.
 inline long double bound_of_winograd(const ErrorTerms& t) {
-  constexpr long double growth = 94, transforms = 36;
+  constexpr long double transforms = 36;
+  const long double growth = std::max(t.problem.h, t.problem.w) > 3 ? 135 : 94;
   if (t.problem.h < 3 || t.problem.w < 3) return 0;
   const long double sums = static_cast<long double>(t.problem.K) + transforms;
   return t.u * growth * sums * t.tile_norms + growth * t.underflow;
