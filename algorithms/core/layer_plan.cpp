@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/forecast.h"
 #include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/plane.h"
@@ -372,16 +373,26 @@ void for_each_dense(const Algorithm& algorithm, const Problem& layer, const Visi
 }
 
 /// What a layer's plan takes beside its dense problems: n1_i256_o256_14x14_k3x3_p1x1x1x1_s2x2_g256
-/// 100 of 164 µs, n1_i64_o64_56x56_k3x3_p1x1x1x1_s2x2_g64 88 of 174 µs.
-double seconds_of_parts(const Problem& layer) {
+/// 100 of 164 µs, n1_i64_o64_56x56_k3x3_p1x1x1x1_s2x2_g64 88 of 174 µs, gathering taps
+/// 9 of 24 ms of n1_i1024_o512_28x28_k2x2_s2x2.
+double seconds_of_parts(const Problem& layer, std::size_t scalar_size) {
   const Reduction reduction(layer);
   const auto parts = static_cast<double>(layer.groups) *
                      static_cast<double>(reduction.rows.parts.size()) *
                      static_cast<double>(reduction.columns.parts.size());
-  constexpr double kPart = 0.03e-6, kSpreadPart = 0.04e-6, kSpread = 0.1e-9;
-  if (reduction.columns.output_step == 1) return parts * kPart;
-  const auto outputs = static_cast<double>(element_count(layer.y_extents()));
-  return parts * (kPart + kSpreadPart) + outputs * kSpread;
+  constexpr double kPart = 0.03e-6, kSpreadPart = 0.04e-6, kSpread = 0.1e-9, kFarSpread = 0.4e-9;
+  constexpr double kTap = 4.5e-9;  // gathered, since taps of a part are not neighbours
+  double seconds = parts * kPart;
+  if (reduction.columns.tap_step > 1 && layer.h * layer.w > 1) {
+    seconds += kTap * static_cast<double>(element_count(layer.k_extents()));
+  }
+  if (reduction.columns.output_step > 1) {
+    const auto outputs = static_cast<double>(element_count(layer.y_extents()));
+    const double staged =
+        static_cast<double>(scalar_size) * outputs / static_cast<double>(layer.groups);
+    seconds += parts * kSpreadPart + outputs * (kSpread + kFarSpread * distance(staged, 0x1p20, 4));
+  }
+  return seconds;
 }
 
 }  // namespace
@@ -452,7 +463,8 @@ std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& p
     }
   });
   if (!taken) return std::nullopt;
-  sum.terms.push_back({"parts", seconds_of_parts(problem) / std::max(sharing.plans, 1)});
+  sum.terms.push_back(
+      {"parts", seconds_of_parts(problem, scalar_size) / std::max(sharing.plans, 1)});
   return sum;
 }
 
