@@ -93,6 +93,16 @@ class Algorithms(unittest.TestCase):
         self.assertEqual(rows, [{"automatic": "auto"}.get(name, name) for name in names])
 
 
+    def test_each_peer_has_a_row(self):
+        lines = (ROOT / "bench/peers/CMakeLists.txt").read_text("utf-8")
+        found = re.findall(r"^fullconv_peer\((\w+)\.cpp([^)]*)\)", lines, re.MULTILINE)
+        for stem, rest in found:
+            more = re.search(r"PEERS ([^A-Z]*)", rest)
+            for name in more[1].split() if more else [stem]:
+                with self.subTest(name):
+                    self.assertIn(f"`{name.removesuffix('_nhwc')}`", PAGES["docs/peers.md"])
+
+
 class Links(unittest.TestCase):
     def test_each_leads_somewhere(self):
         for page, text in PAGES.items():
