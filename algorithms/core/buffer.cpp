@@ -8,12 +8,20 @@
 
 #include "fullconv/memory.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace fullconv {
 
 namespace internal {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
+
+/// That of Linux on most processors. Faulting in smaller ones takes 0.25 ns a byte and more.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kWorthHugePages = 2 * kHugePage;
 
 /// Requests below this are left to the allocator: reading /proc/meminfo costs some 20 µs.
 constexpr std::size_t kWorthChecking = std::size_t{16} << 20;
@@ -37,10 +45,13 @@ AlignedBytes allocate_zeros(index_t count, std::size_t size) {
     }
   }
   // aligned_alloc wants a multiple of the alignment, and not zero.
-  const std::size_t rounded =
-      std::max(bytes + kCacheLine - 1, kCacheLine) / kCacheLine * kCacheLine;
-  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kCacheLine, rounded)));
+  const std::size_t alignment = bytes < kWorthHugePages ? kCacheLine : kHugePage;
+  const std::size_t rounded = std::max(bytes + alignment - 1, alignment) / alignment * alignment;
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
   if (!memory) throw InsufficientMemory("a workspace of " + in_mebibytes(bytes) + " was refused");
+#ifdef MADV_HUGEPAGE
+  if (alignment == kHugePage) ::madvise(memory.get(), rounded, MADV_HUGEPAGE);
+#endif
   std::memset(memory.get(), 0, rounded);
   return memory;
 }
