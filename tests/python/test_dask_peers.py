@@ -3,11 +3,14 @@
 import importlib.util
 import json
 import pathlib
+import re
+import statistics
 import subprocess
 import sys
 import unittest
 
-PROGRAM = pathlib.Path(__file__).parents[2] / "bench" / "dask_peers.py"
+ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = ROOT / "bench" / "dask_peers.py"
 
 
 def run(*arguments, program=(PROGRAM,)):
@@ -18,6 +21,27 @@ def run(*arguments, program=(PROGRAM,)):
         text=True,
         timeout=240,
     )
+
+
+class Page(unittest.TestCase):
+    def test_its_table_is_that_of_the_raw_file(self):
+        raw = (ROOT / "results" / "reference" / "dask_peers.jsonl").read_text()
+        measured = {}
+        for line in map(json.loads, raw.splitlines()):
+            where = (line["size"], line["chunk"], line["workers"], line["contender"])
+            measured[where] = [
+                statistics.median(line["seconds"]),
+                statistics.median(line["processor_seconds"]),
+                statistics.median(line["sent_bytes"]) / line["size"] ** 2,
+            ]
+        page = (ROOT / "examples" / "large_images.md").read_text()
+        rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| `(.*)` \| (.*) \|$", page, re.MULTILINE)
+        self.assertEqual(len(rows), len([where for where in measured if where[3] != "nothing"]))
+        for *numbers, contender, texts in rows:
+            with self.subTest(numbers, contender=contender):
+                seconds, processor, moved = measured[(*map(int, numbers), contender)]
+                expected = [f"{seconds:#.3g} s", f"{processor:#.3g} s", f"{moved:.2f}"]
+                self.assertEqual(texts.split(" | "), expected)
 
 
 @unittest.skipUnless(importlib.util.find_spec("distributed"), "no distributed (python3-distributed)")
