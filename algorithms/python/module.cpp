@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -55,7 +56,42 @@ int allowed_threads() {
   return std::max(threads, 1);
 }
 
-const Algorithm& algorithm_named(const std::string_view name) {
+[[noreturn]] void throw_wrong_type(const char* argument, const py::handle given,
+                                   const char* expected) {
+  throw py::type_error(std::string(argument) + " is " + std::string(py::repr(given)) +
+                       ": expected " + expected);
+}
+
+/// The number of an argument that may also be None.
+std::optional<py::ssize_t> optional_count(const char* argument, const py::handle given) {
+  if (given.is_none()) return {};
+  if (!PyIndex_Check(given.ptr())) throw_wrong_type(argument, given, "an int or None");
+  const py::ssize_t count = PyNumber_AsSsize_t(given.ptr(), PyExc_OverflowError);
+  if (count == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return count;
+}
+
+/// At most so many, if a number was asked for; whether it makes sense is for the plan to say.
+std::optional<int> thread_limit(const py::handle threads) {
+  const std::optional<py::ssize_t> count = optional_count("threads", threads);
+  if (!count) return {};
+  constexpr py::ssize_t kMost = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp<py::ssize_t>(*count, -kMost, kMost));
+}
+
+std::optional<std::size_t> byte_limit(const py::handle bytes) {
+  const std::optional<py::ssize_t> count = optional_count("workspace_limit", bytes);
+  if (!count) return {};
+  if (*count < 0) {
+    throw std::invalid_argument("workspace_limit is " + std::to_string(*count) +
+                                ": expected bytes, at least 0");
+  }
+  return static_cast<std::size_t>(*count);
+}
+
+const Algorithm& algorithm_named(const py::handle given) {
+  if (!py::isinstance<py::str>(given)) throw_wrong_type("algorithm", given, "a str");
+  const auto name = py::cast<std::string_view>(given);
   if (const Algorithm* algorithm = find_algorithm(name)) return *algorithm;
   std::string known;
   for (const Algorithm* algorithm : algorithms()) {
@@ -122,7 +158,7 @@ void convolve(const Problem& problem, const py::array& x, const py::array& k, py
 /// What nearly every call is: the convolution of two planes of one type, float or double. None for
 /// all else.
 py::object convolve_planes(const py::handle in1, const py::handle in2, const std::string_view mode,
-                           const std::string_view name, const std::optional<int>& threads) {
+                           const py::handle name, const py::handle threads) {
   if (!is_plain_array(in1) || !is_plain_array(in2)) return py::none();
   const auto x = py::reinterpret_borrow<py::array>(in1), k = py::reinterpret_borrow<py::array>(in2);
   const Scalar scalar = scalar_of(x);
@@ -140,13 +176,14 @@ py::object convolve_planes(const py::handle in1, const py::handle in2, const std
     return py::none();
   }
   const Algorithm& algorithm = algorithm_named(name);
+  const std::optional<int> limit = thread_limit(threads);
   py::array y = new_array(x.dtype(), problem.y_extents(), 2);
   if (scalar == Scalar::f32) {
-    convolve<float>(problem, x, k, y, algorithm, threads);
+    convolve<float>(problem, x, k, y, algorithm, limit);
   } else {
-    convolve<double>(problem, x, k, y, algorithm, threads);
+    convolve<double>(problem, x, k, y, algorithm, limit);
   }
-  return std::move(y);
+  return y;
 }
 
 template <class I>
@@ -162,8 +199,9 @@ void convolve_integers(const Problem& problem, const py::array& x, const py::arr
 
 /// Overwrites y. All have 4 axes and elements of one type: float, double or an integer.
 void convolve_tensors(const py::array& x, const py::array& k, py::array& y, const Layer& layer,
-                      const std::string_view name, const std::optional<int>& threads) {
+                      const py::handle name, const py::handle threads_or_none) {
   const Algorithm& algorithm = algorithm_named(name);
+  const std::optional<int> threads = thread_limit(threads_or_none);
   const Problem problem = problem_of(extents(x), extents(k), layer);
   const Scalar scalar = scalar_of(x);
   if (scalar == Scalar::f32) return convolve<float>(problem, x, k, y, algorithm, threads);
@@ -189,19 +227,19 @@ void convolve_tensors(const py::array& x, const py::array& k, py::array& y, cons
 class SharedPlan {
  public:
   SharedPlan(const Extents& x, const Extents& k, bool is_double, const Layer& layer, bool is_plane,
-             const std::string_view name, const std::optional<int>& threads, bool measure,
-             const std::string_view accuracy, std::optional<std::size_t> workspace_limit)
+             const py::handle name, const py::handle threads, bool measure,
+             const std::string_view accuracy, const py::handle workspace_limit)
       : axes_(is_plane ? 2 : 4) {
     const Problem problem = problem_of(x, k, layer);
     const Algorithm& algorithm = algorithm_named(name);
     const Request request{
         problem,
         &algorithm,
-        {.threads = thread_count(threads, algorithm, problem),
+        {.threads = thread_count(thread_limit(threads), algorithm, problem),
          .effort = measure ? Effort::measure : Effort::estimate,
          .any_strides = true,
          .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
-         .workspace_limit = workspace_limit}};
+         .workspace_limit = byte_limit(workspace_limit)}};
     const py::gil_scoped_release released;
     if (is_double) {
       plan_ = make_plan<double>(request);
@@ -327,11 +365,10 @@ Examples
 ((12, 12), 1)
 )");
   plan.attr("__module__") = "fullconv";
-  plan.def(
-          py::init<const Extents&, const Extents&, bool, const Layer&, bool, std::string_view,
-                   const std::optional<int>&, bool, std::string_view, std::optional<std::size_t>>())
+  plan.def(py::init<const Extents&, const Extents&, bool, const Layer&, bool, py::handle,
+                    py::handle, bool, std::string_view, py::handle>())
       .def_property_readonly("problem",
-                             [](const SharedPlan& plan) { return to_string(plan.problem()); })
+                             [](const SharedPlan& self) { return to_string(self.problem()); })
       .def_property_readonly("dtype", &SharedPlan::dtype)
       .def_property_readonly("output_shape", &SharedPlan::output_shape)
       .def_property_readonly("threads", &SharedPlan::threads)

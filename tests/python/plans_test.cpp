@@ -56,18 +56,21 @@ TEST(Plans, AreNotKeptWhereTheyHoldMuch) {
   EXPECT_EQ(store.take(request), nullptr);
 }
 
-TEST(Plans, ServeManyThreadsAtOnce) {
+/// Several threads lend themselves plans of `forks` threads each, for images of these sizes in
+/// turn, whose results are exact.
+void expect_right_from_many_threads(std::initializer_list<index_t> sizes, int forks, int turns) {
   std::vector<Trial<float>> trials;
-  for (index_t size = 5; size < 9; ++size) {
+  for (const index_t size : sizes) {
     trials.emplace_back(
         Case{.problem = {.H = size, .W = 9, .h = 3, .w = 4}, .family = testing::Family::ints});
   }
   const auto work = [&](std::size_t first) {
-    for (std::size_t turn = 0; turn < 200; ++turn) {
-      const Trial<float>& trial = trials[(first + turn) % trials.size()];
+    for (int turn = 0; turn < turns; ++turn) {
+      const Trial<float>& trial = trials[(first + static_cast<std::size_t>(turn)) % trials.size()];
       const Problem& problem = trial.operands.problem;
       std::vector<float> y(static_cast<std::size_t>(testing::element_count(problem.y_extents())));
-      const Request request = request_of(problem);
+      Request request = request_of(problem);
+      request.options = {.threads = forks, .accuracy = ErrorModel::componentwise};
       LentPlan<float>(request).execute(trial.x(), trial.k(), {y.data(), problem.y_extents()});
       trial.oracle.for_each([&](const auto& r) {
         const auto at = static_cast<std::size_t>(r.i * problem.output_columns() + r.j);
@@ -78,6 +81,17 @@ TEST(Plans, ServeManyThreadsAtOnce) {
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < 4; ++t) threads.emplace_back(work, t);
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST(Plans, ServeManyThreadsAtOnce) { expect_right_from_many_threads({5, 6, 7, 8}, 1, 200); }
+
+TEST(Plans, OfSeveralThreadsRunSideBySide) {
+  const Problem large{.H = 20'000, .W = 9, .h = 3, .w = 4};
+  Request request = request_of(large);
+  request.options = {.threads = 2, .accuracy = ErrorModel::componentwise};
+  const int used = make_plan<float>(request)->threads();
+  if (used < 2) GTEST_SKIP() << "this build's plans have one thread";
+  expect_right_from_many_threads({large.H, large.H + 1}, 2, 10);
 }
 
 TEST(Plans, SayWhyThereIsNone) {

@@ -51,6 +51,8 @@ def convolve2d(
 
     Raises
     ------
+    TypeError
+        If `algorithm` or `threads` are of other types.
     ValueError
         If an operand has not two axes or a type without arithmetic, if in mode 'valid' neither
         is at least as large as the other on both axes, if a word or a fill value is not one of

@@ -1,5 +1,7 @@
 """What the library offers, and plans that are made once and executed often."""
 
+import operator
+
 import numpy as np
 
 from . import _core
@@ -71,6 +73,8 @@ def plan(
 
     Raises
     ------
+    TypeError
+        If an argument is of a type that it cannot be of.
     ValueError
         If shapes and numbers do not go together, or the algorithm declines them.
     MemoryError
@@ -88,7 +92,7 @@ def plan(
     >>> y[0]
     array([1., 3., 3., 2.])
     """
-    x_shape, k_shape = (tuple(getattr(a, "shape", a)) for a in (x, k))
+    x_shape, k_shape = (tuple(map(operator.index, getattr(a, "shape", a))) for a in (x, k))
     if len(x_shape) != len(k_shape) or len(x_shape) not in (2, 4):
         raise ValueError(
             f"x is {list(x_shape)} and k is {list(k_shape)}: expected two axes each, or four"
