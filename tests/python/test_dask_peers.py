@@ -34,7 +34,7 @@ class Page(unittest.TestCase):
                 statistics.median(line["processor_seconds"]),
                 statistics.median(line["sent_bytes"]) / line["size"] ** 2,
             ]
-        page = (ROOT / "examples" / "large_images.md").read_text()
+        page = (ROOT / "docs" / "large_images.md").read_text()
         rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| `(.*)` \| (.*) \|$", page, re.MULTILINE)
         self.assertEqual(len(rows), len([where for where in measured if where[3] != "nothing"]))
         for *numbers, contender, texts in rows:
