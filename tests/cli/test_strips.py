@@ -119,6 +119,24 @@ class Strips(CliTest):
             preexec_fn=limit_files,
         )
 
+    def test_full_file_system(self):
+        self.save("x.npy", random(2000, 1000))
+        self.save("k.npy", random(3, 3))
+        (self.folder / "small").mkdir()
+        in_small = """mount -t tmpfs -o size=3m none small || exit 77
+            cd small && "$@"; status=$?; ls -A; exit $status"""
+        for memory in ("4MiB", "1GiB"):
+            result = subprocess.run(
+                [*("unshare", "--mount", "sh", "-c", in_small, "sh", CLI, "convolve", "../x.npy")]
+                + ["../k.npy", "-o", "y.npy", "--memory", memory],
+                cwd=self.folder,
+                capture_output=True,
+            )
+            if b"unshare" in result.stderr or result.returncode == 77:
+                self.skipTest(f"no file system can be made here: {result.stderr.decode()}")
+            self.assert_error_line(result, "y.npy", "No space left on device")
+            self.assertEqual(result.stdout, b"", "something was left")
+
     def test_progress_on_a_terminal_only(self):
         self.save("x.npy", random(2000, 1000))
         self.save("k.npy", random(3, 3))
