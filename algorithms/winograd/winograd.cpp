@@ -76,8 +76,7 @@ Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
   if (b.keeps_kernels && threads > 1) {
     b.blocks = std::min(ceil_divide(b.blocks, threads) * threads, b.tile_rows);
   }
-  b.block_rows = ceil_divide(b.tile_rows, b.blocks);
-  b.blocks = ceil_divide(b.tile_rows, b.block_rows);
+  b.block_rows = ceil_divide(b.tile_rows, b.blocks);  // of some blocks one less
 
   b.block_channels = std::min(most_tile_vectors(b.tiles()), vectors_C) * lanes;
   b.channel_blocks = ceil_divide(problem.C, b.block_channels);
@@ -208,9 +207,16 @@ class WinogradPlan final : public Plan<T> {
 
   void transform_all_kernels(const TensorView<const T>& k, T* to) {
     const Blocking& b = blocking_;
-    parallel_for(threads_, b.channel_blocks * b.depth_blocks, [&](index_t part, int) {
-      transform_kernels(k, part / b.depth_blocks, part % b.depth_blocks * b.depth,
-                        to + part * b.kernel_block);
+    // Of each block so many pieces that threads have as much to do.
+    const index_t pieces = threads_ == 1 ? 1 : 4 * threads_;
+    parallel_for(threads_, b.channel_blocks * b.depth_blocks * pieces, [&](index_t part, int) {
+      const index_t block = part / pieces, piece = part % pieces;
+      const Range depth = depth_of(block % b.depth_blocks);
+      const Range within{piece * depth.size() / pieces, (piece + 1) * depth.size() / pieces};
+      if (within.empty()) return;
+      transform_kernels(k, block / b.depth_blocks,
+                        {depth.begin + within.begin, depth.begin + within.end},
+                        to + block * b.kernel_block + within.begin * b.block_channels);
     });
   }
 
@@ -241,8 +247,8 @@ class WinogradPlan final : public Plan<T> {
 
   /// Rows of tiles.
   Range rows_of(index_t block) const {
-    return {block * blocking_.block_rows,
-            std::min((block + 1) * blocking_.block_rows, blocking_.tile_rows)};
+    const index_t rows = blocking_.tile_rows, blocks = blocking_.blocks;
+    return {block * rows / blocks, (block + 1) * rows / blocks};
   }
 
   /// Channels of y.
@@ -265,9 +271,9 @@ class WinogradPlan final : public Plan<T> {
       T* own_kernels = kernels_.data() + thread * room_.kernel_share;
       T* sums = sums_.data() + thread * room_.sums_share;
       for (index_t part = 0; part < b.depth_blocks; ++part) {
-        const index_t o = part * b.depth;
-        if (kernels == nullptr) transform_kernels(k, c, o, own_kernels);
-        multiply_points(block, c, o, images_.data(),
+        const Range depth = depth_of(part);
+        if (kernels == nullptr) transform_kernels(k, c, depth, own_kernels);
+        multiply_points(block, c, depth.begin, images_.data(),
                         kernels == nullptr ? own_kernels
                                            : kernels + (c * b.depth_blocks + part) * b.kernel_block,
                         sums);
@@ -276,13 +282,19 @@ class WinogradPlan final : public Plan<T> {
     });
   }
 
-  /// From channel o of x on.
-  void transform_kernels(const TensorView<const T>& k, index_t channel_block, index_t o, T* to) {
+  /// Channels of x.
+  Range depth_of(index_t depth_block) const {
+    const index_t first = depth_block * blocking_.depth;
+    return {first, std::min(first + blocking_.depth, this->problem().K)};
+  }
+
+  /// Of some channels of x.
+  void transform_kernels(const TensorView<const T>& k, index_t channel_block, Range depth, T* to) {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const Range channels = channels_of(channel_block);
-    transforms_.kernels(&k(o, channels.begin, 0, 0), k.strides[0], k.strides[1], k.strides[2],
-                        std::min(b.depth, this->problem().K - o), this->problem().K - o,
+    transforms_.kernels(&k(depth.begin, channels.begin, 0, 0), k.strides[0], k.strides[1],
+                        k.strides[2], depth.size(), this->problem().K - depth.begin,
                         channels.size(), to, b.kernel_point, b.block_channels);
   }
 
@@ -465,6 +477,7 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
 
 /// Of products, and of the largest tiles: what transforms take depends on how they are cut.
 double operations(const Problem& problem) {
+  if (objection(problem) != nullptr) return nominal_operations(problem);
   const Window window = problem.window();
   const index_t m = tile_sizes(static_cast<int>(problem.h)).most;
   const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), m) *
