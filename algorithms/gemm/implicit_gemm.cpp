@@ -533,12 +533,15 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
   const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
   // Fewer sums than hide the latency of an FMA wait for it; and a step loads a vector for each of
-  // B's and an element for each row, two in a cycle.
+  // B's and an element for each row, two in a cycle. Views are shifted, so that a vector as long as
+  // a line of the cache lies in two lines, and half as long in two every other time.
   const index_t wide = std::min(vectors, most_tile_vectors(rows));
   constexpr double kHidden = 8;
-  const double waits =
-      std::max({1.0, kHidden / static_cast<double>(rows * wide),
-                static_cast<double>(rows + wide) / static_cast<double>(rows * wide)});
+  constexpr double kLine = 64;
+  const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
+  const double loads = static_cast<double>(rows) + static_cast<double>(wide) * lines;
+  const double waits = std::max(
+      {1.0, kHidden / static_cast<double>(rows * wide), loads / static_cast<double>(rows * wide)});
   const auto row_blocks = static_cast<double>(b.row_blocks);
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
