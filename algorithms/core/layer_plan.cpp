@@ -10,7 +10,9 @@
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/reduction.h"
+#include "core/scaled_kernels.h"
 #include "core/staged_plan.h"
+#include "core/transposed_plan.h"
 
 namespace fullconv {
 namespace {
@@ -434,8 +436,10 @@ Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,
 template Planned<float> plan_adapted(const Algorithm&, const Problem&, const PlanOptions&);
 template Planned<double> plan_adapted(const Algorithm&, const Problem&, const PlanOptions&);
 
-std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& problem,
-                                    const PlanOptions& options, std::size_t scalar_size) {
+namespace {
+
+std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Problem& problem,
+                                          const PlanOptions& options, std::size_t scalar_size) {
   if (algorithm.layers == Layers::native || (problem.is_dense() && problem.is_whole())) {
     return algorithm.forecast(problem, options, scalar_size);
   }
@@ -466,6 +470,25 @@ std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& p
   sum.terms.push_back(
       {"parts", seconds_of_parts(problem, scalar_size) / std::max(sharing.plans, 1)});
   return sum;
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& problem,
+                                    const PlanOptions& options, std::size_t scalar_size) {
+  const bool column = is_column(problem);
+  const Problem planned = column ? transposed(problem) : problem;
+  auto forecast = forecast_of_parts(algorithm, planned, options, scalar_size);
+  if (!forecast) return forecast;
+  forecast->workspace_bytes +=
+      scaled_kernels_bytes(algorithm, planned, options, scalar_size, forecast->workspace_bytes);
+  if (column) {  // which is planned for any strides
+    forecast->workspace_bytes +=
+        scalar_size * static_cast<std::size_t>(element_count(problem.x_extents()) +
+                                               element_count(problem.k_extents()) +
+                                               element_count(problem.y_extents()));
+  }
+  return forecast;
 }
 
 double operations_of(const Algorithm& algorithm, const Problem& problem) {

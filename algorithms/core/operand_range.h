@@ -118,17 +118,24 @@ class OperandScan {
   bool all_finite_ = true;
 };
 
-/// The largest of a few samples of x[n] or k[:,c], whose `planes` lie `apart`, that is finite.
-template <class T>
-T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+/// Calls visit(const T&) for a few samples of x[n] or k[:,c], whose `planes` lie `apart`.
+template <class T, class Visit>
+void for_each_sample(const StridedPlane<const T>& first, index_t planes, index_t apart,
+                     const Visit& visit) {
   constexpr index_t kSamples = 16;
-  OperandScan<T> scan;
   for (index_t i = 0; i < kSamples; ++i) {
     // Once down the rows and the planes, and several times along the columns.
     const auto spaced = [&](index_t size) { return (2 * i + 1) * size / (2 * kSamples); };
     const T* sample = &first(spaced(first.rows), spaced(7 * first.columns) % first.columns);
-    scan.include(sample + spaced(planes) * apart, 1);
+    visit(sample[spaced(planes) * apart]);
   }
+}
+
+/// The largest magnitude of such samples that is finite.
+template <class T>
+T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+  OperandScan<T> scan;
+  for_each_sample(first, planes, apart, [&](const T& sample) { scan.include(&sample, 1); });
   return scan.largest();
 }
 

@@ -1,12 +1,16 @@
 // What every algorithm shares around its own run(): the checks of execute() and the quiet refusals
 // of plan().
 
+#include <algorithm>
 #include <functional>
 #include <stdexcept>
 
+#include "core/built_in.h"
 #include "core/layer_plan.h"
 #include "core/prepared_kernel.h"
+#include "core/scaled_kernels.h"
 #include "core/staged_plan.h"
+#include "core/transposed_plan.h"
 #include "fullconv/algorithm.h"
 
 namespace fullconv {
@@ -212,15 +216,29 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
     throw std::invalid_argument("threads is " + std::to_string(options.threads) +
                                 ": it must be at least 1");
   }
+  if (options.reproducible && (options.threads > 1 || options.effort != Effort::estimate)) {
+    PlanOptions serial = options;
+    serial.threads = 1;
+    serial.effort = Effort::estimate;
+    return plan<T>(problem, serial);
+  }
   const Planner<T> planner = planner_of<T>(*this);
   if (planner == nullptr) return Declined{"does not offer this scalar"};
   if (options.threads > 1 && !threaded) return Declined{"is serial: takes one thread only"};
 
-  if (!problem.is_dense() || !problem.is_whole()) {
-    if (layers == Layers::none) return Declined{"takes no padding, stride, dilation or groups"};
-    if (layers == Layers::adapted) return plan_adapted<T>(*this, problem, options);
+  // Others are run as they are: a peer's time is that of what its users would call.
+  const auto ours = built_in_algorithms();
+  const bool is_ours = std::ranges::find(ours, this) != ours.end();
+  if (is_ours && is_column(problem)) return plan_transposed<T>(*this, problem, options);
+
+  const bool is_layer = !problem.is_dense() || !problem.is_whole();
+  if (is_layer && layers == Layers::none) {
+    return Declined{"takes no padding, stride, dilation or groups"};
   }
-  return with_any_strides<T>(planner(problem, options), options);
+  Planned<T> planned = is_layer && layers == Layers::adapted
+                           ? plan_adapted<T>(*this, problem, options)
+                           : with_any_strides<T>(planner(problem, options), options);
+  return is_ours ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
 }
 
 template class Plan<float>;

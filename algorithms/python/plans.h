@@ -21,6 +21,8 @@ struct Request {
            options.threads == other.options.threads && options.effort == other.options.effort &&
            options.any_strides == other.options.any_strides &&
            options.accuracy == other.options.accuracy &&
+           options.tolerance == other.options.tolerance &&
+           options.reproducible == other.options.reproducible &&
            options.workspace_limit == other.options.workspace_limit;
   }
 };

@@ -40,6 +40,13 @@ struct PlanOptions {
   /// What `auto` is to promise of errors: componentwise rules out transforms. The other algorithms
   /// promise what their row says.
   ErrorModel accuracy = ErrorModel::normwise;
+  /// Of `auto`, a relative tolerance: it takes only what bounds each error of y[n,c] by so much of
+  /// Σ_o‖x[n,o]‖₂‖k[o,c]‖₂ + ‖y[n,c]‖₂, as relative_bound() has it, and promises no whole numbers
+  /// of whole numbers.
+  std::optional<double> tolerance = {};
+  /// The same bits for any number of threads, and for either effort: on one thread, by what is
+  /// chosen by estimate.
+  bool reproducible = false;
   /// How much workspace `auto` may plan for; unless told, as much as x, k and y together and 64
   /// MiB. Others may go slower to keep to it, but need not.
   std::optional<std::size_t> workspace_limit = {};

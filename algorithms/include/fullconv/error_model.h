@@ -96,4 +96,24 @@ inline long double bound_of_winograd(const ErrorTerms& t) {
 }
 inline constexpr ErrorModel ErrorModel::winograd{.name = "winograd", .bound = bound_of_winograd};
 
+/// What is known of errors before there are operands: each of y[n,c] is at most so many times
+/// Σ_o‖x[n,o]‖₂‖k[o,c]‖₂ + ‖y[n,c]‖₂, but for underflow. No local norm, and by the Cauchy–Schwarz
+/// inequality no Σ|x||k|, is larger than that of whole planes. `u` is the unit roundoff.
+inline long double relative_bound(const ErrorModel& model, const Problem& problem, long double u) {
+  const auto bound = [&](long double operand_norms, long double output_norm) {
+    return model.bound({.problem = problem,
+                        .u = u,
+                        .products = static_cast<long double>(problem.K / problem.groups) *
+                                    static_cast<long double>(std::min(problem.H, problem.h)) *
+                                    static_cast<long double>(std::min(problem.W, problem.w)),
+                        .magnitude = operand_norms,
+                        .local_norms = operand_norms,
+                        .tile_norms = operand_norms,
+                        .operand_norms = operand_norms,
+                        .output_norm = output_norm,
+                        .underflow = 0});
+  };
+  return std::max(bound(1, 0), bound(0, 1));
+}
+
 }  // namespace fullconv
