@@ -28,6 +28,7 @@ struct ConvolveArguments {
   std::string algorithm{default_algorithm().name};
   std::string threads = "1";
   std::string accuracy = "normwise";
+  bool reproducible = false;
   std::string memory;
   bool channels_last = false;
   bool verbose = false;
@@ -129,6 +130,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
 
 ExitCode convolve(const ConvolveArguments& arguments) {
   PlanOptions options = plan_options(arguments.threads, arguments.accuracy);
+  options.reproducible = arguments.reproducible;
   const Algorithm& algorithm = known_algorithm(arguments.algorithm);
   OperandFiles files(arguments.image, arguments.kernel, arguments.layer, arguments.channels_last);
   // Whole numbers come out where each sum is exact.
@@ -156,6 +158,7 @@ Command add_convolve(CLI::App& app) {
                    "(half of what is available)")
       ->type_name("SIZE");
   add_accuracy(command, arguments->accuracy);
+  add_reproducible(command, arguments->reproducible);
   add_threads(command, arguments->threads);
   return {command, [arguments] { return convolve(*arguments); }};
 }

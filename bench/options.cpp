@@ -30,8 +30,12 @@ void add_threads(CLI::App* command, std::string& threads) {
 }
 
 void add_accuracy(CLI::App* command, std::string& accuracy) {
-  command->add_option("--accuracy", accuracy, "Of auto: componentwise rules out transforms")
-      ->check(CLI::IsMember({"normwise", "componentwise"}))
+  command
+      ->add_option(
+          "--accuracy", accuracy,
+          "Of auto: normwise, componentwise, which rules out transforms, or rel=1e-5, say: "
+          "no error bound larger than that, relative to the norms of x, k and y")
+      ->type_name("BOUND")
       ->capture_default_str();
 }
 
@@ -52,10 +56,27 @@ int parse_threads(const std::string& text) {
   return threads;
 }
 
+void add_reproducible(CLI::App* command, bool& reproducible) {
+  command->add_flag("--reproducible", reproducible, "The same bits for any number of threads");
+}
+
 PlanOptions plan_options(const std::string& threads, const std::string& accuracy) {
-  return {
-      .threads = parse_threads(threads),
-      .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise};
+  constexpr std::string_view kRelative = "rel=";
+  PlanOptions options{.threads = parse_threads(threads)};
+  if (accuracy == "componentwise") options.accuracy = ErrorModel::componentwise;
+  if (accuracy == "componentwise" || accuracy == "normwise") return options;
+  double tolerance = 0;
+  const char* end = accuracy.data() + accuracy.size();
+  const bool relative = accuracy.starts_with(kRelative);
+  const auto parsed =
+      std::from_chars(accuracy.data() + (relative ? kRelative.size() : 0), end, tolerance);
+  if (!relative || parsed.ec != std::errc{} || parsed.ptr != end || !(tolerance > 0)) {
+    throw UsageError(fmt::format(
+        "--accuracy is '{}': expected normwise, componentwise or rel= and a number above 0",
+        accuracy));
+  }
+  options.tolerance = tolerance;
+  return options;
 }
 
 }  // namespace fullconv::cli

@@ -16,6 +16,7 @@ namespace fullconv::cli {
 void add_files(CLI::App* command, std::string& image, std::string& kernel, std::string& output);
 void add_threads(CLI::App* command, std::string& threads);
 void add_accuracy(CLI::App* command, std::string& accuracy);
+void add_reproducible(CLI::App* command, bool& reproducible);
 void add_channels_last(CLI::App* command, bool& channels_last);
 
 /// The number that --threads names, or UsageError.

@@ -1,8 +1,7 @@
 // The chooser: of the algorithms that forecast their time, the one with the shortest; with
-// Effort::measure, the fastest of the few that come close. Transforms see only operands that they
-// can be trusted with: where those of an output plane are not finite, or so large or small that
-// spectra would overflow or lose digits, that plane is convolved again as the definition has it.
-// The look costs one addition a sample. Kernels of low rank take a shortcut.
+// Effort::measure, the fastest of the few that come close. What that does not give on some
+// operands, the definition's answer where they are not finite, or whole numbers of whole numbers,
+// is completed by sums of products. Kernels of low rank take a shortcut.
 
 #include "auto/chooser.h"
 
@@ -14,11 +13,11 @@
 #include <mutex>
 #include <numeric>
 
+#include "auto/completed_plan.h"
 #include "auto/rates.h"
 #include "core/buffer.h"
 #include "core/built_in.h"
 #include "core/layer_plan.h"
-#include "core/operand_range.h"
 #include "core/plane.h"
 #include "core/shortcut.h"
 #include "core/steps.h"
@@ -66,11 +65,20 @@ std::string mebibytes(double bytes) {
   return std::to_string(static_cast<std::int64_t>(std::ceil(bytes / 0x1p20))) + " MiB";
 }
 
-/// The time to see whether operands are finite and in range.
+/// The time to see whether operands are finite.
 template <class T>
 double look_seconds(const Problem& problem) {
   return 0.1e-6 +
          0.02e-9 * sizeof(T) * (elements(problem.x_extents()) + elements(problem.k_extents()));
+}
+
+/// Whether the bound on an algorithm's error is within what is asked for.
+template <class T>
+bool keeps_tolerance(const Algorithm& algorithm, const Problem& problem,
+                     const PlanOptions& options) {
+  return !options.tolerance ||
+         relative_bound(algorithm.error_model, problem, std::numeric_limits<T>::epsilon() / 2) <=
+             static_cast<long double>(*options.tolerance);
 }
 
 template <class T>
@@ -82,6 +90,8 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
   } else if (options.accuracy == ErrorModel::componentwise &&
              algorithm.error_model != ErrorModel::componentwise) {
     candidate.excluded = "its error is not bounded componentwise";
+  } else if (!keeps_tolerance<T>(algorithm, problem, options)) {
+    candidate.excluded = "its error bound is above the tolerance";
   } else if (const auto forecast = rates.forecast(
                  algorithm, problem, options_for<T>(algorithm, problem, options), sizeof(T));
              !forecast) {
@@ -100,96 +110,8 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
   return candidate;
 }
 
-/// Σ|x| with sums of their own for the lanes of a vector.
-template <class T>
-T sum_of_magnitudes(const Plane<const T>& x) {
-  constexpr index_t kSums = 256 / sizeof(T);
-  if (x.row_stride == x.columns && x.rows > 1) {  // as one row: short ones would be slow
-    return sum_of_magnitudes<T>({x.data, 1, x.rows * x.columns, x.rows * x.columns});
-  }
-  T sums[kSums] = {};
-  for (index_t i = 0; i < x.rows; ++i) {
-    const T* row = x.row(i);
-    index_t j = 0;
-    for (; j + kSums <= x.columns; j += kSums) {
-      for (index_t s = 0; s < kSums; ++s) sums[s] += std::abs(row[j + s]);
-    }
-    for (; j < x.columns; ++j) sums[0] += std::abs(row[j]);
-  }
-  return std::accumulate(std::begin(sums), std::end(sums), T{0});
-}
-
 template <class T>
 using PlanPointer = std::unique_ptr<Plan<T>>;
-
-/// Whether a glance tells that an operand is finite. Plane by plane the 2¹⁸ kernels of
-/// n1_i1024_o256_14x14_k1x1 took four times as long to look at as the layer to convolve.
-template <class T>
-bool is_finite_at_once(const TensorView<const T>& operand) {
-  if (operand.strides != dense_strides(operand.extents)) return false;
-  const auto& [A, B, I, J] = operand.extents;
-  const index_t count = A * B * I * J;
-  return std::isfinite(sum_of_magnitudes<T>({operand.data, 1, count, count}));
-}
-
-/// Runs a plan, and `definition`, one for a single output plane, where that is not to be trusted:
-/// with operands that are not finite, and where these spread, not in range.
-template <class T>
-class RecomputingPlan final : public Plan<T> {
- public:
-  RecomputingPlan(const Problem& problem, bool spreads, PlanPointer<T> chosen,
-                  PlanPointer<T> definition)
-      : Plan<T>(problem),
-        spreads_(spreads),
-        chosen_(std::move(chosen)),
-        definition_(std::move(definition)),
-        kernels_out_of_range_(problem.C) {}
-
-  std::size_t workspace_bytes() const override {
-    return chosen_->workspace_bytes() + definition_->workspace_bytes() +
-           kernels_out_of_range_.bytes();
-  }
-  int threads() const override { return chosen_->threads(); }
-  std::string implementation() const override { return chosen_->implementation(); }
-
- protected:
-  void run(const TensorView<const T>& x, const TensorView<const T>& k,
-           const TensorView<T>& y) override {
-    chosen_->execute(x, k, y);
-    recompute_directly(x, k, y);
-  }
-
- private:
-  void recompute_directly(const TensorView<const T>& x, const TensorView<const T>& k,
-                          const TensorView<T>& y) {
-    const Problem& problem = this->problem();
-    const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
-                  h = problem.h, w = problem.w;
-    if (!spreads_ && is_finite_at_once(x) && is_finite_at_once(k)) return;
-    const auto is_out_of_range = [this](const Plane<const T>& operand) {
-      const T sum = sum_of_magnitudes(operand);
-      return spreads_ ? !is_in_range(sum) : !std::isfinite(sum);
-    };
-    for (index_t c = 0; c < C; ++c) {
-      kernels_out_of_range_[c] = 0;
-      for (index_t o = 0; o < K; ++o) kernels_out_of_range_[c] |= is_out_of_range(plane(k, o, c));
-    }
-    for (index_t n = 0; n < N; ++n) {
-      bool image_out_of_range = false;
-      for (index_t o = 0; o < K; ++o) image_out_of_range |= is_out_of_range(plane(x, n, o));
-      for (index_t c = 0; c < C; ++c) {
-        if (!image_out_of_range && !kernels_out_of_range_[c]) continue;
-        definition_->execute({&x(n, 0, 0, 0), {1, K, H, W}, x.strides},
-                             {&k(0, c, 0, 0), {K, 1, h, w}, k.strides},
-                             {&y(n, c, 0, 0), {1, 1, y.extents[2], y.extents[3]}, y.strides});
-      }
-    }
-  }
-
-  bool spreads_;
-  PlanPointer<T> chosen_, definition_;
-  Buffer<char> kernels_out_of_range_;
-};
 
 /// The plan of a candidate, or null where it declines after all or memory is short.
 template <class T>
@@ -299,6 +221,7 @@ class Wisdom {
                             options.workspace_limit.value_or(~std::size_t{0})}) {
       text += ' ' + std::to_string(part);
     }
+    if (options.tolerance) text += " rel=" + std::to_string(std::log2(*options.tolerance));
     return text;
   }
 
@@ -353,12 +276,14 @@ Choice<T> choose(const Problem& problem, const PlanOptions& options) {
   return choose_by_forecast<T>(ranked, problem, options);
 }
 
-/// A plan for one output plane that gives the definition's answer on any operands.
+/// A plan for one output plane that sums products, and gives the definition's answer on any
+/// operands.
 template <class T>
 PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
   Problem one_plane = problem;
   one_plane.N = one_plane.C = 1;
   options.accuracy = ErrorModel::componentwise;
+  options.tolerance.reset();
   std::vector<Candidate> ranked = candidates<T>(one_plane, options);
   std::erase_if(ranked, [](const Candidate& candidate) {
     return candidate.algorithm->non_finite != NonFinite::as_defined;
@@ -366,15 +291,17 @@ PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
   return choose_by_forecast<T>(ranked, one_plane, options).plan;
 }
 
-/// What was chosen, made to give the definition's answer on any operands. Null where it can't be.
+/// What was chosen, made to keep `auto`'s promises on any operands. Null where it can't be.
 template <class T>
-PlanPointer<T> recomputing(Choice<T> choice, const Problem& problem, const PlanOptions& options) {
-  if (choice.algorithm->non_finite == NonFinite::as_defined) return std::move(choice.plan);
+PlanPointer<T> completed(Choice<T> choice, const Problem& problem, PlanOptions options) {
+  if (!CompletedPlan<T>::is_needed(*choice.algorithm, options)) return std::move(choice.plan);
+  options.workspace_limit = static_cast<std::size_t>(std::max(
+      0.0,
+      workspace_limit<T>(problem, options) - static_cast<double>(choice.plan->workspace_bytes())));
   PlanPointer<T> definition = plan_definition<T>(problem, options);
   if (!definition) return nullptr;
-  const bool spreads = choice.algorithm->non_finite == NonFinite::spreads;
-  return std::make_unique<RecomputingPlan<T>>(problem, spreads, std::move(choice.plan),
-                                              std::move(definition));
+  return std::make_unique<CompletedPlan<T>>(*choice.algorithm, options, std::move(choice.plan),
+                                            std::move(definition));
 }
 
 /// A plan that takes so many seconds, and before it what is faster for some kernels.
@@ -388,7 +315,7 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
   const double limit = workspace_limit<T>(problem, options);
   for (const Algorithm* algorithm : algorithms()) {
     const ShortcutPlanner<T> plan_shortcut = shortcut_planner_of<T>(*algorithm);
-    if (plan_shortcut == nullptr) continue;
+    if (plan_shortcut == nullptr || !keeps_tolerance<T>(*algorithm, problem, options)) continue;
     options.workspace_limit = static_cast<std::size_t>(
         std::max(0.0, limit - static_cast<double>(plan->workspace_bytes())));
     try {
@@ -437,15 +364,15 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
   if (!problem.is_dense()) {
     // Whoever is not native to a layer leaves each of its dense problems to a choice of its own.
     const bool is_native = choice.plan && choice.algorithm->layers == Layers::native &&
-                           choice.algorithm->non_finite == NonFinite::as_defined;
+                           !CompletedPlan<T>::is_needed(*choice.algorithm, options);
     if (is_native) return std::move(choice.plan);
     choice.plan.reset();
     return plan_adapted<T>(self, problem, options);
   }
   if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
   const double seconds = choice.seconds;
-  PlanPointer<T> plan = recomputing<T>(std::move(choice), problem, options);
-  if (!plan) return Declined{"nothing is there for operands that are not finite"};
+  PlanPointer<T> plan = completed<T>(std::move(choice), problem, options);
+  if (!plan) return Declined{"nothing within the limits sums products as the definition does"};
   return with_shortcuts<T>(std::move(plan), seconds, options);
 }
 

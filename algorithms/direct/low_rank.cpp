@@ -14,6 +14,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/operand_range.h"
 #include "core/parallel.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
@@ -260,7 +261,7 @@ class SeparablePasses final : public Shortcut<T> {
 
   bool try_execute(const TensorView<const T>& x, const TensorView<const T>& k,
                    const TensorView<T>& y) override {
-    if (!all_of_low_rank(k)) return false;
+    if (!all_of_low_rank(k) || !keeps_whole_numbers(x, k)) return false;
     const auto& [count, C] = std::pair(blocks_.count, problem_.C);
     parallel_for(
         blocks_.threads, problem_.N * C * count,
@@ -290,6 +291,25 @@ class SeparablePasses final : public Shortcut<T> {
         if (!rank) return false;
         ranks_[kernel] = *rank;
       }
+    }
+    return true;
+  }
+
+  /// Whether sums in two passes are of whole numbers, too, where operands are, or seem to be.
+  bool keeps_whole_numbers(const TensorView<const T>& x, const TensorView<const T>& k) const {
+    const auto whole = [](T value) { return value == std::trunc(value); };
+    for (index_t o = 0; o < problem_.K; ++o)
+      for (index_t c = 0; c < problem_.C; ++c)
+        for (index_t p = 0; p < problem_.h; ++p)
+          if (!std::all_of(&k(o, c, p, 0), &k(o, c, p, 0) + problem_.w, whole)) return true;
+    bool images = true;
+    for_each_sample(StridedPlane<const T>(x, 0, 0), problem_.K, x.strides[1],
+                    [&](const T& sample) { images = images && whole(sample); });
+    if (!images) return true;
+    for (index_t kernel = 0; kernel < problem_.K * problem_.C; ++kernel) {
+      const T* elements = terms(kernel).data;
+      if (!std::all_of(elements, elements + ranks_[kernel] * (problem_.h + problem_.w), whole))
+        return false;
     }
     return true;
   }
