@@ -62,18 +62,22 @@ template <class T>
 class OperandScan {
  public:
   void include(const T* values, index_t count) {
-    // As integers, since compilers make vectors of these comparisons and not of those of floats.
-    Bits largest = largest_, smallest = smallest_, not_finite = 0;
+    // As integers, whose largest and smallest compilers find by vectors.
+    const auto magnitude = [&](index_t j) { return std::bit_cast<Bits>(values[j]) & ~kSign; };
+    Bits most = 0, least = smallest_;
     for (index_t j = 0; j < count; ++j) {
-      const Bits magnitude = std::bit_cast<Bits>(values[j]) & ~kSign;
-      const Bits finite = magnitude < kInfinity ? ~Bits{0} : Bits{0};
-      largest = std::max(largest, magnitude & finite);
-      not_finite |= ~finite;
-      smallest = std::min(smallest, magnitude - 1);  // 0 is none
+      most = std::max(most, magnitude(j));
+      least = std::min(least, magnitude(j) - 1);  // 0 is none
     }
-    largest_ = largest;
-    all_finite_ = all_finite_ && not_finite == 0;
-    smallest_ = smallest;
+    smallest_ = least;
+    if (most >= kInfinity) {
+      all_finite_ = false;
+      most = 0;
+      for (index_t j = 0; j < count; ++j) {
+        if (magnitude(j) < kInfinity) most = std::max(most, magnitude(j));
+      }
+    }
+    largest_ = std::max(largest_, most);
   }
 
   void include(const StridedPlane<const T>& plane) {
