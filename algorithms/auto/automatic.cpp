@@ -28,7 +28,7 @@ void forget_all() {
 
 constinit const Algorithm builtin::automatic{
     .name = "auto",
-    .summary = "whichever is expected to be fastest, with the definition's answer on any operands",
+    .summary = "whichever is expected to be fastest within the error that is asked for",
     .error_model = kErrorOfChoice,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

@@ -46,6 +46,33 @@ class Candidates(Choosing):
             bounded = models[row.split()[0]] == "componentwise"
             self.assertNotEqual(bounded, "not bounded componentwise" in row, row)
 
+    def test_tolerances_rule_out_larger_bounds(self):
+        case = ("choose", "--case", "64x64_k60x60", "--scalar", "f32")
+        rows = self.output(*case, "--accuracy", "rel=1e-4").splitlines()
+        of = {row.split()[0]: row for row in rows if row}
+        self.assertIn("above the tolerance", of["direct_simd"])  # 3600 sums of 2^-24
+        self.assertNotIn("above the tolerance", of["fft_overlap_save"])
+        for bad in ("rel=", "rel=0", "rel=x", "rel=1e-4x", "1e-4"):
+            self.assert_rejected(*case, "--accuracy", bad, mentions=[f"'{bad}'", "rel="])
+
+    def test_nothing_keeps_some_tolerances(self):
+        self.save("x.npy", random(9, 8)), self.save("k.npy", random(3, 3))
+        with self.no_file_changes():
+            result = self.run_cli(
+                "convolve", "x.npy", "k.npy", "-o", "y.npy", "--accuracy", "rel=1e-30"
+            )
+        self.assertEqual(result.returncode, 1, result)
+        self.assertIn(b"declined", result.stderr)
+
+    def test_reproducible_results_have_the_same_bits(self):
+        self.save("x.npy", random(130, 140)), self.save("k.npy", random(47, 45))
+        for threads in (1, 2, 3):
+            self.output("convolve", "x.npy", "k.npy", "-o", f"y{threads}.npy", "--reproducible",
+                        "--threads", str(threads))
+        results = [self.load(f"y{threads}.npy").tobytes() for threads in (1, 2, 3)]
+        self.assertEqual(results[0], results[1])
+        self.assertEqual(results[0], results[2])
+
     def test_low_rank_is_named_where_the_kernel_is(self):
         for case, taken in (("700x700_k15x15_gauss", True), ("700x700_k15x15", False)):
             for scalar in ("f32", "f64"):
