@@ -1,4 +1,5 @@
-// fullconv check: whether all algorithms agree with the definition and with each other.
+// fullconv check: whether all algorithms agree with the definition and with each other, or whether
+// somebody else's result is right.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,6 +13,7 @@
 #include "layer_flags.h"
 #include "operand_files.h"
 #include "options.h"
+#include "own_result.h"
 #include "registry.h"
 
 namespace fullconv::cli {
@@ -22,6 +24,8 @@ struct CheckArguments {
   std::string threads = "1";
   LayerFlags layer;
   bool channels_last = false;
+  std::string result;
+  bool json = false;
 };
 
 std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& names) {
@@ -29,6 +33,19 @@ std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& 
   for (const std::string& name : names) chosen.push_back(&known_algorithm(name));
   if (chosen.empty()) chosen.assign(algorithms().begin(), algorithms().end());
   return chosen;
+}
+
+/// Judges somebody else's result.
+ExitCode check_result(const CheckArguments& arguments) {
+  const auto& [files, cases, names, threads, layer, channels_last, result, json] = arguments;
+  if (files.size() != 2 || !cases.empty()) {
+    throw UsageError("--result given without files: expected IMAGE.npy KERNEL.npy, too");
+  }
+  if (!names.empty()) {
+    throw UsageError("--algorithm given with --result: expected one of them");
+  }
+  OperandFiles operands(files[0], files[1], layer, channels_last);
+  return check_own_result(operands, result, json) ? kFine : kNo;
 }
 
 ExitCode check(CheckArguments arguments) {
@@ -40,7 +57,9 @@ ExitCode check(CheckArguments arguments) {
       return true;
     });
   }
-  const auto& [files, cases, names, threads, layer, channels_last] = arguments;
+  const auto& [files, cases, names, threads, layer, channels_last, result, json] = arguments;
+  if (!result.empty()) return check_result(arguments);
+  if (json) throw UsageError("--json given without --result: expected it, too");
   Checker checker(chosen_algorithms(names), parse_threads(threads));
 
   if (files.empty()) {
@@ -81,6 +100,11 @@ Command add_check(CLI::App& app) {
   command->add_option("--algorithm", arguments->algorithms, "Only this one; may be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  command
+      ->add_option("--result", arguments->result,
+                   "Say whether this result of the files is right, and if not, what it is instead")
+      ->type_name("MINE.npy");
+  command->add_flag("--json", arguments->json, "With --result: as an object");
   add_channels_last(command, arguments->channels_last);
   arguments->layer.add_to(*command);
   add_threads(command, arguments->threads);

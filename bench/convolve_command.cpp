@@ -39,49 +39,59 @@ ExitCode print_declined(const std::string& reason) {
   return kNo;
 }
 
-/// An image that is too large for `memory` bytes, or not to be read as a whole.
-template <class T>
-ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
-                            const PlanOptions& options, double memory, const std::string& output) {
-  const double kernel_bytes = tensor_bytes<T>(files.problem().k_extents());
-  StripConvolution<T> strips(files.problem(), algorithm, options, memory - kernel_bytes);
-  if (!strips.declined().empty()) return print_declined(strips.declined());
-  const std::vector<T> kernel = files.read_kernel<T>();
-  OutputFile file(output);
-  const std::string header = npy_header(files.scalar(), files.output_shape());
-  file.write(std::as_bytes(std::span(header)));
-  strips.run(files.image(), kernel, file);
-  file.commit();
-  return kFine;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// What a convolution cost, to standard error: standard output may be y.
+/// Who ran, for what, and with how many threads.
 template <class T>
-void report(const Algorithm& algorithm, const PlanOptions& options, const Plan<T>& plan,
-            double plan_seconds, double seconds) {
+std::string describe(const Algorithm& algorithm, const PlanOptions& options, const Plan<T>& plan) {
   std::string_view ran = shortcut_taken(plan);
   if (ran.empty() && algorithm.delegates == Delegates::always) {
     ran = chosen<T>(plan.problem(), options)->name;
   }
   std::string name{algorithm.name};
   if (!ran.empty() && ran != name) name += fmt::format(" ran {}", ran);
-  fmt::print(stderr,
-             "{}: {}, {}, {} thread{}, plan {:.4g} ms, execute {:.4g} ms, workspace {:.4g} MiB\n",
-             to_string(plan.problem()), name, sizeof(T) == sizeof(float) ? "f32" : "f64",
-             plan.threads(), plan.threads() == 1 ? "" : "s", plan_seconds * 1e3, seconds * 1e3,
-             static_cast<double>(plan.workspace_bytes()) / 0x1p20);
+  return fmt::format("{}, {}, {} thread{}", name, sizeof(T) == sizeof(float) ? "f32" : "f64",
+                     plan.threads(), plan.threads() == 1 ? "" : "s");
 }
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+template <class T>
+double workspace_in_mib(const Plan<T>& plan) {
+  return static_cast<double>(plan.workspace_bytes()) / 0x1p20;
+}
+
+/// An image that is too large for `memory` bytes, or not to be read as a whole.
+template <class T>
+ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
+                            const PlanOptions& options, double memory,
+                            const ConvolveArguments& arguments) {
+  const auto begin = Clock::now();
+  const double kernel_bytes = tensor_bytes<T>(files.problem().k_extents());
+  StripConvolution<T> strips(files.problem(), algorithm, options, memory - kernel_bytes);
+  if (!strips.declined().empty()) return print_declined(strips.declined());
+  const std::vector<T> kernel = files.read_kernel<T>();
+  OutputFile file(arguments.output);
+  const std::string header = npy_header(files.scalar(), files.output_shape());
+  file.write(std::as_bytes(std::span(header)));
+  strips.run(files.image(), kernel, file);
+  file.commit();
+  if (arguments.verbose) {
+    fmt::print(stderr,
+               "{}: {}, strips of {} rows, {:.4g} ms with reading and writing, "
+               "workspace {:.4g} MiB\n",
+               to_string(files.problem()), describe(algorithm, strips.options(), strips.plan()),
+               strips.rows(), seconds_since(begin) * 1e3, workspace_in_mib(strips.plan()));
+  }
+  return kFine;
 }
 
 template <class T>
 ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions options,
                   const ConvolveArguments& arguments) {
-  using Clock = std::chrono::steady_clock;
   const std::string& memory_flag = arguments.memory;
-  const std::string& output = arguments.output;
   const Problem& problem = files.problem();
   const Extents y_extents = problem.y_extents();
   const double bytes = tensor_bytes<T>(problem.x_extents()) + tensor_bytes<T>(problem.k_extents()) +
@@ -91,7 +101,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   // Half of it is for the workspace.
   if (files.in_order_of_memory() && is_divisible(problem) &&
       bytes > memory / (memory_flag.empty() ? 1 : 2)) {
-    return convolve_in_strips<T>(files, algorithm, options, memory, output);
+    return convolve_in_strips<T>(files, algorithm, options, memory, arguments);
   }
   if (!memory_flag.empty()) {
     if (bytes > memory) {
@@ -114,12 +124,17 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
     return print_declined(declined->reason);
   }
   // Opened before the work, so that a path that cannot be written is not found out after it.
-  OutputFile file(output);
+  OutputFile file(arguments.output);
   Plan<T>& plan = *std::get<0>(planned);
   const auto before_execution = Clock::now();
   plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
-  if (arguments.verbose)
-    report(algorithm, options, plan, plan_seconds, seconds_since(before_execution));
+  if (arguments.verbose) {
+    // To standard error: standard output may be y.
+    const double seconds = seconds_since(before_execution);
+    fmt::print(stderr, "{}: {}, plan {:.4g} ms, execute {:.4g} ms, workspace {:.4g} MiB\n",
+               to_string(problem), describe(algorithm, options, plan), plan_seconds * 1e3,
+               seconds * 1e3, workspace_in_mib(plan));
+  }
   y = files.in_order_of_file(std::move(y));
   const std::string header = npy_header(files.scalar(), files.output_shape());
   file.write(std::as_bytes(std::span(header)));

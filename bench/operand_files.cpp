@@ -147,6 +147,20 @@ std::vector<T> OperandFiles::in_order_of_file(std::vector<T> y) const {
                    image_axes_.of_tensor(dense_strides(output_shape()), 0));
 }
 
+std::optional<Extents> OperandFiles::result_extents(const NpyReader& result) const {
+  if (result.shape().size() != image_axes_.rank) return {};
+  Extents extents = image_axes_.of_tensor(result.shape(), 1);
+  if (kernel_axes_.rank == 2) {
+    extents[0] *= extents[1];
+    extents[1] = 1;
+  }
+  return extents;
+}
+
+std::vector<double> OperandFiles::read_result(NpyReader& result) const {
+  return read_tensor<double>(result, image_axes_);
+}
+
 template std::vector<float> OperandFiles::read_tensor(NpyReader&, const AxesOfFile&);
 template std::vector<double> OperandFiles::read_tensor(NpyReader&, const AxesOfFile&);
 template std::vector<float> OperandFiles::in_order_of_file(std::vector<float>) const;

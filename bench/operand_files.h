@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,11 @@ class OperandFiles {
   /// The elements of a dense y in the order of its file.
   template <class T>
   std::vector<T> in_order_of_file(std::vector<T> y) const;
+
+  /// A file with a result: its extents as those of a y, if it has as many axes as the image, and
+  /// its elements, once, dense in the order of y.
+  std::optional<Extents> result_extents(const NpyReader& result) const;
+  std::vector<double> read_result(NpyReader& result) const;
 
  private:
   template <class T>

@@ -14,6 +14,7 @@
 
 #include "arrays.h"
 #include "integers.h"
+#include "judge.h"
 #include "plans.h"
 
 #ifdef __linux__
@@ -340,6 +341,7 @@ void define(py::module_& m) {
   m.def("convolve_tensors", convolve_tensors);
   m.def("algorithms", describe_algorithms);
   m.def("allowed_threads", allowed_threads);
+  define_judge(m);
 
   py::class_<SharedPlan> plan(m, "Plan",
                               R"(A full convolution made ready to run; `fullconv.plan` makes it.

@@ -53,6 +53,18 @@ class Strips(CliTest):
         self.assert_fine(piped)
         self.assertEqual(piped.stdout, (self.folder / "y.npy").read_bytes())
 
+    def test_verbose(self):
+        self.save("x.npy", random(2000, 500))
+        self.save("k.npy", random(9, 9, seed=1))
+        for options, who in ((["--algorithm", "clamp_bounds"], "clamp_bounds"), ([], "auto ran .*")):
+            result = self.convolve("--memory", "2MiB", "--verbose", *options)
+            self.assertEqual(result.returncode, 0)
+            self.assertRegex(
+                result.stderr.decode(),
+                rf"\A2000x500_k9x9: {who}, f32, 1 thread, strips of \d+ rows, [0-9.e+-]+ ms with "
+                r"reading and writing, workspace [0-9.e+-]+ MiB\n\Z",
+            )
+
     def peak(self, *arguments):
         """The bytes that the program has in memory at most."""
         running = subprocess.Popen(

@@ -23,7 +23,7 @@ std::vector<WrongAnswer> wrong_answers(const Algorithm& algorithm, std::int64_t 
 }
 
 TEST(Fuzz, FindsNothingInUnmutated) {
-  const Algorithm* const both[] = {&unmutated(), &unmutated_layer()};
+  const Algorithm* const both[] = {&unmutated(), &unmutated_layer().algorithm};
   const Tally tally = fuzz(both, kSeed, {.problems = 200});
   EXPECT_TRUE(tally.wrong.empty()) << tally.wrong.front().violation;
   EXPECT_EQ(tally.problems, 200);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "mutants/mutants.h"
 #include "support/tensor.h"
@@ -24,6 +25,7 @@ struct Layer {
 
   /// The sample that is as far from the first as `distance`, if any; else one that does not exist.
   index_t sample_at(index_t distance, index_t step) {
+    if (step == 1) return distance;  // no division, since this is what is asked most
     return distance % step == 0 ? distance / step : -1;
   }
   /// Whether row p of the kernel counts for an output, of which `first` is the first that does.
@@ -35,10 +37,43 @@ struct Layer {
   }
   index_t input_step(const Problem&) { return 1; }
   index_t kernel_output(const Problem& l, index_t c) { return c % (l.C / l.groups); }
+  index_t inputs(const Problem& l) { return l.K / l.groups; }
+
+  T weight(const TensorView<const T>& k, index_t o, index_t c, index_t p, index_t q) {
+    return k(o, c, p, q);
+  }
 
   T written(const Problem&, index_t, index_t, T sum) { return sum; }
   bool writes_unreached() { return true; }
 };
+
+/// y[n,c,i,j] by way of a mutation, or none where it is left as it was.
+template <class T, class Mutation>
+std::optional<T> value_at(Mutation& m, const Problem& l, const TensorView<const T>& x,
+                          const TensorView<const T>& k, const Output& at) {
+  const auto& [n, c, i, j] = at;
+  const PerAxis stride = m.stride(l), dilation = m.dilation(l);
+  T sum = 0;
+  bool reached = false;
+  index_t first = -1;
+  for (index_t p = 0; p < m.kernel_rows(l); ++p) {
+    const index_t r = m.sample_at(i + m.top(l) - p * dilation.y, stride.y);
+    if (r < 0 || r >= m.rows(l)) continue;
+    if (first < 0) first = p;
+    if (!m.takes(l, p, first)) continue;
+    for (index_t q = 0; q < l.w; ++q) {
+      const index_t s = m.sample_at(j + m.left(l) - q * dilation.x, stride.x);
+      if (s < 0 || s >= l.W) continue;
+      reached = true;
+      for (index_t input = 0; input < m.inputs(l); ++input) {
+        const index_t o = m.first_input(l, c) + input * m.input_step(l);
+        sum += x(n, o, r, s) * m.weight(k, o, m.kernel_output(l, c), p, q);
+      }
+    }
+  }
+  if (!reached && !m.writes_unreached()) return {};
+  return m.written(l, i, j, sum);
+}
 
 template <class T, class Mutation>
 class LayerMutantPlan final : public Plan<T> {
@@ -51,29 +86,46 @@ class LayerMutantPlan final : public Plan<T> {
            const TensorView<T>& y) override {
     Mutation m;
     const Problem& l = this->problem();
-    const PerAxis stride = m.stride(l), dilation = m.dilation(l);
     for_each_index(l.y_extents(), [&](index_t n, index_t c, index_t i, index_t j) {
-      T sum = 0;
-      bool reached = false;
-      index_t first = -1;
-      for (index_t p = 0; p < m.kernel_rows(l); ++p) {
-        const index_t r = m.sample_at(i + m.top(l) - p * dilation.y, stride.y);
-        if (r < 0 || r >= m.rows(l)) continue;
-        if (first < 0) first = p;
-        if (!m.takes(l, p, first)) continue;
-        for (index_t q = 0; q < l.w; ++q) {
-          const index_t s = m.sample_at(j + m.left(l) - q * dilation.x, stride.x);
-          if (s < 0 || s >= l.W) continue;
-          reached = true;
-          for (index_t input = 0; input < l.K / l.groups; ++input) {
-            const index_t o = m.first_input(l, c) + input * m.input_step(l);
-            sum += x(n, o, r, s) * k(o, m.kernel_output(l, c), p, q);
-          }
-        }
-      }
-      if (reached || m.writes_unreached()) y(n, c, i, j) = m.written(l, i, j, sum);
+      if (const auto value = value_at<T>(m, l, x, k, {n, c, i, j})) y(n, c, i, j) = *value;
     });
   }
+};
+
+// --- the kernel the wrong way round, and channels ---
+
+template <class T>
+struct FlippedRows : Layer<T> {
+  T weight(const TensorView<const T>& k, index_t o, index_t c, index_t p, index_t q) {
+    return k(o, c, k.extents[2] - 1 - p, q);
+  }
+};
+
+template <class T>
+struct FlippedColumns : Layer<T> {
+  T weight(const TensorView<const T>& k, index_t o, index_t c, index_t p, index_t q) {
+    return k(o, c, p, k.extents[3] - 1 - q);
+  }
+};
+
+template <class T>
+struct Correlation : Layer<T> {
+  T weight(const TensorView<const T>& k, index_t o, index_t c, index_t p, index_t q) {
+    return k(o, c, k.extents[2] - 1 - p, k.extents[3] - 1 - q);
+  }
+};
+
+template <class T>
+struct SwapsKernelChannels : Layer<T> {
+  T weight(const TensorView<const T>& k, index_t o, index_t c, index_t p, index_t q) {
+    const index_t at = c * k.extents[0] + o;
+    return k(at / k.extents[1], at % k.extents[1], p, q);
+  }
+};
+
+template <class T>
+struct IgnoresLastChannel : Layer<T> {
+  index_t inputs(const Problem& l) { return std::max<index_t>(1, l.K / l.groups - 1); }
 };
 
 // --- padding ---
@@ -287,56 +339,107 @@ Planned<T> plan_layer_mutant(const Problem& problem, const PlanOptions&) {
 }
 
 template <template <class> class Mutation>
-constexpr Algorithm mutant(std::string_view name) {
-  return {.name = name,
-          .summary = "wrong on purpose",
-          .error_model = ErrorModel::componentwise,
-          .non_finite = NonFinite::as_defined,
-          .layers = Layers::native,
-          .plan_f32 = plan_layer_mutant<float, Mutation>,
-          .plan_f64 = plan_layer_mutant<double, Mutation>};
+void values_at(const Problem& problem, const TensorView<const double>& x,
+               const TensorView<const double>& k, std::span<const Output> outputs,
+               std::span<double> values) {
+  Mutation<double> m;
+  for (std::size_t at = 0; at < outputs.size(); ++at) {
+    const auto value = value_at<double>(m, problem, x, k, outputs[at]);
+    if (value) values[at] = *value;
+  }
 }
 
-constinit const Algorithm kUnmutated = mutant<Layer>("unmutated_layer");
+template <template <class> class Mutation>
+constexpr Mutant mutant(std::string_view name, std::string_view sentence) {
+  return {{.name = name,
+           .summary = sentence,
+           .error_model = ErrorModel::componentwise,
+           .non_finite = NonFinite::as_defined,
+           .layers = Layers::native,
+           .plan_f32 = plan_layer_mutant<float, Mutation>,
+           .plan_f64 = plan_layer_mutant<double, Mutation>},
+          values_at<Mutation>};
+}
 
-constinit const Algorithm kMutants[] = {
-    mutant<TopForBottom>("padding_bottom_at_top"),
-    mutant<LeftForRight>("padding_right_at_left"),
-    mutant<SwapsPaddingAxes>("padding_axes_swapped"),
-    mutant<IgnoresPadding>("padding_at_end_only"),
-    mutant<PadsTheImage>("padding_of_the_image"),
-    mutant<CountsPaddingInSamples>("padding_times_stride"),
-    mutant<CountsPaddingInTaps>("padding_times_dilation"),
-    mutant<LimitsPadding>("padding_within_kernel_only"),
-    mutant<SwapsStrideAxes>("stride_axes_swapped"),
-    mutant<SwapsDilationAxes>("dilation_axes_swapped"),
-    mutant<SwapsStrideAndDilation>("stride_and_dilation_swapped"),
-    mutant<IgnoresStride>("stride_ignored"),
-    mutant<IgnoresDilation>("dilation_ignored"),
-    mutant<KnowsStrideTwoOnly>("right_for_stride_2_only"),
-    mutant<IgnoresStrideOfPoints>("stride_of_1x1_ignored"),
-    mutant<LimitsStrideToKernel>("stride_within_kernel_only"),
-    mutant<ShiftsResidue>("residue_off_by_one"),
-    mutant<RoundsToSample>("residues_all_alike"),
-    mutant<CountsResidueFromPadding>("residue_without_padding"),
-    mutant<ForgetsLastSamples>("last_remainder_row_missing"),
-    mutant<ForgetsLastTaps>("last_remainder_tap_missing"),
-    mutant<TakesStepsForCoprime>("common_factor_ignored"),
-    mutant<LimitsDilationToImage>("dilation_within_image_only"),
-    mutant<LeavesUnreached>("unreached_stale"),
-    mutant<PadsOutputAtTop>("output_padding_at_top"),
-    mutant<TakesOutputPaddingForZero>("output_padding_zero"),
-    mutant<TakesFirstGroupForAll>("groups_ignored"),
-    mutant<InterleavesInputs>("inputs_of_groups_interleaved"),
-    mutant<InterleavesOutputs>("outputs_of_groups_interleaved"),
-    mutant<TakesGroupsForAlike>("groups_as_large_as_those_of_x"),
-    mutant<IgnoresMultiplier>("multiplier_ignored"),
+constinit const Mutant kUnmutated = mutant<Layer>("unmutated_layer", "It is right.");
+
+constinit const Mutant kMutants[] = {
+    mutant<FlippedRows>("layer_kernel_flipped_in_rows",
+                        "The kernel is flipped in columns only: its rows are not."),
+    mutant<FlippedColumns>("layer_kernel_flipped_in_columns",
+                           "The kernel is flipped in rows only: its columns are not."),
+    mutant<Correlation>("layer_kernel_flipped_in_both",
+                        "It is a correlation: the kernel is not flipped."),
+    mutant<SwapsKernelChannels>("layer_kernel_channels_swapped",
+                                "The kernel's channels are swapped: [C,K] for [K,C]."),
+    mutant<IgnoresLastChannel>("last_channel_of_group_ignored",
+                               "The last channel of each group of x is ignored."),
+    mutant<TopForBottom>("padding_bottom_at_top",
+                         "The padding of the bottom is taken for that of the top."),
+    mutant<LeftForRight>("padding_right_at_left",
+                         "The padding of the right is taken for that of the left."),
+    mutant<SwapsPaddingAxes>("padding_axes_swapped",
+                             "The paddings of rows and columns are swapped."),
+    mutant<IgnoresPadding>("padding_at_end_only", "Padding is cut off below only, not above."),
+    mutant<PadsTheImage>("padding_of_the_image",
+                         "The padding is taken for that of the image, as a forward layer pads it."),
+    mutant<CountsPaddingInSamples>("padding_times_stride",
+                                   "The padding at the top is multiplied by the stride."),
+    mutant<CountsPaddingInTaps>("padding_times_dilation",
+                                "The padding at the left is multiplied by the dilation."),
+    mutant<LimitsPadding>("padding_within_kernel_only", "Padding beyond the kernel is ignored."),
+    mutant<SwapsStrideAxes>("stride_axes_swapped", "The strides of rows and columns are swapped."),
+    mutant<SwapsDilationAxes>("dilation_axes_swapped",
+                              "The dilations of rows and columns are swapped."),
+    mutant<IgnoresStride>("stride_ignored", "The stride is ignored."),
+    mutant<IgnoresDilation>("dilation_ignored", "The dilation is ignored."),
+    mutant<SwapsStrideAndDilation>("stride_and_dilation_swapped",
+                                   "Stride and dilation are swapped."),
+    mutant<KnowsStrideTwoOnly>("right_for_stride_2_only",
+                               "A stride of more than 2 is taken for 2."),
+    mutant<IgnoresStrideOfPoints>("stride_of_1x1_ignored",
+                                  "The stride of a 1x1 kernel is ignored."),
+    mutant<LimitsStrideToKernel>("stride_within_kernel_only",
+                                 "A stride larger than the kernel is taken for the kernel's size."),
+    mutant<ShiftsResidue>("residue_off_by_one",
+                          "Samples are off by one output against the stride."),
+    mutant<RoundsToSample>("residues_all_alike",
+                           "Samples are repeated instead of being spread by the stride."),
+    mutant<CountsResidueFromPadding>("residue_without_padding",
+                                     "The remainder of the padding by the stride is ignored."),
+    mutant<ForgetsLastSamples>(
+        "last_remainder_row_missing",
+        "The last rows of x, which do not fill a turn of the dilation, are left out."),
+    mutant<ForgetsLastTaps>(
+        "last_remainder_tap_missing",
+        "The last rows of the kernel, which do not fill a turn of the stride, are left out."),
+    mutant<TakesStepsForCoprime>(
+        "common_factor_ignored",
+        "Stride and dilation are taken for coprime: parts that meet in an output overwrite "
+        "each other."),
+    mutant<LimitsDilationToImage>(
+        "dilation_within_image_only",
+        "Taps that lie farther apart than the image is high are left out."),
+    mutant<LeavesUnreached>("unreached_stale", "Outputs that nothing reaches are not written."),
+    mutant<PadsOutputAtTop>("output_padding_at_top", "The output padding is added at the top."),
+    mutant<TakesOutputPaddingForZero>(
+        "output_padding_zero", "The output padding is taken for 0, though samples reach it."),
+    mutant<TakesFirstGroupForAll>("groups_ignored", "The first group of x is taken for all."),
+    mutant<InterleavesInputs>("inputs_of_groups_interleaved",
+                              "The channels of x are dealt out to groups by turns."),
+    mutant<InterleavesOutputs>("outputs_of_groups_interleaved",
+                               "The channels of y are dealt out to groups by turns."),
+    mutant<TakesGroupsForAlike>("groups_as_large_as_those_of_x",
+                                "Groups of y are taken for as large as those of x."),
+    mutant<IgnoresMultiplier>(
+        "multiplier_ignored",
+        "Of the channels that each group of x has in y, the first is taken for all."),
 };
 
 }  // namespace
 
-const Algorithm& unmutated_layer() { return kUnmutated; }
+const Mutant& unmutated_layer() { return kUnmutated; }
 
-std::span<const Algorithm> layer_mutants() { return kMutants; }
+std::span<const Mutant> layer_mutants() { return kMutants; }
 
 }  // namespace fullconv::testing

@@ -1,88 +1,14 @@
-// Deliberately wrong convolutions. Faithful is the definition cut into pieces; a mutation replaces
-// one of them, the way that people get it wrong.
+// Deliberately wrong convolutions of dense problems, whose outputs show it.
 
-#include "mutants/mutants.h"
-
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <optional>
 #include <type_traits>
-#include <utility>
 
-#include "support/tensor.h"
+#include "mutants/faithful.h"
 
 namespace fullconv::testing {
 namespace {
-
-template <class T>
-using In = TensorView<const T>;
-template <class T>
-using Out = TensorView<T>;
-
-template <class T>
-struct Faithful {
-  // The taps first … last of each axis.
-  index_t first_row(const Problem& s, index_t i) { return std::max<index_t>(0, i - s.H + 1); }
-  index_t last_row(const Problem& s, index_t i) { return std::min(i, s.h - 1); }
-  index_t first_column(const Problem& s, index_t j) { return std::max<index_t>(0, j - s.W + 1); }
-  index_t last_column(const Problem& s, index_t j) { return std::min(j, s.w - 1); }
-  index_t channels(const Problem& s) { return s.K; }
-
-  T sample(const In<T>& x, index_t n, index_t o, index_t r, index_t s) { return x(n, o, r, s); }
-  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) { return k(o, c, p, q); }
-  T initial() { return 0; }
-  T rounded(T sum) { return sum; }
-
-  bool writes(const Problem&, index_t, index_t) { return true; }
-  T& target(const Out<T>& y, index_t n, index_t c, index_t i, index_t j) { return y(n, c, i, j); }
-  void store(T& y, T sum) { y = sum; }
-
-  void before(const In<T>&, const In<T>&, const Out<T>&) {}
-  void after(const In<T>&, const In<T>&, const Out<T>&) {}
-  int threads() const { return 1; }
-};
-
-template <class T, class Mutation>
-class MutantPlan final : public Plan<T> {
- public:
-  explicit MutantPlan(const Problem& problem) : Plan<T>(problem) {}
-  int threads() const override { return mutation_.threads(); }
-
- protected:
-  void run(const In<T>& x, const In<T>& k, const Out<T>& y) override {
-    Mutation& m = mutation_;
-    const Problem& s = this->problem();
-    m.before(x, k, y);
-    for_each_index(s.y_extents(), [&](index_t n, index_t c, index_t i, index_t j) {
-      if (!m.writes(s, i, j)) return;
-      T sum = m.initial();
-      for (index_t o = 0; o < m.channels(s); ++o)
-        for (index_t p = m.first_row(s, i); p <= m.last_row(s, i); ++p)
-          for (index_t q = m.first_column(s, j); q <= m.last_column(s, j); ++q)
-            sum = m.rounded(sum + m.sample(x, n, o, i - p, j - q) * m.weight(k, o, c, p, q));
-      m.store(m.target(y, n, c, i, j), sum);
-    });
-    m.after(x, k, y);
-  }
-
- private:
-  Mutation mutation_;
-};
-
-/// Element `at` of a plane, counted row by row.
-template <class T>
-T flat(const In<T>& tensor, index_t a, index_t b, index_t at) {
-  return tensor(a, b, at / tensor.extents[3], at % tensor.extents[3]);
-}
-
-template <class T>
-index_t dense_offset(const TensorView<T>& tensor, index_t a, index_t b, index_t i, index_t j) {
-  const Extents strides = dense_strides(tensor.extents);
-  return a * strides[0] + b * strides[1] + i * strides[2] + j;
-}
 
 // --- the kernel the wrong way round ---
 
@@ -102,6 +28,27 @@ struct FlippedColumns : Faithful<T> {
 
 template <class T>
 struct Correlation : Faithful<T> {
+  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
+    return k(o, c, k.extents[2] - 1 - p, k.extents[3] - 1 - q);
+  }
+};
+
+// --- head, middle and tail of each axis by if/else, as they are written by hand ---
+
+/// Multiplies slices element by element: the kernel's taps in the image's order, which in the head
+/// are those from its front.
+template <class T>
+struct SlicesFromFront : Faithful<T> {
+  static index_t tap(index_t size, index_t i, index_t p) {
+    return i < size - 1 ? i - p : size - 1 - p;
+  }
+  index_t row_tap(const Problem& s, index_t i, index_t p) { return tap(s.h, i, p); }
+  index_t column_tap(const Problem& s, index_t j, index_t q) { return tap(s.w, j, q); }
+};
+
+/// The same with the kernel flipped before: right but in the head.
+template <class T>
+struct SlicesFlippedFromFront : SlicesFromFront<T> {
   T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
     return k(o, c, k.extents[2] - 1 - p, k.extents[3] - 1 - q);
   }
@@ -169,21 +116,17 @@ struct ReachesPastRow : Faithful<T> {
 
 template <class T>
 struct WrapsRows : Faithful<T> {
-  void after(const In<T>&, const In<T>&, const Out<T>& y) {
-    const auto& [N, C, I, J] = y.extents;
-    for_each_index({N, C, 1, J}, [&](index_t n, index_t c, index_t i, index_t j) {
-      y(n, c, i, j) += y(n, c, y.extents[2] - 1, j);
-    });
+  template <class SumAt>
+  T value(const Problem& s, index_t i, index_t j, const SumAt& sum_at) {
+    return sum_at(i, j) + (i == 0 ? sum_at(s.output_rows() - 1, j) : 0);
   }
 };
 
 template <class T>
 struct WrapsColumns : Faithful<T> {
-  void after(const In<T>&, const In<T>&, const Out<T>& y) {
-    const auto& [N, C, I, J] = y.extents;
-    for_each_index({N, C, I, 1}, [&](index_t n, index_t c, index_t i, index_t j) {
-      y(n, c, i, j) += y(n, c, i, y.extents[3] - 1);
-    });
+  template <class SumAt>
+  T value(const Problem& s, index_t i, index_t j, const SumAt& sum_at) {
+    return sum_at(i, j) + (j == 0 ? sum_at(i, s.output_columns() - 1) : 0);
   }
 };
 
@@ -256,72 +199,10 @@ struct LeavesLastColumn : Faithful<T> {
 
 template <class T>
 struct ZeroesLastRow : Faithful<T> {
-  void after(const In<T>&, const In<T>&, const Out<T>& y) {
-    for_each_index(
-        {y.extents[0], y.extents[1], 1, y.extents[3]},
-        [&](index_t n, index_t c, index_t, index_t j) { y(n, c, y.extents[2] - 1, j) = 0; });
+  template <class SumAt>
+  T value(const Problem& s, index_t i, index_t j, const SumAt& sum_at) {
+    return i == s.output_rows() - 1 ? 0 : sum_at(i, j);
   }
-};
-
-template <class T>
-struct Accumulates : Faithful<T> {
-  void store(T& y, T sum) { y += sum; }
-};
-
-/// Scales y by β = 0 instead of overwriting it, which keeps a NaN.
-template <class T>
-struct MultipliesByZero : Faithful<T> {
-  void store(T& y, T sum) { y = y * 0 + sum; }
-};
-
-// --- memory that is not its own ---
-
-template <class T>
-struct WritesBefore : Faithful<T> {
-  void after(const In<T>&, const In<T>&, const Out<T>& y) { (&y(0, 0, 0, 0))[-1] = 0; }
-};
-
-template <class T>
-struct WritesWholeVectors : Faithful<T> {
-  void before(const In<T>&, const In<T>&, const Out<T>& y) {
-    const auto& [N, C, I, J] = y.extents;
-    for_each_index({N, C, I, (8 - J % 8) % 8}, [&](index_t n, index_t c, index_t i, index_t j) {
-      y(n, c, i, y.extents[3] + j) = 0;
-    });
-  }
-};
-
-template <class T>
-struct AssumesDenseOutput : Faithful<T> {
-  T& target(const Out<T>& y, index_t n, index_t c, index_t i, index_t j) {
-    return y.data[dense_offset(y, n, c, i, j)];
-  }
-};
-
-template <class T>
-struct AssumesDenseImage : Faithful<T> {
-  T sample(const In<T>& x, index_t n, index_t o, index_t r, index_t s) {
-    return x.data[dense_offset(x, n, o, r, s)];
-  }
-};
-
-/// Turns the kernel round in place, then correlates: the right numbers, and a changed k.
-template <class T>
-struct FlipsKernelInPlace : Faithful<T> {
-  void before(const In<T>&, const In<T>& k, const Out<T>&) {
-    const auto& [K, C, h, w] = k.extents;
-    for_each_index({K, C, h, w / 2}, [&](index_t o, index_t c, index_t p, index_t q) {
-      std::swap(const_cast<T&>(k(o, c, p, q)), const_cast<T&>(k(o, c, p, k.extents[3] - 1 - q)));
-    });
-  }
-  T weight(const In<T>& k, index_t o, index_t c, index_t p, index_t q) {
-    return k(o, c, p, k.extents[3] - 1 - q);
-  }
-};
-
-template <class T>
-struct UsesImageAsScratch : Faithful<T> {
-  void after(const In<T>& x, const In<T>&, const Out<T>&) { const_cast<T&>(x(0, 0, 0, 0)) = 0; }
 };
 
 // --- right only for some shapes ---
@@ -383,28 +264,11 @@ struct Panels {
 /// panel's goes to the rows below.
 template <class T>
 struct PanelsReachNextRow : Faithful<T> {
-  bool writes(const Problem& s, index_t, index_t) {
-    panels.emplace(s);
-    return true;
-  }
-  void after(const In<T>&, const In<T>&, const Out<T>& y) {
-    const auto& [N, C, I, J] = y.extents;
-    if (panels->pitch != J || panels->columns == J) return;
-    for_each_index({N, C, I - 1, panels->columns},
-                   [&](index_t n, index_t c, index_t i, index_t j) { y(n, c, i + 1, j) = 0; });
-  }
-  std::optional<Panels> panels;
-};
-
-/// The same where only the rows' distance is as long.
-template <class T>
-struct PanelsFillGaps : Faithful<T> {
-  void after(const In<T>&, const In<T>&, const Out<T>& y) {
-    const auto& [N, C, I, J] = y.extents;
-    if (y.strides[2] != (J + 15) / 16 * 16) return;
-    for_each_index({N, C, I, y.strides[2] - J}, [&](index_t n, index_t c, index_t i, index_t j) {
-      y(n, c, i, y.extents[3] + j) = 0;
-    });
+  template <class SumAt>
+  T value(const Problem& s, index_t i, index_t j, const SumAt& sum_at) {
+    const Panels panels(s);
+    const bool reach = panels.pitch == s.output_columns() && panels.columns < s.output_columns();
+    return reach && i > 0 && j < panels.columns ? 0 : sum_at(i, j);
   }
 };
 
@@ -452,114 +316,121 @@ struct SumsInFloat : Faithful<T> {
   T rounded(T sum) { return static_cast<float>(sum); }
 };
 
-// --- state that outlives an execution ---
-
-template <class T>
-struct KeepsFirstKernel : Faithful<T> {
-  std::optional<Tensor<T>> kept;
-  void before(const In<T>&, const In<T>& k, const Out<T>&) {
-    if (!kept) kept.emplace(k);
-  }
-  T weight(const In<T>&, index_t o, index_t c, index_t p, index_t q) { return (*kept)(o, c, p, q); }
-};
-
-template <class T>
-struct CarriesLastSum : Faithful<T> {
-  T carried = 0;
-  T last = 0;
-  void before(const In<T>&, const In<T>&, const Out<T>&) { carried = last; }
-  T initial() { return std::exchange(carried, T{0}); }
-  void store(T& y, T sum) { y = last = sum; }
-};
-
-// --- a promise about threads broken ---
-
-template <class T>
-struct TakesMoreThreads : Faithful<T> {
-  int threads() const { return 2; }
-};
-
-template <class T, template <class> class Mutation>
-Planned<T> plan_mutant(const Problem& problem, const PlanOptions&) {
-  return std::make_unique<MutantPlan<T, Mutation<T>>>(problem);
-}
-
-template <template <class> class Mutation>
-constexpr Algorithm mutant(std::string_view name) {
-  return {.name = name,
-          .summary = "wrong on purpose",
-          .error_model = ErrorModel::componentwise,
-          .non_finite = NonFinite::as_defined,
-          .plan_f32 = plan_mutant<float, Mutation>,
-          .plan_f64 = plan_mutant<double, Mutation>};
-}
-
 /// One whose mistake only shows in double.
 template <template <class> class Mutation>
-constexpr Algorithm mutant_in_double(std::string_view name) {
-  Algorithm algorithm = mutant<Mutation>(name);
-  algorithm.plan_f32 = nullptr;
-  return algorithm;
+constexpr Mutant mutant_in_double(std::string_view name, std::string_view sentence) {
+  Mutant mutant_of_both = mutant<Mutation>(name, sentence);
+  mutant_of_both.algorithm.plan_f32 = nullptr;
+  return mutant_of_both;
 }
 
-constinit const Algorithm kUnmutated = mutant<Faithful>("unmutated");
+constinit const Mutant kUnmutated = mutant<Faithful>("unmutated", "It is right.");
 
-constinit const Algorithm kMutants[] = {
-    mutant<FlippedRows>("kernel_flipped_in_rows"),
-    mutant<FlippedColumns>("kernel_flipped_in_columns"),
-    mutant<Correlation>("kernel_flipped_in_both"),
-    mutant<FirstRowAtHead>("first_row_off_by_one_at_head"),
-    mutant<FirstRowAtTail>("first_row_off_by_one_at_tail"),
-    mutant<LastRowAtHead>("last_row_off_by_one_at_head"),
-    mutant<LastRowAtTail>("last_row_off_by_one_at_tail"),
-    mutant<FirstColumnAtHead>("first_column_off_by_one_at_head"),
-    mutant<FirstColumnAtTail>("first_column_off_by_one_at_tail"),
-    mutant<LastColumnAtHead>("last_column_off_by_one_at_head"),
-    mutant<LastColumnAtTail>("last_column_off_by_one_at_tail"),
-    mutant<ReachesBeforeRow>("reads_before_a_row"),
-    mutant<ReachesPastRow>("reads_past_a_row"),
-    mutant<WrapsRows>("wraps_around_in_rows"),
-    mutant<WrapsColumns>("wraps_around_in_columns"),
-    mutant<SwapsImageSizes>("image_sizes_swapped"),
-    mutant<SwapsKernelSizes>("kernel_sizes_swapped"),
-    mutant<TransposesImage>("image_transposed"),
-    mutant<TransposesKernel>("kernel_transposed"),
-    mutant<SwapsKernelChannels>("kernel_channels_swapped"),
-    mutant<IgnoresLastChannel>("last_channel_ignored"),
-    mutant<TakesChannelsInPairs>("odd_channel_ignored"),
-    mutant<UsesFirstImageForAll>("first_image_for_all"),
-    mutant<LeavesLastRow>("last_row_stale"),
-    mutant<LeavesLastColumn>("last_column_stale"),
-    mutant<ZeroesLastRow>("last_row_missing"),
-    mutant<Accumulates>("accumulates"),
-    mutant<MultipliesByZero>("multiplies_old_output_by_zero"),
-    mutant<WritesBefore>("writes_before_output"),
-    mutant<WritesWholeVectors>("writes_whole_vectors"),
-    mutant<AssumesDenseOutput>("assumes_dense_output"),
-    mutant<AssumesDenseImage>("assumes_dense_image"),
-    mutant<FlipsKernelInPlace>("flips_kernel_in_place"),
-    mutant<UsesImageAsScratch>("image_as_scratch"),
-    mutant<TakesImageForSquare>("right_for_square_images_only"),
-    mutant<TakesKernelForSmaller>("right_for_smaller_kernels_only"),
-    mutant<ShiftsEvenKernels>("right_for_odd_kernels_only"),
-    mutant<DropsTapInPartialTile>("wrong_in_partial_tiles"),
-    mutant<OverlapsBlocks>("blocks_overlap"),
-    mutant<PanelsReachNextRow>("panels_reach_next_row"),
-    mutant<PanelsFillGaps>("panels_fill_gaps"),
-    mutant<ForgetsPanelOfOneColumn>("panel_of_one_column_stale"),
-    mutant<KeepsLastSlice>("keeps_last_slice_of_channels"),
-    mutant<ShiftsLaterTaps>("later_taps_off_by_one"),
-    mutant<KeepsHalfTheDigits>("keeps_half_the_digits"),
-    mutant_in_double<SumsInFloat>("sums_in_float"),
-    mutant<KeepsFirstKernel>("keeps_first_kernel"),
-    mutant<CarriesLastSum>("carries_last_sum"),
-    mutant<TakesMoreThreads>("takes_more_threads"),
+constinit const Mutant kMutants[] = {
+    mutant<FlippedRows>("kernel_flipped_in_rows",
+                        "The kernel is flipped in columns only: its rows are not."),
+    mutant<FlippedColumns>("kernel_flipped_in_columns",
+                           "The kernel is flipped in rows only: its columns are not."),
+    mutant<Correlation>("kernel_flipped_in_both",
+                        "It is a correlation: the kernel is not flipped."),
+    mutant<SlicesFromFront>(
+        "three_branches",
+        "It is the form of three branches with the filter not flipped, whose head takes slices "
+        "from the filter's front."),
+    mutant<SlicesFlippedFromFront>(
+        "three_branches_flipped",
+        "It is the form of three branches whose head takes slices from the front of the "
+        "flipped filter instead of its back."),
+    mutant<FirstRowAtHead>("first_row_off_by_one_at_head",
+                           "The kernel's first row is left out, but for the last rows of y."),
+    mutant<FirstRowAtTail>(
+        "first_row_off_by_one_at_tail",
+        "The first row of taps that meets the image is left out where the kernel leaves it."),
+    mutant<LastRowAtHead>(
+        "last_row_off_by_one_at_head",
+        "The last row of taps that meets the image is left out where the kernel enters it."),
+    mutant<LastRowAtTail>("last_row_off_by_one_at_tail",
+                          "The kernel's last row is left out, but for the first rows of y."),
+    mutant<FirstColumnAtHead>(
+        "first_column_off_by_one_at_head",
+        "The kernel's first column is left out, but for the last columns of y."),
+    mutant<FirstColumnAtTail>(
+        "first_column_off_by_one_at_tail",
+        "The first column of taps that meets the image is left out where the kernel leaves it."),
+    mutant<LastColumnAtHead>(
+        "last_column_off_by_one_at_head",
+        "The last column of taps that meets the image is left out where the kernel enters it."),
+    mutant<LastColumnAtTail>(
+        "last_column_off_by_one_at_tail",
+        "The kernel's last column is left out, but for the first columns of y."),
+    mutant<WrapsRows>(
+        "wraps_around_in_rows",
+        "It is a circular convolution along rows, whose period is one row too short: the last "
+        "row is added to the first."),
+    mutant<WrapsColumns>(
+        "wraps_around_in_columns",
+        "It is a circular convolution along columns, whose period is one column too short: the "
+        "last column is added to the first."),
+    mutant<SwapsImageSizes>(
+        "image_sizes_swapped",
+        "The image's height and width are mixed up: its rows are taken for as long as its "
+        "columns."),
+    mutant<SwapsKernelSizes>(
+        "kernel_sizes_swapped",
+        "The kernel's height and width are mixed up: its rows are taken for as long as its "
+        "columns."),
+    mutant<TransposesImage>("image_transposed", "The image is transposed."),
+    mutant<TransposesKernel>("kernel_transposed", "The kernel is transposed."),
+    mutant<SwapsKernelChannels>("kernel_channels_swapped",
+                                "The kernel's channels are swapped: [C,K] for [K,C]."),
+    mutant<IgnoresLastChannel>("last_channel_ignored", "The last channel of x is ignored."),
+    mutant<TakesChannelsInPairs>(
+        "odd_channel_ignored",
+        "Channels of x are taken in pairs, and the last of an odd number is ignored."),
+    mutant<UsesFirstImageForAll>("first_image_for_all",
+                                 "The first image of the batch is taken for all."),
+    mutant<ZeroesLastRow>("last_row_missing", "The last row is missing: it is 0."),
+    mutant<LeavesLastRow>("last_row_stale",
+                          "The last row is not written: it holds what was there before."),
+    mutant<LeavesLastColumn>("last_column_stale",
+                             "The last column is not written: it holds what was there before."),
+    mutant<ReachesBeforeRow>(
+        "reads_before_a_row",
+        "One tap too many is used: it reads what lies before a row of the image."),
+    mutant<ReachesPastRow>("reads_past_a_row",
+                           "One tap too many is used: it reads what lies past a row of the image."),
+    mutant<TakesImageForSquare>(
+        "right_for_square_images_only",
+        "The image is taken for square: taps are limited by its smaller side."),
+    mutant<TakesKernelForSmaller>("right_for_smaller_kernels_only",
+                                  "Rows of a kernel that is higher than the image are left out."),
+    mutant<ShiftsEvenKernels>(
+        "right_for_odd_kernels_only",
+        "The centre of an even kernel is off by one row, and its rows are rolled."),
+    mutant<DropsTapInPartialTile>(
+        "wrong_in_partial_tiles",
+        "A tap is missing in the last columns, which do not fill a tile of 64."),
+    mutant<OverlapsBlocks>(
+        "blocks_overlap",
+        "Blocks of rows overlap where the kernel is higher than the image: some sums count "
+        "twice."),
+    mutant<PanelsReachNextRow>("panels_reach_next_row",
+                               "The padding of panels of columns overwrites rows below with 0."),
+    mutant<ForgetsPanelOfOneColumn>("panel_of_one_column_stale",
+                                    "The last column, a panel by itself, is not written."),
+    mutant<KeepsLastSlice>(
+        "keeps_last_slice_of_channels",
+        "Of sums over channels, taken 128 taps at a time, only the last part is kept."),
+    mutant<ShiftsLaterTaps>("later_taps_off_by_one",
+                            "The kernel's rows from 128 on are off by one."),
+    mutant<KeepsHalfTheDigits>("keeps_half_the_digits", "Sums keep half of their digits."),
+    mutant_in_double<SumsInFloat>("sums_in_float", "Sums are rounded to float32."),
 };
 
 }  // namespace
 
-const Algorithm& unmutated() { return kUnmutated; }
+const Algorithm& unmutated() { return kUnmutated.algorithm; }
 
-std::span<const Algorithm> dense_mutants() { return kMutants; }
+std::span<const Mutant> dense_mutants() { return kMutants; }
 
 }  // namespace fullconv::testing

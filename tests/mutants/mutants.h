@@ -7,22 +7,36 @@
 
 namespace fullconv::testing {
 
+/// The place of y[n,c,i,j].
+struct Output {
+  index_t n, c, i, j;
+};
+
+/// What comes out at some outputs of a problem, for dense x and k. What is not written keeps the
+/// value that it has.
+using ValuesAt = void (*)(const Problem& problem, const TensorView<const double>& x,
+                          const TensorView<const double>& k, std::span<const Output> outputs,
+                          std::span<double> values);
+
+/// A convolution with one deliberate mistake, which its summary states in a sentence for people.
+struct Mutant {
+  Algorithm algorithm;
+  ValuesAt values_at;  ///< for a dense mutant, of dense problems only
+};
+
 /// The definition, right in every way, which layers are reduced to.
 const Algorithm& unmutated();
 /// The same for layers, as they are.
-const Algorithm& unmutated_layer();
+const Mutant& unmutated_layer();
 
-/// Each with one deliberate mistake.
-std::span<const Algorithm> dense_mutants();
-std::span<const Algorithm> layer_mutants();
+/// Each with one mistake, those that people make most often first.
+std::span<const Mutant> dense_mutants();
+std::span<const Mutant> layer_mutants();
+/// Those whose outputs are right when they are executed once, into dense memory of their own that
+/// holds zeros.
+std::span<const Algorithm> hidden_mutants();
 
 /// All of them: what a conformance check must reject.
-inline std::vector<const Algorithm*> mutants() {
-  std::vector<const Algorithm*> all;
-  for (const auto& some : {dense_mutants(), layer_mutants()}) {
-    for (const Algorithm& mutant : some) all.push_back(&mutant);
-  }
-  return all;
-}
+std::vector<const Algorithm*> mutants();
 
 }  // namespace fullconv::testing

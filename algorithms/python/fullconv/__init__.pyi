@@ -21,6 +21,7 @@ class Finding:
     explanation: str
     wrong: NDArray[np.bool_]
     error: float
+    mistakes: tuple[str, ...]
     def __bool__(self) -> bool: ...
 
 class Plan:

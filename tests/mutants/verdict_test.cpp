@@ -1,0 +1,128 @@
+// Whether results are judged right, and mistakes called by their names.
+
+#include "mutants/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iostream>
+#include <limits>
+#include <map>
+
+#include "mutants/mutants.h"
+#include "support/conformance.h"
+
+namespace fullconv::testing {
+namespace {
+
+/// The names of what a verdict explains a result by, one after the other.
+std::string names(const Verdict& verdict) {
+  std::string text;
+  for (const auto& [mistake, outputs] : verdict.explanations) {
+    text += (text.empty() ? "" : " + ") + mistake.name;
+  }
+  return text;
+}
+
+template <class T>
+Operands<double> in_double(const Operands<T>& operands) {
+  return {operands.problem,
+          {operands.x.begin(), operands.x.end()},
+          {operands.k.begin(), operands.k.end()}};
+}
+
+/// What an algorithm makes of operands where the output held a number before; none if it declines.
+template <class T>
+std::vector<double> result_of(const Algorithm& algorithm, const Operands<T>& operands,
+                              T before = 0) {
+  auto planned = algorithm.plan<T>(operands.problem);
+  if (std::holds_alternative<Declined>(planned)) return {};
+  // Copies, with room around them: some mutants write there.
+  const Tensor<T> x(operands.x_view()), k(operands.k_view());
+  Tensor<T> y(operands.problem.y_extents());
+  y.fill(before);
+  std::get<std::unique_ptr<Plan<T>>>(planned)->execute(x.view(), k.view(), y.view());
+  std::vector<double> values;
+  for_each_index(y.extents(), [&](auto... at) { values.push_back(y(at...)); });
+  return values;
+}
+
+bool is_layer(const Problem& problem) { return !problem.is_dense() || !problem.is_whole(); }
+
+TEST(Verdict, IsRightOfAllThatIs) {
+  std::size_t count = 0;
+  const auto judge_all = [&]<class T>(T, const Case& c) {
+    const auto operands = make_operands<T>(c);
+    for (const Algorithm* algorithm : algorithms()) {
+      auto values = result_of(*algorithm, operands);
+      if (values.empty()) continue;
+      const Verdict verdict = judge(in_double(operands), {c.problem.y_extents(), std::move(values),
+                                                          floating_type(sizeof(T))});
+      EXPECT_TRUE(verdict.right) << algorithm->name << " " << to_string(c) << " in " << sizeof(T)
+                                 << " bytes: " << verdict.error_in_bounds << " " << verdict.bound
+                                 << ", " << names(verdict);
+      EXPECT_LE(verdict.error_in_bounds, 1);
+      EXPECT_TRUE(verdict.explanations.empty());
+      ++count;
+    }
+  };
+  const auto& cases = conformance_cases();
+  for (std::size_t i = 0; i < cases.size(); i += 3) {
+    judge_all(float{}, cases[i]);
+    judge_all(double{}, cases[i]);
+  }
+  std::cout << count << " right results\n";
+  EXPECT_GT(count, 1000U);
+}
+
+/// Cases of which each mutant is visible in at least one.
+std::vector<Case> cases_of(const Algorithm& mutant) {
+  std::vector<Case> cases;
+  for (const Case& c : conformance_cases()) {
+    if (c.problem.multiply_adds() > 3'000'000) continue;
+    if (c.family == Family::box) continue;  // symmetric kernels hide what is wrong
+    if (is_layer(c.problem) == (mutant.layers == Layers::native)) cases.push_back(c);
+  }
+  return cases;
+}
+
+/// Of mutants that are like others wherever they are wrong: those.
+const std::map<std::string_view, std::string> kLike{
+    {"odd_channel_ignored", "last_channel_ignored"},
+    {"panel_of_one_column_stale", "last_column_stale"},
+    {"stride_of_1x1_ignored", "stride_ignored"}};
+
+TEST(Verdict, CallsMutantsByTheirNames) {
+  for (const Algorithm* mutant : mutants()) {
+    SCOPED_TRACE(mutant->name);
+    const bool hidden = std::ranges::any_of(
+        hidden_mutants(), [&](const Algorithm& other) { return &other == mutant; });
+    std::map<std::string, int> found;
+    int wrong = 0;
+    for (const Case& c : cases_of(*mutant)) {
+      const auto operands = make_operands<double>(c);
+      const double before = hidden ? 0 : 12345;
+      const Verdict verdict =
+          judge(operands,
+                {c.problem.y_extents(), result_of(*mutant, operands, before), floating_type(8)});
+      if (verdict.right) continue;
+      ++wrong;
+      ++found[names(verdict)];
+      // One that accounts for all.
+      const bool explained =
+          verdict.explanations.size() == 1 && verdict.explanations.front().outputs == verdict.wrong;
+      EXPECT_TRUE(explained) << to_string(c) << ": " << names(verdict) << "\n" << picture(verdict);
+      if (wrong == 12) break;
+    }
+    std::cout << mutant->name << ":";
+    for (const auto& [name, count] : found) std::cout << " " << name << " " << count << "x";
+    std::cout << std::endl;
+    EXPECT_EQ(wrong == 0, hidden);
+    if (hidden) continue;
+    const auto like = kLike.find(mutant->name);
+    EXPECT_TRUE(found.contains(like == kLike.end() ? std::string(mutant->name) : like->second));
+  }
+}
+
+}  // namespace
+}  // namespace fullconv::testing
