@@ -15,8 +15,8 @@ template <class T>
 void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
                    const Window& wanted, bool add, int threads = 1);
 
-/// Rows of y that a call should begin with a multiple of, so that it cuts no tile of any instruction
-/// set.
+/// Rows of y that a call should begin with a multiple of, so that it cuts no tile of any
+/// instruction set.
 constexpr index_t kRowsOfTiles = 8;
 
 /// The time in seconds that convolve_rows takes for all rows of y: to be forecast, not to be relied
