@@ -37,14 +37,22 @@ def fields(row):
 
 
 class Blocks(BlocksTest):
+    def timed(self, *arguments):
+        """Rows of 8x8_k3x3 in f32 by those who take it: all but a few."""
+        rows = self.rows(*arguments, "--case", "8x8_k3x3", "--scalar", "f32")
+        self.assertEqual({fields(row)[1] for row in rows}, set(names()))
+        found = [row for row in rows if "block" in row]
+        self.assertGreater(len({fields(row)[1] for row in found}), len(names()) - 3)
+        return found
+
     def test_hold_everybody_once_each_at_another_place(self):
-        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32")
+        rows = self.timed(*QUICK)
         blocks = collections.defaultdict(dict)
         for row in rows:
             blocks[row["block"]].setdefault(row["position"], fields(row)[1])
         self.assertGreaterEqual(len(blocks), 8)
         self.assertEqual(set(blocks), set(range(len(blocks))))
-        self.assertEqual(sorted(blocks[0].values()), sorted(names()))
+        self.assertEqual(set(blocks[0].values()), {fields(row)[1] for row in rows})
         orders = set()
         for block in blocks.values():
             self.assertEqual(sorted(block), list(range(len(block))))
@@ -53,20 +61,17 @@ class Blocks(BlocksTest):
         self.assertGreater(len(orders), 1)
 
     def test_are_at_least_eight_even_where_time_is_up_at_once(self):
-        rows = self.rows("--cell-time", "1e-9", "--case", "8x8_k3x3", "--scalar", "f32",
-                         "--threads", "1")  # fmt: skip
+        rows = self.timed("--cell-time", "1e-9", "--threads", "1")
         counts = collections.Counter(fields(row)[1] for row in rows)
-        self.assertEqual(set(counts), set(names()))
         self.assertEqual(min(counts.values()), 8)
 
     def test_end_where_ratios_are_known(self):
-        rows = self.rows("--cell-time", "60", "--half-width", "10", "--case", "8x8_k3x3",
-                         "--scalar", "f32", "--threads", "1")  # fmt: skip
+        rows = self.timed("--cell-time", "60", "--half-width", "10", "--threads", "1")
         counts = collections.Counter(fields(row)[1] for row in rows)
         self.assertEqual(set(counts.values()), {8})
 
     def test_repeat_as_often_each_time(self):
-        rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32")
+        rows = self.timed(*QUICK)
         iterations = collections.defaultdict(set)
         for row in rows:
             iterations[fields(row)[1]].add(row["iterations"])
@@ -75,7 +80,7 @@ class Blocks(BlocksTest):
 
     def test_of_a_seed_have_its_order(self):
         def order(seed):
-            rows = self.rows(*QUICK, "--case", "8x8_k3x3", "--scalar", "f32", "--seed", seed)
+            rows = self.timed(*QUICK, "--seed", seed)
             return [fields(row)[1] for row in rows if row["block"] == 0]
 
         self.assertEqual(order("3"), order("3"))

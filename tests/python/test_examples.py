@@ -54,7 +54,7 @@ class Examples(unittest.TestCase):
     def test_is_mine_right(self):
         lines = self.run_example("is_mine_right.py").splitlines()
         self.assertRegex(lines[0], "^ones: It is right")
-        self.assertRegex(lines[1], "^random: .*head takes the front.* 80 of 144 outputs")
+        self.assertRegex(lines[1], "^random: .*head takes slices from the front.* 80 of 144 outputs")
         self.assertRegex(lines[-1], "^corrected: It is right")
 
     def test_conv_layer(self):
