@@ -93,8 +93,8 @@ _CHANNEL_CLASSES = (1, 5, 32, 128, 512)
 def forms(table: Table, layers: Sequence[Answer]) -> list[dict[str, Any]]:
     """Who to take for layers of a kind, by kernel, stride, dilation and channels. Of those who ran
     on every layer of the kind the one that is fastest on average, with the next: {kernel, stride,
-    dilation, planes: depthwise, channels: the least of its class, cells, best, next: [contender,
-    times the best's time] or null}."""
+    dilation, planes: depthwise, channels: the least of its class, below: that of the next class or
+    None, cells, best, next: [contender, times the best's time] or None}."""
     kinds: dict[tuple[Any, ...], list[Answer]] = {}
     for answer in layers:
         case = table.cases[answer.cell]
@@ -122,6 +122,7 @@ def forms(table: Table, layers: Sequence[Answer]) -> list[dict[str, Any]]:
                 "dilation": dilation,
                 "planes": planes,
                 "channels": least,
+                "below": next((bound for bound in _CHANNEL_CLASSES if bound > least), None),
                 "cells": [answer.cell for answer in answers],
                 "best": table.names.index(names[best]),
                 "next": following,

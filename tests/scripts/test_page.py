@@ -339,6 +339,7 @@ class Forms(PageTest):
             ]
         )
         (form,) = forms
+        self.assertEqual((form["channels"], form["below"]), (32, 128))
         self.assertEqual(names[form["best"]], "beta")
         self.assertEqual(names[form["next"][0]], "zeta")
         self.assertAlmostEqual(form["next"][1], (2.0 / 1.5) ** 0.5, places=2)

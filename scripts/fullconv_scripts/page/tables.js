@@ -12,8 +12,10 @@ function startForms(body) {
 function formsTable(forms) {
   const bounds = [...new Set(forms.filter((form) => !form.planes).map((form) => form.channels))]
     .sort(d3.ascending);
-  const headings = bounds.map((least, place) => (place + 1 < bounds.length
-    ? `${least} to ${bounds[place + 1] - 1} channels` : `${least} channels and more`));
+  const headings = bounds.map((least) => {
+    const { below } = forms.find((form) => form.channels === least);
+    return below ? `${least} to ${below - 1} channels` : `${least} channels and more`;
+  });
   const anyPlanes = forms.some((form) => form.planes);
   const columns = ["Kernel, stride", ...headings, ...(anyPlanes ? ["depthwise"] : [])]
     .map((text) => ({ text }));
