@@ -71,9 +71,8 @@ std::string name(bench::Kind kind) {
     case bench::Kind::ours:
       return "ours";
     case bench::Kind::peer:
+    case bench::Kind::binding:  // a peer of which another field says more
       return "peer";
-    case bench::Kind::binding:
-      return "binding";
     case bench::Kind::floor:
       return "floor";
   }
@@ -130,6 +129,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"threaded", algorithm.threaded},
                     {"layers", name(algorithm.layers)},
                     {"prepares", algorithm.prepares},
+                    {"binding", contender.kind == bench::Kind::binding},
                     {"delegates", name(algorithm.delegates)},
                     {"version", version(contender)},
                     {"ledger", as_json(contender.ledger)}});

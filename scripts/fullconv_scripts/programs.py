@@ -120,10 +120,15 @@ class Programs:
         return self.folder / "fullconv_steps"
 
     def contenders(self, peers: bool) -> list[dict[str, Any]]:
-        """Who takes part, in the registry's order: our own, peers if asked for, floors."""
-        return run_for_json(
+        """Who takes part, in the registry's order: our own, peers if asked for, floors. A peer that
+        is our own library, called from another language, is of the kind `binding`."""
+        listed = run_for_json(
             [self.cli, "list", "--json", "--floors", *(["--peers"] if peers else [])]
         )
+        return [
+            {**entry, "kind": "binding"} if entry.pop("binding", False) else entry
+            for entry in listed
+        ]
 
 
 def _runs_by_name(report: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
