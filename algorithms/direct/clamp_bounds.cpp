@@ -5,35 +5,9 @@
 
 #include "core/lift.h"
 #include "core/registry.h"
+#include "direct/clamped_sums.h"
 
 namespace fullconv {
-namespace {
-
-/// The columns of a row of y += what a row of x gives by a row of k. Apart from the loops over
-/// rows, whose variables would take the registers of this one.
-template <class T>
-[[gnu::noinline]] void add_row(const T* x, index_t x_columns, const T* k, index_t k_columns,
-                               Range columns, T* y) {
-  for (index_t q = 0; q < k_columns; ++q) {
-    const index_t begin = std::max(columns.begin, q);
-    const index_t end = std::min(columns.end, q + x_columns);
-    add_scaled_row(k[q], x + begin - q, y + begin, end - begin);
-  }
-}
-
-template <class T>
-void add_clamped(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                 const Window& window) {
-  for (index_t i = window.rows.begin; i < window.rows.end; ++i) {
-    const index_t first = std::max<index_t>(0, i - x.rows + 1);
-    const index_t last = std::min(i, k.rows - 1);
-    for (index_t p = first; p <= last; ++p) {
-      add_row(x.row(i - p), x.columns, k.row(p), k.columns, window.columns, y.row(i));
-    }
-  }
-}
-
-}  // namespace
 
 constinit const Algorithm builtin::clamp_bounds{
     .name = "clamp_bounds",

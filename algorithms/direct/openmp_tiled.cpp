@@ -8,6 +8,7 @@
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/steps.h"
+#include "direct/clamped_sums.h"
 
 namespace fullconv {
 namespace {
@@ -20,32 +21,6 @@ std::vector<Boundary> boundaries_of_tiles(const Problem&, const PlanOptions&,
                                           std::size_t scalar_size) {
   return {{Boundary::output_rows, kTileRows},
           {Boundary::output_columns, kTileRowBytes / static_cast<index_t>(scalar_size)}};
-}
-
-/// Row i of x ∗ k, from `columns.begin` on, += what x's row i − p gives by k's row p. Apart from
-/// the loops over rows, whose variables would take the registers of this one.
-template <class T>
-[[gnu::noinline]] void add_row(const T* x, index_t x_columns, const T* k, index_t k_columns,
-                               Range columns, T* sums) {
-  for (index_t q = 0; q < k_columns; ++q) {
-    const index_t begin = std::max(columns.begin, q);
-    const index_t end = std::min(columns.end, q + x_columns);
-    if (begin >= end) continue;
-    add_scaled_row(k[q], x + begin - q, sums + begin - columns.begin, end - begin);
-  }
-}
-
-/// tile += the outputs rows × columns of x ∗ k.
-template <class T>
-void add_to_tile(const Plane<const T>& x, const Plane<const T>& k, Range rows, Range columns,
-                 const Plane<T>& tile) {
-  for (index_t i = rows.begin; i < rows.end; ++i) {
-    const index_t first = std::max<index_t>(0, i - x.rows + 1);
-    const index_t last = std::min(i, k.rows - 1);
-    for (index_t p = first; p <= last; ++p) {
-      add_row(x.row(i - p), x.columns, k.row(p), k.columns, columns, tile.row(i - rows.begin));
-    }
-  }
 }
 
 template <class T>
@@ -92,8 +67,9 @@ class OpenMpTiledPlan final : public Plan<T> {
                         columns.size(), kTileColumns};
     StepTimer timing(Step::direct);
     fill_zero(sums);
+    const Window wanted{rows, columns};
     for (index_t o = 0; o < problem.K; ++o) {
-      add_to_tile(plane(x, n, o), plane(k, o, c), rows, columns, sums);
+      add_clamped(plane(x, n, o), plane(k, o, c), in_full_output(sums, wanted), wanted);
     }
     timing.enter(Step::copies);
     const Plane<T> target = in_full_output(plane(y, n, c), window);
