@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -12,10 +11,7 @@ from typing import Any
 
 import fullconv
 import numpy as np
-
-Function = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-SCALARS = {"f32": np.float32, "f64": np.float64}
+from numpy_arrays import Function, copy, view  # noqa: F401, the worker calls them
 
 OMP_PAUSE_HARD = 2
 
@@ -24,15 +20,6 @@ def version() -> str:
     fullconv.algorithms()  # it loads nothing before it is used
     python = platform.python_version()
     return f"fullconv {fullconv.__version__} (NumPy {np.__version__}, Python {python})"
-
-
-def view(memory: mmap.mmap, scalar: str, offset: int, shape: tuple[int, ...]) -> np.ndarray:
-    return np.ndarray(shape, SCALARS[scalar], memory, offset)
-
-
-def copy(function: str, array: np.ndarray) -> np.ndarray:
-    """C order, whatever the function."""
-    return np.copy(array)
 
 
 def describe(call: Callable[[], np.ndarray]) -> str:

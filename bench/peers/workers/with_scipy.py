@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import scipy
+from numpy_arrays import Function, copy, view  # noqa: F401, the worker calls them
 from scipy import fft, signal
-
-Function = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-SCALARS = {"f32": np.float32, "f64": np.float64}
 
 
 def version() -> str:
@@ -22,16 +18,6 @@ def version() -> str:
     if not hasattr(fft, "set_workers"):
         raise ImportError(f"SciPy {scipy.__version__} is too old: 1.4 or newer is wanted")
     return f"SciPy {scipy.__version__} (NumPy {np.__version__}, Python {platform.python_version()})"
-
-
-def view(memory: mmap.mmap, scalar: str, offset: int, shape: tuple[int, ...]) -> np.ndarray:
-    return np.ndarray(shape, SCALARS[scalar], memory, offset)
-
-
-
-def copy(function: str, array: np.ndarray) -> np.ndarray:
-    """C order, whatever the function."""
-    return np.copy(array)
 
 
 def describe(call: Callable[[], np.ndarray]) -> str:
