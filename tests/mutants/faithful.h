@@ -123,13 +123,8 @@ void values_at(const Problem& problem, const In<double>& x, const In<double>& k,
 
 template <template <class> class Mutation>
 constexpr Mutant mutant(std::string_view name, std::string_view sentence) {
-  return {{.name = name,
-           .summary = sentence,
-           .error_model = ErrorModel::componentwise,
-           .non_finite = NonFinite::as_defined,
-           .plan_f32 = plan_mutant<float, Mutation>,
-           .plan_f64 = plan_mutant<double, Mutation>},
-          values_at<Mutation>};
+  return mutant_row(name, sentence, Layers::adapted, plan_mutant<float, Mutation>,
+                    plan_mutant<double, Mutation>, values_at<Mutation>);
 }
 
 }  // namespace fullconv::testing

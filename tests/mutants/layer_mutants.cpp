@@ -351,14 +351,8 @@ void values_at(const Problem& problem, const TensorView<const double>& x,
 
 template <template <class> class Mutation>
 constexpr Mutant mutant(std::string_view name, std::string_view sentence) {
-  return {{.name = name,
-           .summary = sentence,
-           .error_model = ErrorModel::componentwise,
-           .non_finite = NonFinite::as_defined,
-           .layers = Layers::native,
-           .plan_f32 = plan_layer_mutant<float, Mutation>,
-           .plan_f64 = plan_layer_mutant<double, Mutation>},
-          values_at<Mutation>};
+  return mutant_row(name, sentence, Layers::native, plan_layer_mutant<float, Mutation>,
+                    plan_layer_mutant<double, Mutation>, values_at<Mutation>);
 }
 
 constinit const Mutant kUnmutated = mutant<Layer>("unmutated_layer", "It is right.");

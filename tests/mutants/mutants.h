@@ -24,6 +24,19 @@ struct Mutant {
   ValuesAt values_at;  ///< for a dense mutant, of dense problems only
 };
 
+/// A row of those below.
+constexpr Mutant mutant_row(std::string_view name, std::string_view sentence, Layers layers,
+                            Planner<float> plan_f32, Planner<double> plan_f64, ValuesAt values_at) {
+  return {{.name = name,
+           .summary = sentence,
+           .error_model = ErrorModel::componentwise,
+           .non_finite = NonFinite::as_defined,
+           .layers = layers,
+           .plan_f32 = plan_f32,
+           .plan_f64 = plan_f64},
+          values_at};
+}
+
 /// The definition, right in every way, which layers are reduced to.
 const Algorithm& unmutated();
 /// The same for layers, as they are.
