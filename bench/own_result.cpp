@@ -7,13 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "memory.h"
-#include "mutants/verdict.h"
+#include "mutants/diagnosis.h"
 
 namespace fullconv::cli {
 namespace {
 
 using nlohmann::ordered_json;
-using testing::Verdict;
+using testing::Diagnosis;
 
 testing::ResultType result_type(const ElementType& type) {
   if (type.kind == ElementType::floating) return testing::floating_type(type.bytes);
@@ -32,13 +32,13 @@ void require_room_for(const Problem& problem, const NpyReader& mine) {
 }
 
 /// The plane with the most wrong outputs, cut into cells, with the largest error of each.
-ordered_json map_of(const Verdict& verdict) {
+ordered_json map_of(const Diagnosis& diagnosis) {
   constexpr index_t kMostCells = 128;
-  const auto [N, C, rows, columns] = verdict.extents;
+  const auto [N, C, rows, columns] = diagnosis.extents;
   const index_t plane_size = rows * columns;
   index_t plane = 0, most = -1;
   for (index_t p = 0; p < N * C; ++p) {
-    const auto begin = verdict.errors.begin() + p * plane_size;
+    const auto begin = diagnosis.errors.begin() + p * plane_size;
     const index_t wrong = std::count_if(begin, begin + plane_size, [](double e) { return e > 1; });
     if (wrong > most) {
       most = wrong;
@@ -54,7 +54,7 @@ ordered_json map_of(const Verdict& verdict) {
       for (index_t j = 0; j < columns; ++j) {
         double& cell = line[static_cast<std::size_t>(j / across)];
         cell = std::max(
-            cell, verdict.errors[static_cast<std::size_t>(plane * plane_size + a * columns + j)]);
+            cell, diagnosis.errors[static_cast<std::size_t>(plane * plane_size + a * columns + j)]);
       }
     cells.push_back(line);
   }
@@ -64,55 +64,56 @@ ordered_json map_of(const Verdict& verdict) {
           {"errors_in_bounds", cells}};
 }
 
-void print_as_json(const OperandFiles& files, const NpyReader& mine, const Verdict& verdict) {
+void print_as_json(const OperandFiles& files, const NpyReader& mine, const Diagnosis& diagnosis) {
   auto explanations = ordered_json::array();
-  for (const auto& [mistake, outputs] : verdict.explanations) {
+  for (const auto& [mistake, outputs] : diagnosis.explanations) {
     explanations.push_back(
         {{"name", mistake.name}, {"sentence", mistake.sentence}, {"outputs", outputs}});
   }
   index_t outputs = 1;
   for (const index_t extent : mine.shape()) outputs *= extent;
-  ordered_json all{{"right", verdict.right},
+  ordered_json all{{"right", diagnosis.right},
                    {"problem", to_string(files.problem())},
                    {"type", to_string(mine.type())},
                    {"shape", mine.shape()},
                    {"expected_shape", files.output_shape()},
                    {"outputs", outputs},
-                   {"wrong", verdict.wrong},
-                   {"error_in_bounds", verdict.error_in_bounds},  // null where it is infinite
-                   {"bound", verdict.bound},
+                   {"wrong", diagnosis.wrong},
+                   {"error_in_bounds", diagnosis.error_in_bounds},  // null where it is infinite
+                   {"bound", diagnosis.bound},
                    {"explanations", explanations},
                    {"map", nullptr}};
-  if (!verdict.errors.empty()) all["map"] = map_of(verdict);
+  if (!diagnosis.errors.empty()) all["map"] = map_of(diagnosis);
   fmt::print("{}\n", all.dump(2));
 }
 
-void print_explanations(const Verdict& verdict) {
-  if (verdict.explanations.empty()) fmt::print("It is no known mistake.\n");
-  if (verdict.explanations.size() > 1) {
-    fmt::print("{} mistakes come together:\n", verdict.explanations.size());
+void print_explanations(const Diagnosis& diagnosis) {
+  if (diagnosis.explanations.empty()) fmt::print("It is no known mistake.\n");
+  if (diagnosis.explanations.size() > 1) {
+    fmt::print("{} mistakes come together:\n", diagnosis.explanations.size());
   }
-  for (const auto& [mistake, outputs] : verdict.explanations) {
+  for (const auto& [mistake, outputs] : diagnosis.explanations) {
     fmt::print("{} ({}: accounts for {} wrong outputs)\n", mistake.sentence, mistake.name, outputs);
   }
 }
 
-void print_as_text(const OperandFiles& files, const NpyReader& mine, const Verdict& verdict) {
+void print_as_text(const OperandFiles& files, const NpyReader& mine, const Diagnosis& diagnosis) {
   const std::string type = to_string(mine.type());
-  if (verdict.right) {
+  if (diagnosis.right) {
     fmt::print("right to the precision of {}: error {:.2g} of the {} bound, {} outputs\n", type,
-               verdict.error_in_bounds, verdict.bound, verdict.errors.size());
+               diagnosis.error_in_bounds, diagnosis.bound, diagnosis.errors.size());
     return;
   }
-  if (verdict.errors.empty()) {
+  if (diagnosis.errors.empty()) {
     fmt::print("WRONG: {} has shape {}, expected {}\n", mine.name(), to_string(mine.shape()),
                to_string(files.output_shape()));
   } else {
     fmt::print("WRONG: {} of {} outputs, error up to {:.2g} times the {} bound of {}\n",
-               verdict.wrong, verdict.errors.size(), verdict.error_in_bounds, verdict.bound, type);
+               diagnosis.wrong, diagnosis.errors.size(), diagnosis.error_in_bounds, diagnosis.bound,
+               type);
   }
-  print_explanations(verdict);
-  fmt::print("{}", picture(verdict));
+  print_explanations(diagnosis);
+  fmt::print("{}", picture(diagnosis));
 }
 
 }  // namespace
@@ -120,21 +121,21 @@ void print_as_text(const OperandFiles& files, const NpyReader& mine, const Verdi
 bool check_own_result(OperandFiles& files, const std::string& path, bool json) {
   NpyReader mine(path);
   require_room_for(files.problem(), mine);
-  Verdict verdict;
-  verdict.wrong = 0;
+  Diagnosis diagnosis;
+  diagnosis.wrong = 0;
   const auto extents = files.result_extents(mine);
   if (extents) {
     const testing::Operands<double> operands = files.read<double>();
-    verdict = judge(operands, {*extents, files.read_result(mine), result_type(mine.type())});
+    diagnosis = diagnose(operands, {*extents, files.read_result(mine), result_type(mine.type())});
   } else {
-    verdict.error_in_bounds = std::numeric_limits<double>::infinity();
+    diagnosis.error_in_bounds = std::numeric_limits<double>::infinity();
   }
   if (json) {
-    print_as_json(files, mine, verdict);
+    print_as_json(files, mine, diagnosis);
   } else {
-    print_as_text(files, mine, verdict);
+    print_as_text(files, mine, diagnosis);
   }
-  return verdict.right;
+  return diagnosis.right;
 }
 
 }  // namespace fullconv::cli

@@ -13,8 +13,8 @@
 #include <variant>
 
 #include "arrays.h"
+#include "diagnose.h"
 #include "integers.h"
-#include "judge.h"
 #include "plans.h"
 
 #ifdef __linux__
@@ -341,7 +341,7 @@ void define(py::module_& m) {
   m.def("convolve_tensors", convolve_tensors);
   m.def("algorithms", describe_algorithms);
   m.def("allowed_threads", allowed_threads);
-  define_judge(m);
+  define_diagnose(m);
 
   py::class_<SharedPlan> plan(m, "Plan",
                               R"(A full convolution made ready to run; `fullconv.plan` makes it.

@@ -1,7 +1,7 @@
 """scripts/check IMAGE.npy KERNEL.npy --result MINE.npy --plot FILE: is somebody's own result right?
 
-What is right, and what it is instead, `fullconv check` says; other flags than these are handed on to
-it. This draws where outputs are wrong, and by how much.
+What is right, and what it is instead, `fullconv check` says; other flags than these are handed on
+to it. This draws where outputs are wrong, and by how much.
 
 Exit codes: 0 the result is right, 1 it is wrong, 2 the question was.
 """
@@ -18,7 +18,7 @@ from fullconv_scripts.programs import ProgramFailed, Programs, run_for_json
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def draw(verdict: dict[str, Any], path: Path) -> None:
+def draw(diagnosis: dict[str, Any], path: Path) -> None:
     """A map of the plane with most wrong outputs, each cell in the colour of its largest error."""
     import numpy as np
 
@@ -26,15 +26,15 @@ def draw(verdict: dict[str, Any], path: Path) -> None:
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-    cells = verdict["map"]
+    cells = diagnosis["map"]
     # What has no number is drawn as the worst.
     errors = np.array(cells["errors_in_bounds"], dtype=float)
     finite = errors[np.isfinite(errors)]
     worst = max(10.0, float(finite.max(initial=0)))
     errors = np.where(np.isfinite(errors), errors, worst)
-    rows, columns = verdict["expected_shape"][-2:]
+    rows, columns = diagnosis["expected_shape"][-2:]
     if len(errors) * cells["rows_per_cell"] < rows:  # channels come last
-        rows, columns = verdict["expected_shape"][-3:-1]
+        rows, columns = diagnosis["expected_shape"][-3:-1]
     figure = Figure(figsize=(chart_style.WIDTH, chart_style.HEIGHT), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(
@@ -47,8 +47,8 @@ def draw(verdict: dict[str, Any], path: Path) -> None:
     figure.colorbar(image, label="error, in units of its bound: right up to 1")
     axes.set_xlabel("column of y")
     axes.set_ylabel("row of y")
-    sentences = [each["sentence"] for each in verdict["explanations"]]
-    title = "\n".join(sentences) or ("right" if verdict["right"] else "no known mistake")
+    sentences = [each["sentence"] for each in diagnosis["explanations"]]
+    title = "\n".join(sentences) or ("right" if diagnosis["right"] else "no known mistake")
     axes.set_title(title, wrap=True, fontsize=9)
     figure.savefig(path, dpi=chart_style.DOTS_PER_INCH)
 
@@ -72,22 +72,23 @@ def main() -> int:
     command = [Programs(asked.programs.resolve()).cli, "check", asked.image, asked.kernel]
     command += ["--result", asked.result, "--json", *flags]
     try:
-        verdict = run_for_json(command)
-        if asked.plot and verdict["map"] is None:
-            shapes = f"shape {tuple(verdict['shape'])}, expected {tuple(verdict['expected_shape'])}"
+        diagnosis = run_for_json(command)
+        if asked.plot and diagnosis["map"] is None:
+            shape, expected = tuple(diagnosis["shape"]), tuple(diagnosis["expected_shape"])
+            shapes = f"shape {shape}, expected {expected}"
             print(f"not drawn: the result has {shapes}", file=sys.stderr)
         elif asked.plot:
-            draw(verdict, asked.plot)
+            draw(diagnosis, asked.plot)
     except (ProgramFailed, OSError) as error:
         print(f"scripts/check: {error}", file=sys.stderr)
         return 2
-    if verdict["right"]:
-        print(f"right to the precision of {verdict['type']}")
+    if diagnosis["right"]:
+        print(f"right to the precision of {diagnosis['type']}")
     else:
-        print(f"WRONG: {verdict['wrong']} of {verdict['outputs']:.0f} outputs")
-    for explanation in verdict["explanations"]:
+        print(f"WRONG: {diagnosis['wrong']} of {diagnosis['outputs']:.0f} outputs")
+    for explanation in diagnosis["explanations"]:
         print(f"{explanation['sentence']} ({explanation['name']})")
-    return 0 if verdict["right"] else 1
+    return 0 if diagnosis["right"] else 1
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ MISTAKES = [
 
 
 class OwnResult(CliTest):
-    def judge(self, x, k, y, *flags):
+    def diagnose(self, x, k, y, *flags):
         """Exit code, and the object that is printed."""
         for name, array in (("x.npy", x), ("k.npy", k), ("y.npy", y)):
             self.save(name, array)
@@ -97,19 +97,19 @@ class OwnResult(CliTest):
         self.assertEqual(result.stderr, b"")
         return result.returncode, json.loads(result.stdout)
 
-    def names(self, verdict):
-        return [explanation["name"] for explanation in verdict["explanations"]]
+    def names(self, diagnosis):
+        return [explanation["name"] for explanation in diagnosis["explanations"]]
 
     def test_right(self):
         for dtype in ("f4", "f8"):
             x, k = random(31, 40, dtype=dtype), random(6, 5, dtype=dtype, seed=1)
             for mine in (full_convolution(x, k).astype(dtype), scipy.signal.fftconvolve(x, k)):
-                code, verdict = self.judge(x, k, mine)
-                self.assertEqual((code, verdict["right"]), (0, True), verdict)
-                self.assertLessEqual(verdict["error_in_bounds"], 1)
-                self.assertEqual((verdict["wrong"], verdict["explanations"]), (0, []))
-        code, verdict = self.judge(x, k, full_convolution(x, k).astype("f2"))
-        self.assertEqual((code, verdict["type"]), (0, "float16"))
+                code, diagnosis = self.diagnose(x, k, mine)
+                self.assertEqual((code, diagnosis["right"]), (0, True), diagnosis)
+                self.assertLessEqual(diagnosis["error_in_bounds"], 1)
+                self.assertEqual((diagnosis["wrong"], diagnosis["explanations"]), (0, []))
+        code, diagnosis = self.diagnose(x, k, full_convolution(x, k).astype("f2"))
+        self.assertEqual((code, diagnosis["type"]), (0, "float16"))
 
     def test_every_algorithm_is_right(self):
         self.save("x.npy", random(33, 29))
@@ -125,35 +125,34 @@ class OwnResult(CliTest):
                 right += 1
                 result = self.run_cli("check", "x.npy", "k.npy", "--result", "y.npy")
                 self.assert_fine(result)
-                self.assertRegex(
-                    result.stdout.decode(), r"\Aright to the precision of float32: error .* outputs\n\Z"
-                )
+                said = r"\Aright to the precision of float32: error .* outputs\n\Z"
+                self.assertRegex(result.stdout.decode(), said)
         self.assertGreater(right, len(algorithms()) // 2)
 
     def test_mistakes(self):
         x, k = random(17, 20, dtype="f8"), random(4, 6, dtype="f8", seed=1)
         for mine, names in MISTAKES:
             with self.subTest(names):
-                code, verdict = self.judge(x, k, mine(x, k))
-                self.assertEqual((code, verdict["right"]), (1, False))
-                self.assertEqual(self.names(verdict), names)
+                code, diagnosis = self.diagnose(x, k, mine(x, k))
+                self.assertEqual((code, diagnosis["right"]), (1, False))
+                self.assertEqual(self.names(diagnosis), names)
                 if names[-1] != "rows_missing" or len(names) == 1:
-                    for explanation in verdict["explanations"]:
-                        self.assertEqual(explanation["outputs"], verdict["wrong"])
-                for explanation in verdict["explanations"]:
+                    for explanation in diagnosis["explanations"]:
+                        self.assertEqual(explanation["outputs"], diagnosis["wrong"])
+                for explanation in diagnosis["explanations"]:
                     self.assertRegex(explanation["sentence"], r"\A[A-Z].*\.\Z")
 
     def test_mistakes_together_share_the_outputs(self):
         x, k = random(17, 20, dtype="f8"), random(4, 6, dtype="f8", seed=1)
-        _, verdict = self.judge(x, k, correlation_without_last_row(x, k))
-        self.assertEqual([e["outputs"] for e in verdict["explanations"]], [19 * 25, 25])
-        self.assertEqual(verdict["wrong"], 20 * 25)
+        _, diagnosis = self.diagnose(x, k, correlation_without_last_row(x, k))
+        self.assertEqual([e["outputs"] for e in diagnosis["explanations"]], [19 * 25, 25])
+        self.assertEqual(diagnosis["wrong"], 20 * 25)
 
     def test_layers(self):
         x, k = random(2, 3, 7, 6, dtype="f8"), random(3, 4, 3, 3, dtype="f8", seed=1)
         y = full_convolution(x, k)
-        self.assertEqual(self.judge(x, k, y)[0], 0)
-        self.assertEqual(self.judge(x, k, y[:, :, 1:-1, 1:-1], "--padding", "1")[0], 0)
+        self.assertEqual(self.diagnose(x, k, y)[0], 0)
+        self.assertEqual(self.diagnose(x, k, y[:, :, 1:-1, 1:-1], "--padding", "1")[0], 0)
         without = k.copy()
         without[1] = 0
         for mine, flags, names in (
@@ -164,47 +163,47 @@ class OwnResult(CliTest):
             (full_convolution(x[[0, 0]], k), [], ["first_image_for_all"]),
         ):
             with self.subTest(names):
-                code, verdict = self.judge(x, k, mine, *flags)
-                self.assertEqual((code, self.names(verdict)), (1, names))
+                code, diagnosis = self.diagnose(x, k, mine, *flags)
+                self.assertEqual((code, self.names(diagnosis)), (1, names))
 
     def test_channels_last(self):
         x, k = random(9, 8, 3, dtype="f8"), random(3, 2, dtype="f8", seed=1)
         y = numpy.stack([full_convolution(x[..., c], k) for c in range(3)], -1)
-        self.assertEqual(self.judge(x, k, y, "--channels-last")[0], 0)
+        self.assertEqual(self.diagnose(x, k, y, "--channels-last")[0], 0)
         y[2] = 0
-        code, verdict = self.judge(x, k, y, "--channels-last")
-        self.assertEqual((code, self.names(verdict)), (1, ["rows_missing"]))
-        self.assertEqual(verdict["explanations"][0]["sentence"], "Row 2 is 0: missing.")
+        code, diagnosis = self.diagnose(x, k, y, "--channels-last")
+        self.assertEqual((code, self.names(diagnosis)), (1, ["rows_missing"]))
+        self.assertEqual(diagnosis["explanations"][0]["sentence"], "Row 2 is 0: missing.")
 
     def test_integers(self):
         x = numpy.arange(120, dtype="u1").reshape(10, 12)
         k = numpy.arange(1, 10, dtype="u1").reshape(3, 3)
         y = full_convolution(x, k)
-        self.assertEqual(self.judge(x, k, y.astype("i8"))[0], 0)
+        self.assertEqual(self.diagnose(x, k, y.astype("i8"))[0], 0)
         for mine, names in (
             (y.astype("i8").astype("u1"), ["wrapped"]),
             (numpy.clip(y, 0, 255).astype("u1"), ["saturated"]),
         ):
-            code, verdict = self.judge(x, k, mine)
-            self.assertEqual((code, self.names(verdict)), (1, names))
+            code, diagnosis = self.diagnose(x, k, mine)
+            self.assertEqual((code, self.names(diagnosis)), (1, names))
         x, k = random(10, 12) * 9, random(3, 3) * 9
         y = full_convolution(x, k)
-        self.assertEqual(self.judge(x, k, numpy.rint(y).astype("i4"))[0], 0)
-        self.assertEqual(self.names(self.judge(x, k, y.astype("i4"))[1]), ["truncated"])
+        self.assertEqual(self.diagnose(x, k, numpy.rint(y).astype("i4"))[0], 0)
+        self.assertEqual(self.names(self.diagnose(x, k, y.astype("i4"))[1]), ["truncated"])
 
     def test_not_a_number(self):
         x, k = random(12, 12), random(3, 3)
         x[4, 5] = numpy.nan
         y = full_convolution(x, k)
-        self.assertEqual(self.judge(x, k, y)[0], 0)
+        self.assertEqual(self.diagnose(x, k, y)[0], 0)
         mine = y.copy()
         mine[[0, 3, 9], [2, 4, 13]] = numpy.inf
-        code, verdict = self.judge(x, k, mine)
-        self.assertEqual((code, self.names(verdict)), (1, ["not_finite"]))
-        self.assertEqual(verdict["wrong"], 3)
-        code, verdict = self.judge(x, k, numpy.full_like(y, numpy.nan))
-        self.assertEqual((code, self.names(verdict)), (1, ["all_alike"]))
-        self.assertEqual(verdict["wrong"], 14 * 14 - 9)
+        code, diagnosis = self.diagnose(x, k, mine)
+        self.assertEqual((code, self.names(diagnosis)), (1, ["not_finite"]))
+        self.assertEqual(diagnosis["wrong"], 3)
+        code, diagnosis = self.diagnose(x, k, numpy.full_like(y, numpy.nan))
+        self.assertEqual((code, self.names(diagnosis)), (1, ["all_alike"]))
+        self.assertEqual(diagnosis["wrong"], 14 * 14 - 9)
 
     def test_picture(self):
         x, k = random(6, 7, dtype="f8"), random(3, 3, dtype="f8")
@@ -222,22 +221,22 @@ class OwnResult(CliTest):
 
     def test_map(self):
         x, k = random(300, 200, dtype="f8"), random(3, 3, dtype="f8")
-        _, verdict = self.judge(x, k, with_row(0, row=7)(x, k))
-        cells = verdict["map"]["errors_in_bounds"]
-        rows, columns = verdict["map"]["rows_per_cell"], verdict["map"]["columns_per_cell"]
+        _, diagnosis = self.diagnose(x, k, with_row(0, row=7)(x, k))
+        cells = diagnosis["map"]["errors_in_bounds"]
+        rows, columns = diagnosis["map"]["rows_per_cell"], diagnosis["map"]["columns_per_cell"]
         self.assertEqual((len(cells), len(cells[0])), (-(-302 // rows), -(-202 // columns)))
         wrong = [i for i, line in enumerate(cells) if max(line) > 1]
         self.assertEqual(wrong, [7 // rows])
 
     def test_nothing_known(self):
         x, k = random(9, 9, dtype="f8"), random(3, 3, dtype="f8")
-        code, verdict = self.judge(x, k, random(11, 11, dtype="f8", seed=5))
-        self.assertEqual((code, verdict["explanations"]), (1, []))
-        code, verdict = self.judge(x, k, random(5, 11, dtype="f8", seed=5))
-        self.assertEqual((code, verdict["explanations"]), (1, []))
-        self.assertEqual((verdict["shape"], verdict["expected_shape"]), ([5, 11], [11, 11]))
-        code, verdict = self.judge(x, k, random(1, 1, 11, 11, dtype="f8", seed=5))
-        self.assertEqual((code, verdict["explanations"]), (1, []))
+        code, diagnosis = self.diagnose(x, k, random(11, 11, dtype="f8", seed=5))
+        self.assertEqual((code, diagnosis["explanations"]), (1, []))
+        code, diagnosis = self.diagnose(x, k, random(5, 11, dtype="f8", seed=5))
+        self.assertEqual((code, diagnosis["explanations"]), (1, []))
+        self.assertEqual((diagnosis["shape"], diagnosis["expected_shape"]), ([5, 11], [11, 11]))
+        code, diagnosis = self.diagnose(x, k, random(1, 1, 11, 11, dtype="f8", seed=5))
+        self.assertEqual((code, diagnosis["explanations"]), (1, []))
 
     def test_bad_input(self):
         self.save("x.npy", random(5, 6))

@@ -9,7 +9,7 @@ from support import FolderTest
 
 from PIL import Image
 
-VERDICT = {
+DIAGNOSIS = {
     "right": False,
     "problem": "4x4_k2x2",
     "type": "float64",
@@ -30,16 +30,16 @@ VERDICT = {
 
 
 class OwnResult(FolderTest):
-    """scripts/check with a program that gives a verdict of ours."""
+    """scripts/check with a program that gives a diagnosis of ours."""
 
-    def check(self, verdict, code, *arguments):
+    def check(self, diagnosis, code, *arguments):
         program = self.folder / "fullconv"
         program.write_text(
-            f"#!/bin/sh\necho \"$@\" > '{self.folder}/called'\ncat '{self.folder}/verdict'\n"
+            f"#!/bin/sh\necho \"$@\" > '{self.folder}/called'\ncat '{self.folder}/diagnosis'\n"
             f"exit {code}\n"
         )
         program.chmod(0o755)
-        (self.folder / "verdict").write_text(json.dumps(verdict))
+        (self.folder / "diagnosis").write_text(json.dumps(diagnosis))
         return subprocess.run(
             [sys.executable, "-B", "-m", "fullconv_scripts.own_result", "x.npy", "k.npy"]
             + ["--result", "y.npy", "--programs", str(self.folder), *arguments],
@@ -49,7 +49,7 @@ class OwnResult(FolderTest):
 
     def test_says_and_draws(self):
         for name in ("wrong.png", "wrong.svg"):
-            result = self.check(VERDICT, 1, "--plot", name, "--stride", "2")
+            result = self.check(DIAGNOSIS, 1, "--plot", name, "--stride", "2")
             self.assertEqual((result.returncode, result.stderr), (1, ""))
             self.assertEqual(
                 result.stdout, "WRONG: 5 of 25 outputs\nRow 2 is 0: missing. (rows_missing)\n"
@@ -64,22 +64,22 @@ class OwnResult(FolderTest):
         self.assertIn("<svg", (self.folder / "wrong.svg").read_text())
 
     def test_right(self):
-        right = {**VERDICT, "right": True, "wrong": 0, "explanations": []}
+        right = {**DIAGNOSIS, "right": True, "wrong": 0, "explanations": []}
         result = self.check(right, 0)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(result.stdout, "right to the precision of float64\n")
 
     def test_another_shape_is_not_drawn(self):
-        result = self.check({**VERDICT, "shape": [4, 4], "map": None}, 1, "--plot", "wrong.png")
+        result = self.check({**DIAGNOSIS, "shape": [4, 4], "map": None}, 1, "--plot", "wrong.png")
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr, "not drawn: the result has shape (4, 4), expected (5, 5)\n")
         self.assertFalse((self.folder / "wrong.png").exists())
 
     def test_bad_questions(self):
-        result = self.check(VERDICT, 1, "--plot", "wrong.gif")
+        result = self.check(DIAGNOSIS, 1, "--plot", "wrong.gif")
         self.assertEqual(result.returncode, 2)
         self.assertRegex(result.stderr, r"\Ascripts/check: --plot is 'wrong.gif': .*\n\Z")
-        result = self.check(VERDICT, 2)
+        result = self.check(DIAGNOSIS, 2)
         self.assertEqual((result.returncode, result.stderr.count("\n")), (2, 1))
 
 

@@ -110,7 +110,7 @@ def check(mine, x, k):
     if y.ndim != 2 or y.size == 0:
         return _wrong(shape.rstrip())
     itemsize = min(y.dtype.itemsize, 8)
-    found = _core.judge(x, k, y.astype(np.float64), y.dtype.kind, itemsize)
+    found = _core.diagnose(x, k, y.astype(np.float64), y.dtype.kind, itemsize)
     wrong, error = found["wrong"], found["error"]
     if found["right"]:
         words = f"It is right: {error:.2g} of what rounding explains."

@@ -1,7 +1,7 @@
-#include "judge.h"
+#include "diagnose.h"
 
 #include "arrays.h"
-#include "mutants/verdict.h"
+#include "mutants/diagnosis.h"
 
 namespace fullconv::python {
 namespace {
@@ -17,32 +17,32 @@ testing::ResultType type_of(const char kind, const std::size_t itemsize) {
   return testing::integer_type(itemsize, kind == 'i');
 }
 
-py::dict judge(const Plane& x, const Plane& k, const Plane& y, const char kind,
-               const std::size_t itemsize) {
+py::dict diagnose(const Plane& x, const Plane& k, const Plane& y, const char kind,
+                  const std::size_t itemsize) {
   const Problem problem{.H = x.shape(0), .W = x.shape(1), .h = k.shape(0), .w = k.shape(1)};
   validate(problem);
   const testing::Operands<double> operands{problem, elements(x), elements(k)};
   const testing::OwnResult result{extents(y), elements(y), type_of(kind, itemsize)};
-  testing::Verdict verdict;
+  testing::Diagnosis diagnosis;
   {
     const py::gil_scoped_release released;
-    verdict = testing::judge(operands, result);
+    diagnosis = testing::diagnose(operands, result);
   }
 
   py::list explanations;
-  for (const auto& [mistake, outputs] : verdict.explanations) {
+  for (const auto& [mistake, outputs] : diagnosis.explanations) {
     explanations.append(py::make_tuple(mistake.name, mistake.sentence, outputs));
   }
   py::array_t<bool> wrong(std::vector<py::ssize_t>{0});
-  if (!verdict.errors.empty()) {
+  if (!diagnosis.errors.empty()) {
     wrong = py::array_t<bool>({y.shape(0), y.shape(1)});
-    std::transform(verdict.errors.begin(), verdict.errors.end(), wrong.mutable_data(),
-                   [&](double error) { return !verdict.right && error > 1; });
+    std::transform(diagnosis.errors.begin(), diagnosis.errors.end(), wrong.mutable_data(),
+                   [&](double error) { return !diagnosis.right && error > 1; });
   }
   py::dict found;
-  found["right"] = verdict.right;
-  found["error"] = verdict.error_in_bounds;
-  found["bound"] = verdict.bound;
+  found["right"] = diagnosis.right;
+  found["error"] = diagnosis.error_in_bounds;
+  found["bound"] = diagnosis.bound;
   found["wrong"] = wrong;
   found["explanations"] = explanations;
   return found;
@@ -50,6 +50,6 @@ py::dict judge(const Plane& x, const Plane& k, const Plane& y, const char kind,
 
 }  // namespace
 
-void define_judge(py::module_& m) { m.def("judge", judge); }
+void define_diagnose(py::module_& m) { m.def("diagnose", diagnose); }
 
 }  // namespace fullconv::python

@@ -1,6 +1,6 @@
-// Whether results are judged right, and mistakes called by their names.
+// Whether results are diagnosed right, and mistakes called by their names.
 
-#include "mutants/verdict.h"
+#include "mutants/diagnosis.h"
 
 #include <gtest/gtest.h>
 
@@ -15,10 +15,10 @@
 namespace fullconv::testing {
 namespace {
 
-/// The names of what a verdict explains a result by, one after the other.
-std::string names(const Verdict& verdict) {
+/// The names of what a diagnosis explains a result by, one after the other.
+std::string names(const Diagnosis& diagnosis) {
   std::string text;
-  for (const auto& [mistake, outputs] : verdict.explanations) {
+  for (const auto& [mistake, outputs] : diagnosis.explanations) {
     text += (text.empty() ? "" : " + ") + mistake.name;
   }
   return text;
@@ -49,27 +49,28 @@ std::vector<double> result_of(const Algorithm& algorithm, const Operands<T>& ope
 
 bool is_layer(const Problem& problem) { return !problem.is_dense() || !problem.is_whole(); }
 
-TEST(Verdict, IsRightOfAllThatIs) {
+TEST(Diagnosis, IsRightOfAllThatIs) {
   std::size_t count = 0;
-  const auto judge_all = [&]<class T>(T, const Case& c) {
+  const auto diagnose_all = [&]<class T>(T, const Case& c) {
     const auto operands = make_operands<T>(c);
     for (const Algorithm* algorithm : algorithms()) {
       auto values = result_of(*algorithm, operands);
       if (values.empty()) continue;
-      const Verdict verdict = judge(in_double(operands), {c.problem.y_extents(), std::move(values),
-                                                          floating_type(sizeof(T))});
-      EXPECT_TRUE(verdict.right) << algorithm->name << " " << to_string(c) << " in " << sizeof(T)
-                                 << " bytes: " << verdict.error_in_bounds << " " << verdict.bound
-                                 << ", " << names(verdict);
-      EXPECT_LE(verdict.error_in_bounds, 1);
-      EXPECT_TRUE(verdict.explanations.empty());
+      const Diagnosis diagnosis =
+          diagnose(in_double(operands),
+                   {c.problem.y_extents(), std::move(values), floating_type(sizeof(T))});
+      EXPECT_TRUE(diagnosis.right) << algorithm->name << " " << to_string(c) << " in " << sizeof(T)
+                                   << " bytes: " << diagnosis.error_in_bounds << " "
+                                   << diagnosis.bound << ", " << names(diagnosis);
+      EXPECT_LE(diagnosis.error_in_bounds, 1);
+      EXPECT_TRUE(diagnosis.explanations.empty());
       ++count;
     }
   };
   const auto& cases = conformance_cases();
   for (std::size_t i = 0; i < cases.size(); i += 3) {
-    judge_all(float{}, cases[i]);
-    judge_all(double{}, cases[i]);
+    diagnose_all(float{}, cases[i]);
+    diagnose_all(double{}, cases[i]);
   }
   std::cout << count << " right results\n";
   EXPECT_GT(count, 1000U);
@@ -92,7 +93,7 @@ const std::map<std::string_view, std::string> kLike{
     {"panel_of_one_column_stale", "last_column_stale"},
     {"stride_of_1x1_ignored", "stride_ignored"}};
 
-TEST(Verdict, CallsMutantsByTheirNames) {
+TEST(Diagnosis, CallsMutantsByTheirNames) {
   for (const Algorithm* mutant : mutants()) {
     SCOPED_TRACE(mutant->name);
     const bool hidden = std::ranges::any_of(
@@ -102,16 +103,17 @@ TEST(Verdict, CallsMutantsByTheirNames) {
     for (const Case& c : cases_of(*mutant)) {
       const auto operands = make_operands<double>(c);
       const double before = hidden ? 0 : 12345;
-      const Verdict verdict =
-          judge(operands,
-                {c.problem.y_extents(), result_of(*mutant, operands, before), floating_type(8)});
-      if (verdict.right) continue;
+      const Diagnosis diagnosis =
+          diagnose(operands,
+                   {c.problem.y_extents(), result_of(*mutant, operands, before), floating_type(8)});
+      if (diagnosis.right) continue;
       ++wrong;
-      ++found[names(verdict)];
+      ++found[names(diagnosis)];
       // One that accounts for all.
-      const bool explained =
-          verdict.explanations.size() == 1 && verdict.explanations.front().outputs == verdict.wrong;
-      EXPECT_TRUE(explained) << to_string(c) << ": " << names(verdict) << "\n" << picture(verdict);
+      const bool explained = diagnosis.explanations.size() == 1 &&
+                             diagnosis.explanations.front().outputs == diagnosis.wrong;
+      EXPECT_TRUE(explained) << to_string(c) << ": " << names(diagnosis) << "\n"
+                             << picture(diagnosis);
       if (wrong == 12) break;
     }
     std::cout << mutant->name << ":";

@@ -8,7 +8,7 @@
 namespace fullconv::testing {
 
 /// Whether somebody's result is right, and if not, what it is instead.
-struct Verdict {
+struct Diagnosis {
   bool right = false;
   Extents extents{};           ///< of the result
   std::size_t wrong = 0;       ///< outputs; all where the extents are not y's
@@ -18,12 +18,12 @@ struct Verdict {
   std::vector<Explanation> explanations;  ///< several where mistakes come together
 };
 
-/// Judges a result by the definition, to the precision of its type, and if it is wrong by all known
-/// mistakes.
-Verdict judge(const Operands<double>& operands, const OwnResult& result);
+/// Compares a result by the definition, to the precision of its type, and if it is wrong by all
+/// known mistakes.
+Diagnosis diagnose(const Operands<double>& operands, const OwnResult& result);
 
 /// Where the outputs of the first plane with wrong ones are wrong, as lines of text: '#' for a
 /// place with one, '.' for one without.
-std::string picture(const Verdict& verdict);
+std::string picture(const Diagnosis& diagnosis);
 
 }  // namespace fullconv::testing
