@@ -203,7 +203,8 @@ TEST_P(Allocation, OfPlansIsWhatTheyState) {
     constexpr std::int64_t small_change = 64 << 10;
     for (const Problem& problem : contender.taken(parse_problems(
              {"8x8_k5x5", "512x512_k31x31", "1x65536_k1x9", "1000x1000_k3x3",
-              "n4_i16_o16_56x56_k3x3", "n1_i64_o64_28x28_k3x3", "n1_i64_o64_28x28_k1x1"}))) {
+              "n4_i16_o16_56x56_k3x3", "n1_i64_o64_28x28_k3x3", "n1_i64_o64_28x28_k1x1",
+              "512x512_k31x31_p30x30x30x30", "200x300_k101x31_p50x15x50x15"}))) {
       for (const bool any_strides : {false, true}) {
         SCOPED_TRACE(to_string(problem));
         const auto make = [&] { return contender.plan(problem, {.any_strides = any_strides}); };
@@ -213,7 +214,7 @@ TEST_P(Allocation, OfPlansIsWhatTheyState) {
         const auto stated = static_cast<std::int64_t>(plan->workspace_bytes());
         EXPECT_GE(usage.live, stated);
         // And FFTW's tables, which for 1x65536 are larger than a spectrum: a root of unity a point.
-        const index_t points = problem.output_rows() + problem.output_columns();
+        const index_t points = problem.full_rows() + problem.full_columns();
         const bool has_tables = contender.algorithm.scratch_bytes > 0;
         const std::int64_t tables = has_tables ? points * 2 * sizeof(double) : 0;
         EXPECT_LE(usage.live, 2 * stated + tables + small_change);

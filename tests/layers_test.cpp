@@ -83,6 +83,112 @@ Tensor<T> integers(const Extents& extents, unsigned seed) {
 class Layers : public EachSubject {};
 FULLCONV_FOR_EACH_SUBJECT(Layers);
 
+/// A dense problem whose y is this window of the full output.
+Problem windowed(Problem problem, Range rows, Range columns) {
+  problem.padding = {rows.begin, columns.begin, problem.full_rows() - rows.end,
+                     problem.full_columns() - columns.end};
+  return problem;
+}
+
+/// One axis: the output at either end, a few there, one in the middle, modes same and valid, and
+/// all but one output at either end.
+std::vector<Range> windows_of_axis(index_t size, index_t taps) {
+  const index_t full = size + taps - 1;
+  std::vector<Range> ranges = {{0, 1},
+                               {full - 1, full},
+                               {0, std::min<index_t>(5, full)},
+                               {std::max<index_t>(0, full - 5), full},
+                               {full / 2, full / 2 + 1},
+                               {(taps - 1) / 2, (taps - 1) / 2 + size},
+                               {std::min(size, taps) - 1, std::max(size, taps)}};
+  if (full > 1) ranges.insert(ranges.end(), {{0, full - 1}, {1, full}});
+  return ranges;
+}
+
+/// Windows at every edge, of few outputs and of most, are right and write nothing else: of images
+/// that take several tiles, blocks or strips, and of any kernel or one of low rank.
+TEST_P(Layers, MayBeAnyWindow) {
+  run([]<class T>(const Contender<T>& contender) {
+    int compared = 0;
+    for (const char* text :
+         {"12x9_k5x4", "5x4_k12x9", "150x20_k7x3", "20x150_k3x7", "70x90_k33x17", "1x60_k1x9",
+          "n2_i3_o2_20x33_k4x5", "n1_i4_o4_14x15_k3x3", "9x33_k1x1"}) {
+      const Problem whole = parse_problem(text);
+      const auto rows = windows_of_axis(whole.H, whole.h);
+      const auto columns = windows_of_axis(whole.W, whole.w);
+      for (std::size_t i = 0; i < std::max(rows.size(), columns.size()); ++i) {
+        // Each with another one on the other axis.
+        const Problem problem =
+            windowed(whole, rows[i % rows.size()], columns[(3 * i + 1) % columns.size()]);
+        SCOPED_TRACE(to_string(problem));
+        const auto plan = contender.plan(problem);
+        if (!plan) continue;
+        ++compared;
+        for (const Family family : {Family::random, Family::rank2}) {
+          const Operands<T> operands = make_operands<T>({problem, family});
+          Tensor<T> y(problem.y_extents(), kGapped);
+          y.fill(std::numeric_limits<T>::quiet_NaN());
+          plan->execute(operands.x_view(), operands.k_view(), y.view());
+          contender.expect_right(Oracle<T>(problem, operands.x_view(), operands.k_view()),
+                                 y.view());
+          EXPECT_TRUE(y.guards_intact());
+        }
+      }
+    }
+    EXPECT_GT(compared, 0) << "it declined every window of this test";
+  });
+}
+
+/// What is not finite reaches the outputs of a window that the definition says.
+TEST_P(Layers, WindowsMayHoldWhatIsNotFinite) {
+  run([]<class T>(const Contender<T>& contender) {
+    if (contender.algorithm.non_finite != NonFinite::as_defined) return;
+    constexpr T kInfinity = std::numeric_limits<T>::infinity();
+    for (const char* text : {"40x37_k5x9_p2x4x2x4", "40x37_k5x9_p4x8x4x8", "40x37_k5x9_p0x20x17x3",
+                             "n1_i2_o2_14x13_k3x3_p1x1x1x1", "12x11_k1x1_p3x0x2x5"}) {
+      const Problem problem = parse_problem(text);
+      const auto plan = contender.plan(problem);
+      if (!plan) continue;
+      const Operands<T> operands = make_operands<T>({problem});
+      const Tensor<T> k(operands.k_view());
+      Tensor<T> x(operands.x_view()), finite(operands.x_view());
+      for (const bool many : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << text << (many ? ", many" : ", few"));
+        // The lowest quarter of the image, after a few samples along its upper edge.
+        for (index_t i = many ? problem.H * 3 / 4 : 0; i < (many ? problem.H : 2); ++i)
+          for (index_t j = many ? 0 : 3 * i; j < problem.W; j += many ? 1 : 20) {
+            x(0, 0, i, j) = kInfinity;
+            finite(0, 0, i, j) = 0;
+          }
+        Tensor<T> y(problem.y_extents());
+        plan->execute(x.view(), k.view(), y.view());
+        const Oracle<T> oracle(problem, finite.view(), k.view());
+        oracle.for_each([&](const Reference<T>& r) {
+          // By definition, of those within reach.
+          T infinite = 0;
+          for (index_t p = 0; p < problem.h; ++p)
+            for (index_t q = 0; q < problem.w; ++q) {
+              const index_t row = r.i + problem.padding.top - p;
+              const index_t column = r.j + problem.padding.left - q;
+              if (row < 0 || row >= problem.H || column < 0 || column >= problem.W) continue;
+              const T sample = x(r.n, 0, row, column);
+              if (std::isinf(sample)) infinite += sample * k(0, r.c, p, q);
+            }
+          const T is = y(r.n, r.c, r.i, r.j);
+          if (infinite == 0) {
+            EXPECT_NEAR(
+                is, static_cast<double>(r.value),
+                static_cast<double>(error_bound(contender.algorithm.error_model, oracle, r)));
+          } else {
+            EXPECT_EQ(std::isnan(is), std::isnan(infinite));
+            EXPECT_EQ(std::isinf(is), std::isinf(infinite));
+          }
+        });
+      }
+    }
+  });
+}
+
 /// ⟨forward(u), x⟩ = ⟨u, y⟩, exactly where sums are.
 TEST_P(Layers, AreAdjointToTheForwardLayer) {
   run([]<class T>(const Contender<T>& contender) {

@@ -310,7 +310,7 @@ PlanPointer<T> with_shortcuts(PlanPointer<T> plan, double seconds, PlanOptions o
   // A look at a random kernel takes up to 0.5 µs, which is to be no more than 1 %.
   constexpr double kWorthLooking = 50e-6;
   const Problem& problem = plan->problem();
-  if (options.accuracy == ErrorModel::componentwise || !problem.is_whole()) return plan;
+  if (options.accuracy == ErrorModel::componentwise) return plan;
   if (seconds < kWorthLooking * static_cast<double>(problem.K * problem.C)) return plan;
   const double limit = workspace_limit<T>(problem, options);
   for (const Algorithm* algorithm : algorithms()) {

@@ -152,12 +152,12 @@ int likely_exponent(const StridedPlane<const T>& first, index_t planes, index_t 
   return is_in_range(largest) ? 0 : scan.into_range().exponent;
 }
 
-/// Adds to rows `rows` of y, which is x ∗ k with 0 in place of what is not finite, the products
-/// that have a factor which is not. Returns false, and leaves y as it is, where these are so many
-/// that the direct form takes less time.
+/// Adds to y's window `wanted`, which is that of x ∗ k with 0 in place of what is not finite, the
+/// products that have a factor which is not: y(i, j) is the full output's. Returns false, and
+/// leaves y as it is, where these are so many that the direct form takes less time.
 template <class T>
 bool add_non_finite_products(const StridedPlane<const T>& x, const StridedPlane<const T>& k,
-                             const StridedPlane<T>& y, Range rows) {
+                             const StridedPlane<T>& y, const Window& wanted) {
   // A product costs some eight times as much as in the direct form.
   constexpr index_t kFew = 8;
   const auto visit = [](const StridedPlane<const T>& plane, Range of_rows, const auto& body) {
@@ -175,16 +175,19 @@ bool add_non_finite_products(const StridedPlane<const T>& x, const StridedPlane<
     return all;
   };
   const Range taps{0, k.rows};
-  const Range samples = intersection({rows.begin - k.rows + 1, rows.end}, {0, x.rows});
+  const Range samples =
+      intersection({wanted.rows.begin - k.rows + 1, wanted.rows.end}, {0, x.rows});
   if (samples.empty()) return true;
   if (count(k, taps) * kFew > k.rows * k.columns) return false;
   if (count(x, samples) * kFew > samples.size() * x.columns) return false;
 
   const auto add = [&](T factor, const StridedPlane<const T>& other, index_t down, index_t right) {
-    const Range reached = intersection({down, down + other.rows}, rows);
-    for (index_t i = reached.begin; i < reached.end; ++i) {
-      add_scaled_row(factor, other.row(i - down), other.column_stride, &y(i, right),
-                     y.column_stride, other.columns);
+    const Range rows = intersection({down, down + other.rows}, wanted.rows);
+    const Range columns = intersection({right, right + other.columns}, wanted.columns);
+    if (columns.empty()) return;
+    for (index_t i = rows.begin; i < rows.end; ++i) {
+      add_scaled_row(factor, &other(i - down, columns.begin - right), other.column_stride,
+                     &y(i, columns.begin), y.column_stride, columns.size());
     }
   };
   visit(x, samples, [&](index_t r, index_t s) { add(x(r, s), k, r, s); });

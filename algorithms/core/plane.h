@@ -81,6 +81,12 @@ Plane<T> in_full_output(const Plane<T>& y, const Window& window) {
           y.row_stride};
 }
 
+template <class T>
+StridedPlane<T> in_full_output(const StridedPlane<T>& y, const Window& window) {
+  return {y.data - window.rows.begin * y.row_stride - window.columns.begin * y.column_stride,
+          y.rows, y.columns, y.row_stride, y.column_stride};
+}
+
 /// y[j] += a·x[j] for `count` elements: the inner loop of the direct forms. The ranges must not
 /// overlap.
 template <class T>

@@ -263,16 +263,16 @@ class SeparablePasses final : public Shortcut<T> {
                    const TensorView<T>& y) override {
     if (!all_of_low_rank(k) || !keeps_whole_numbers(x, k)) return false;
     const auto& [count, C] = std::pair(blocks_.count, problem_.C);
-    parallel_for(
-        blocks_.threads, problem_.N * C * count,
-        [&, count = count, C = C](index_t part, int thread) {
-          const StepTimer timing(Step::direct);
-          const index_t first = part % count * blocks_.rows;
-          const Range wanted{first, std::min(first + blocks_.rows, problem_.output_rows())};
-          const index_t c = part / count % C;
-          const index_t n = part / (count * C);
-          convolve_block(x, k, y, n, c, wanted, between_.data() + thread * blocks_.elements());
-        });
+    parallel_for(blocks_.threads, problem_.N * C * count,
+                 [&, count = count, C = C](index_t part, int thread) {
+                   const StepTimer timing(Step::direct);
+                   const index_t first = part % count * blocks_.rows;
+                   const Range rows{first, std::min(first + blocks_.rows, problem_.output_rows())};
+                   const index_t c = part / count % C;
+                   const index_t n = part / (count * C);
+                   convolve_block(x, k, y, n, c, rows,
+                                  between_.data() + thread * blocks_.elements());
+                 });
     return true;
   }
 
@@ -314,10 +314,12 @@ class SeparablePasses final : public Shortcut<T> {
     return true;
   }
 
-  /// y's rows `wanted` in its plane [n,c].
+  /// y's rows `rows` in its plane [n,c].
   void convolve_block(const TensorView<const T>& x, const TensorView<const T>& k,
-                      const TensorView<T>& y, index_t n, index_t c, Range wanted, T* between) {
-    const Plane<T> block = rows_of(plane(y, n, c), wanted);
+                      const TensorView<T>& y, index_t n, index_t c, Range rows, T* between) {
+    const Window window = problem_.window();
+    const Range wanted{window.rows.begin + rows.begin, window.rows.begin + rows.end};
+    const Plane<T> block = rows_of(plane(y, n, c), rows);
     for (index_t o = 0; o < problem_.K; ++o) {
       const index_t kernel = o * problem_.C + c;
       for (index_t term = 0; term < ranks_[kernel]; ++term) {
@@ -329,17 +331,20 @@ class SeparablePasses final : public Shortcut<T> {
     // what has overflowed on the way only, comes out here.
     if (is_finite<T>(block)) return;
     for (index_t o = 0; o < problem_.K; ++o) {
-      convolve_rows(plane(x, n, o), plane(k, o, c), plane(y, n, c), {wanted, {0, y.extents[3]}},
-                    o > 0);
+      convolve_rows(plane(x, n, o), plane(k, o, c), in_full_output(plane(y, n, c), window),
+                    {wanted, window.columns}, o > 0);
     }
   }
 
-  /// block = x ∗ column ∗ row, or += where `add`, of rows `wanted`.
+  /// block = x ∗ column ∗ row, or += where `add`, of the full output's rows `wanted`.
   void add_term(const Plane<const T>& x, const T* column, const T* row, T* between,
                 const Plane<T>& block, Range wanted, bool add) const {
     const Plane<T> narrow = blocks_.framed.plane(between, block.rows);
     convolve_columns(x, column, problem_.h, wanted, narrow);
-    convolve_along_rows<T>(narrow, row, problem_.w, block, add);
+    // From y's first column on.
+    const Plane<const T> shifted{narrow.data + problem_.window().columns.begin, narrow.rows,
+                                 narrow.columns, narrow.row_stride};
+    convolve_along_rows<T>(shifted, row, problem_.w, block, add);
   }
 
   Problem problem_;
@@ -355,9 +360,9 @@ class SeparablePasses final : public Shortcut<T> {
 template <class T>
 int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double seconds) {
   constexpr double kMargin = 1.1;  // as much as forecasts are off
-  const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
-                h = problem.h, w = problem.w;
-  const double passes = static_cast<double>(N * K * C) * passes_seconds<T>(H, W, h, w);
+  const double plane = passes_seconds<T>(problem.output_rows(), problem.W, problem.output_columns(),
+                                         problem.h, problem.w);
+  const double passes = static_cast<double>(problem.N * problem.K * problem.C) * plane;
   const Forecast term{divided_among_threads({{"passes", passes}}, blocks.threads)};
   return static_cast<int>(std::clamp<double>(seconds / (kMargin * term.seconds()), 0, kMostRank));
 }
@@ -420,6 +425,7 @@ constinit const Algorithm builtin::low_rank{
     .error_model = ErrorModel::low_rank,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .vectorized = true,
     .delegates = Delegates::sometimes,
     .boundaries = boundaries_of_low_rank,

@@ -1,5 +1,6 @@
 // Convolution theorem: the transform of x ∗ k is the product of the transforms, once both are
-// padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around. A
+// padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around; where
+// y is a window of that, to so many less that only what is not wanted does. A
 // layer sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not
 // N·K·C. Rows that are all padding are not transformed, and rows of the result that nobody wants
 // neither: an image as large as the kernel spares a quarter. Where workspace is limited, by blocks
@@ -20,6 +21,7 @@
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/steps.h"
+#include "core/transposed_plan.h"
 #include "fft/fftw.h"
 
 namespace fullconv {
@@ -52,12 +54,14 @@ constexpr index_t kNarrowColumns = 128;
 /// rows on and up to 128 columns 1.0 to 2.4 times as fast, and as often slower as faster where
 /// either is not so. Transposed operands make y's transpose.
 Problem oriented(const Problem& problem) {
-  Problem transposed = problem;
-  if (problem.output_rows() > kNarrowColumns && problem.output_columns() <= kNarrowColumns) {
-    std::swap(transposed.H, transposed.W);
-    std::swap(transposed.h, transposed.w);
-  }
-  return transposed;
+  const bool is_long = problem.output_rows() > kNarrowColumns;
+  return is_long && problem.output_columns() <= kNarrowColumns ? transposed(problem) : problem;
+}
+
+/// Points of a circular convolution whose `wanted` outputs nothing wraps around to: those beyond
+/// them may meet those before them.
+index_t unwrapped_points(index_t size, index_t taps, Range wanted) {
+  return std::max({size, taps, wanted.end, size + taps - 1 - wanted.begin});
 }
 
 /// A single product takes the place of one of its factors.
@@ -71,19 +75,22 @@ bool keeps_images(const Problem& problem) { return problem.N < problem.C; }
 /// Whether FFTW can count the points of its sides.
 bool counts(const Problem& problem) {
   constexpr index_t kMostPoints = std::numeric_limits<int>::max() / 2;
-  return std::max(problem.output_rows(), problem.output_columns()) <= kMostPoints;
+  return std::max(problem.full_rows(), problem.full_columns()) <= kMostPoints;
 }
 
 /// What is transformed at once: blocks of the image's rows, with all of the kernel.
 struct Sizes {
   index_t image_rows, blocks;
+  Range result_rows;      // of a block's full output, that are transformed back
   index_t rows, columns;  // of a transform
 
   Sizes(const Problem& problem, index_t block_count)
       : image_rows(ceil_divide(problem.H, block_count)),
         blocks(ceil_divide(problem.H, image_rows)),
-        rows(fast_side(image_rows + problem.h - 1, kFastRows)),
-        columns(fast_side(problem.output_columns(), kFastColumns)) {}
+        result_rows(blocks == 1 ? problem.window().rows : Range{0, image_rows + problem.h - 1}),
+        rows(fast_side(unwrapped_points(image_rows, problem.h, result_rows), kFastRows)),
+        columns(fast_side(unwrapped_points(problem.W, problem.w, problem.window().columns),
+                          kFastColumns)) {}
 
   double workspace_bytes(const Problem& problem, std::size_t scalar_size) const {
     const index_t N = problem.N, K = problem.K, C = problem.C;
@@ -158,10 +165,11 @@ class FftPlan final : public Plan<T> {
     kernel_rows_.reset(rows_forward(oriented_.h));
     columns_forward_.reset(columns(FFTW_FORWARD));
     columns_back_.reset(columns(FFTW_BACKWARD));
-    const auto result_rows = static_cast<int>(sizes.image_rows + oriented_.h - 1);
-    rows_back_.reset(Fftw<T>::plan_c2r(1, along, result_rows, spectrum, nullptr, 1, frequencies,
-                                       samples(spectrum_.data()), nullptr, 1, 2 * frequencies,
-                                       rigor));
+    // From where they lie, since FFTW's plans are for one alignment.
+    Complex* const results = result_rows(spectrum_.data());
+    rows_back_.reset(Fftw<T>::plan_c2r(1, along, static_cast<int>(sizes.result_rows.size()),
+                                       as_fftw(results), nullptr, 1, frequencies, samples(results),
+                                       nullptr, 1, 2 * frequencies, rigor));
     if (!image_rows_ || !kernel_rows_ || !columns_forward_ || !columns_back_ || !rows_back_) {
       throw std::runtime_error("FFTW made no plan");
     }
@@ -204,8 +212,7 @@ class FftPlan final : public Plan<T> {
 
   void convolve(const TensorView<const T>& x, const TensorView<const T>& k,
                 const TensorView<T>& y) {
-    const index_t N = oriented_.N, K = oriented_.K, C = oriented_.C, H = oriented_.H,
-                  h = oriented_.h;
+    const index_t N = oriented_.N, K = oriented_.K, C = oriented_.C, H = oriented_.H;
     if (keeps_images(oriented_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
@@ -234,11 +241,7 @@ class FftPlan final : public Plan<T> {
                     spectrum_.data());
           add_products(o);
         }
-        // The last block has written the first h − 1 rows.
-        for (index_t c = 0; c < C; ++c) {
-          transform_back(sum(c), strided_plane(y, n, c).rows_from(begin, rows + h - 1),
-                         begin == 0 ? 0 : h - 1);
-        }
+        for (index_t c = 0; c < C; ++c) transform_back(sum(c), strided_plane(y, n, c), begin);
       }
     }
   }
@@ -254,7 +257,8 @@ class FftPlan final : public Plan<T> {
         bool few = out_of_range_[n] == 0 && out_of_range_[problem.N + c] == 0;
         for (index_t o = 0; o < problem.K && few && !all_finite; ++o) {
           few = add_non_finite_products(StridedPlane(x, n, o), StridedPlane(k, o, c),
-                                        StridedPlane(y, n, c), {0, y.extents[2]});
+                                        in_full_output(StridedPlane(y, n, c), problem.window()),
+                                        problem.window());
         }
         if (!few) convolve_by_tap(problem, x, k, n, c, y);
       }
@@ -325,23 +329,34 @@ class FftPlan final : public Plan<T> {
     }
   }
 
-  /// Adds to so many of the first rows.
-  void transform_back(Complex* spectrum, const StridedPlane<T>& plane, index_t added_rows) {
+  /// The results of the block that begins with so many rows of the image. The last one has written
+  /// the first h − 1 of them: these add up.
+  void transform_back(Complex* spectrum, const StridedPlane<T>& plane, index_t begin) {
     StepTimer timing(Step::transforms);
+    Complex* const results = result_rows(spectrum);
     Fftw<T>::execute_c2c(columns_back_.get(), as_fftw(spectrum), as_fftw(spectrum));
-    Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(spectrum), samples(spectrum));
+    Fftw<T>::execute_c2r(rows_back_.get(), as_fftw(results), samples(results));
     timing.enter(Step::copies);
-    for (index_t i = 0; i < plane.rows; ++i) {
-      T* from = samples(spectrum + i * frequencies_);
+    const Window window = oriented_.window();
+    const index_t block_end = std::min(begin + sizes_.image_rows, oriented_.H) + oriented_.h - 1;
+    const Range wanted = intersection({begin, block_end}, window.rows);
+    const index_t added_end = begin == 0 ? 0 : begin + oriented_.h - 1;
+    for (index_t i = wanted.begin; i < wanted.end; ++i) {
+      T* from = samples(spectrum + (i - begin) * frequencies_) + window.columns.begin;
       for_each_factor<T>(-image_range_.exponent - kernel_range_.exponent, [&](T factor) {
         for (index_t j = 0; j < plane.columns; ++j) from[j] *= factor;
       });
-      T* to = plane.row(i);
+      T* to = plane.row(i - window.rows.begin);
       for (index_t j = 0; j < plane.columns; ++j) {
         T& sum = to[j * plane.column_stride];
-        sum = i < added_rows ? sum + from[j] : from[j];
+        sum = i < added_end ? sum + from[j] : from[j];
       }
     }
+  }
+
+  /// Where a spectrum has the rows that are transformed back.
+  Complex* result_rows(Complex* spectrum) const {
+    return spectrum + sizes_.result_rows.begin * frequencies_;
   }
 
   Problem oriented_;
@@ -367,7 +382,7 @@ struct Transforms {
                  results = blocks * static_cast<double>(C);
     planes = images + kernels + results;
     rows = images * static_cast<double>(sizes.image_rows) + kernels * static_cast<double>(h) +
-           results * static_cast<double>(sizes.image_rows + h - 1);
+           results * static_cast<double>(sizes.result_rows.size());
   }
 };
 
@@ -431,6 +446,7 @@ constinit const Algorithm builtin::fft{
     .summary = "product of FFTW's real transforms of the whole image, channels summed as spectra",
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
+    .crops = true,
     .operations = fft_operations,
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),

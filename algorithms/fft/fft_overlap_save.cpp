@@ -1,9 +1,9 @@
 // Overlap-save: the output is cut into tiles, and each is what a small circular convolution gives
 // where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs; in an axis
-// where all of the output fits into a tile, nothing does. The operands are real, so half as many
-// complex points do: either two tiles go through one transform, as its real and its imaginary part,
-// and come apart by themselves; or the halves of one tile do, and the kernel's, at right angles.
-// About 2.2·P·Q·log₂(PQ) flops each way for a tile of a channel; a workspace of
+// where all of the image fits into a tile, only what is not wanted does. The operands are real, so
+// half as many complex points do: either two tiles go through one transform, as its real and its
+// imaginary part, and come apart by themselves; or the halves of one tile do, and the kernel's, at
+// right angles. About 2.2·P·Q·log₂(PQ) flops each way for a tile of a channel; a workspace of
 // P·Q·(K·C + (K + 1)·threads) scalars at right angles, or 2·P·Q·threads for a single plane, and
 // twice that for two tiles, where a tile's stay in a cache and whole images do not. Threads take
 // pieces of their own; where there are few, each takes one of every piece's residues, and they meet
@@ -96,18 +96,40 @@ constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
 bool has_wide_vectors() { return TileTransform<float>::lanes() * sizeof(float) >= 64; }
 const OtherCosts& other_costs() { return has_wide_vectors() ? kWideCosts : kNarrowCosts; }
 
-/// How an axis of an output is cut.
+/// An axis: its wanted outputs among those of the full output.
+struct Axis {
+  index_t size, taps;  // of the image, of the kernel
+  Range wanted;
+
+  /// Points of a circular convolution of all samples whose wanted outputs nothing wraps around to:
+  /// those beyond them may meet those before them.
+  index_t unwrapped_points() const {
+    return std::max({size, taps, wanted.end, size + taps - 1 - wanted.begin});
+  }
+  /// Points of the shortest transform that has all wanted outputs.
+  index_t points_of_all() const {
+    return std::min(unwrapped_points(), std::max(taps, taps - 1 + wanted.size()));
+  }
+};
+
+Axis rows_of(const Problem& problem) { return {problem.H, problem.h, problem.window().rows}; }
+Axis columns_of(const Problem& problem) { return {problem.W, problem.w, problem.window().columns}; }
+
+/// How an axis of y is cut.
 struct Cut {
   index_t length;  // of a transform
-  index_t first;   // output of a tile; points before wrap around
+  index_t first;   // output of a tile; points before wrap around, or are not wanted
   index_t outputs;
   index_t tiles;
+  Range samples;  // of a tile, where there is one
 
-  Cut(index_t transform, index_t axis, index_t taps)
+  Cut(index_t transform, const Axis& axis)
       : length(transform),
-        first(axis <= length ? 0 : taps - 1),
-        outputs(std::min(axis, length - first)),
-        tiles(ceil_divide(axis, outputs)) {}
+        first(axis.unwrapped_points() <= length ? axis.wanted.begin : axis.taps - 1),
+        outputs(std::min(axis.wanted.size(), length - first)),
+        tiles(ceil_divide(axis.wanted.size(), outputs)),
+        samples(intersection({0, length},
+                             {first - axis.wanted.begin, first - axis.wanted.begin + axis.size})) {}
 };
 
 /// Into how many parts, each as long as a transform, a tile's rows are cut.
@@ -126,8 +148,8 @@ struct Tiling {
       : packing(how),
         residues(count),
         transform_rows(P),
-        rows(row_parts(how, count) * P, problem.output_rows(), problem.h),
-        columns(Q, problem.output_columns(), problem.w) {}
+        rows(row_parts(how, count) * P, rows_of(problem)),
+        columns(Q, columns_of(problem)) {}
 
   index_t points() const { return transform_rows * columns.length; }
   index_t tiles() const { return rows.tiles * columns.tiles; }
@@ -185,11 +207,11 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   };
   // Of two tiles what either of them has, since of the outermost ones only one is half full; of one
   // what an inner one has.
-  const index_t first = tiling.columns.first;
-  const bool alone = tiling.columns.tiles == 1;
-  const double filled =
-      strips_of(0, alone ? W : std::min(columns.length, problem.output_columns()));
-  const double wanted = strips_of(first, alone ? tiling.columns.outputs : columns.length);
+  const Cut& cut = tiling.columns;
+  const double filled = cut.tiles == 1
+                            ? strips_of(cut.samples.begin, cut.samples.end)
+                            : strips_of(0, std::min(columns.length, problem.output_columns()));
+  const double wanted = strips_of(cut.first, cut.tiles == 1 ? cut.first + cut.outputs : cut.length);
   const double taps = strips_of(0, w);
   const bool right_angle = tiling.packing == Packing::right_angle;
   const int residues = tiling.residues;
@@ -300,14 +322,15 @@ struct Decomposition {
 /// threads.
 constexpr index_t kMostRows = 2 * std::end(kSides)[-1].length;
 
-/// For an axis of so many outputs: sides that hold the kernel, up to some half as long again as
-/// what holds all, since 384 and 480 take longer than 512 with vectors of 64 bytes.
-std::span<const Side> sides_for(index_t axis, index_t taps) {
+/// Of an axis in so many parts: sides that hold the kernel, up to some half as long again as what
+/// holds all, since 384 and 480 take longer than 512 with vectors of 64 bytes.
+std::span<const Side> sides_for(const Axis& axis, index_t parts) {
   const auto holding = [](index_t points) {
     return std::ranges::lower_bound(kSides, points, {}, &Side::length);
   };
-  const auto first = holding(taps);
-  const auto last = holding(axis + axis / 2);
+  const index_t all = ceil_divide(axis.points_of_all(), parts);
+  const auto first = holding(ceil_divide(axis.taps, parts));
+  const auto last = holding(all + all / 2);
   return {first, last == std::end(kSides) ? last : last + 1};
 }
 
@@ -329,9 +352,8 @@ std::optional<Decomposition> best_decomposition_within(double most_bytes, const 
   };
   const auto consider_tiles = [&](Packing packing, int residues) {
     const index_t parts = row_parts(packing, residues);
-    for (const Side& rows :
-         sides_for(ceil_divide(problem.output_rows(), parts), ceil_divide(problem.h, parts))) {
-      for (const Side& columns : sides_for(problem.output_columns(), problem.w)) {
+    for (const Side& rows : sides_for(rows_of(problem), parts)) {
+      for (const Side& columns : sides_for(columns_of(problem), 1)) {
         const Tiling tiling(problem, packing, residues, rows.length, columns.length);
         if (tiling.rows.length > kMostRows || tiling.piece_bytes(scalar_size) > most_bytes)
           continue;
@@ -558,7 +580,9 @@ class OverlapSavePlan final : public Plan<T> {
   /// What a tile covers of a plane of x.
   TileWindow<const T> covered(const Plane<const T>& x, index_t tile) const {
     const auto [i, j] = first_output(tile);
-    return {x, i - tiling_.rows.first, j - tiling_.columns.first};
+    const Window window = this->problem().window();
+    return {x, window.rows.begin + i - tiling_.rows.first,
+            window.columns.begin + j - tiling_.columns.first};
   }
 
   /// Of a part's plane, what a transform sees of it.
@@ -678,6 +702,7 @@ class OverlapSavePlan final : public Plan<T> {
     for (index_t n = 0; n < N; ++n) complete &= is_complete(image_state(n));
     for (index_t c = 0; c < C; ++c) complete &= is_complete(kernel_state(c));
     if (complete) return;
+    const Window window = problem.window();
     const index_t blocks = ceil_divide(problem.output_rows(), kDirectRows);
     parallel_for(threads_, N * C * blocks, [&](index_t part, int) {
       const index_t c = part / blocks % C;
@@ -685,16 +710,16 @@ class OverlapSavePlan final : public Plan<T> {
       const State image = image_state(n), kernel = kernel_state(c);
       if (is_complete(image) && is_complete(kernel)) return;
       const StepTimer timing(Step::direct);
-      const Plane<T> sums = plane(y, n, c);
-      const index_t first = part % blocks * kDirectRows;
-      const Range rows{first, std::min(first + kDirectRows, sums.rows)};
+      const Plane<T> sums = in_full_output(plane(y, n, c), window);
+      const index_t first = window.rows.begin + part % blocks * kDirectRows;
+      const Window wanted{{first, std::min(first + kDirectRows, window.rows.end)}, window.columns};
       bool few = image.all_in_range && kernel.all_in_range;
       for (index_t o = 0; o < K && few; ++o) {
         few = add_non_finite_products(StridedPlane(x, n, o), StridedPlane(k, o, c),
-                                      StridedPlane(y, n, c), rows);
+                                      StridedPlane<T>(sums), wanted);
       }
       for (index_t o = 0; o < K && !few; ++o) {
-        convolve_rows(plane(x, n, o), plane(k, o, c), sums, {rows, {0, sums.columns}}, o > 0);
+        convolve_rows(plane(x, n, o), plane(k, o, c), sums, wanted, o > 0);
       }
     });
   }
@@ -777,6 +802,7 @@ constinit const Algorithm builtin::fft_overlap_save{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .crops = true,
     .vectorized = true,
     .operations = overlap_save_operations,
     .forecast = forecast_overlap_save,
