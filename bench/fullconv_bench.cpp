@@ -263,6 +263,7 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--confidence", options.blocks.confidence, "Of that")
       ->needs(cell_time)
+      ->check(positive("a number"))  // a range takes NaN
       ->check(CLI::Range(0.5, 1 - 1e-12))
       ->capture_default_str();
   app.add_option("--repetition", options.blocks.repetition, "Of one repetition, at least one call")

@@ -162,6 +162,8 @@ std::unique_ptr<Report> make_report() {
   std::unique_ptr<benchmark::BenchmarkReporter> reporter(benchmark::CreateDefaultDisplayReporter());
   if (const auto* console = dynamic_cast<benchmark::ConsoleReporter*>(reporter.get())) {
     reporter = std::make_unique<Table>(*console);
+  } else if (dynamic_cast<benchmark::JSONReporter*>(reporter.get()) == nullptr) {
+    reporter = csv_reporter();
   }
   return std::make_unique<Report>(std::move(reporter), std::move(report_file));
 }

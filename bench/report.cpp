@@ -13,18 +13,39 @@ using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 
 volatile std::sig_atomic_t interrupted_by = 0;
 
+class Csv final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context& context) override {
+    PrintBasicContext(&GetErrorStream(), context);
+    return true;
+  }
+  void ReportRuns(const Runs& runs) override {
+    rows_.insert(rows_.end(), runs.begin(), runs.end());
+  }
+  void Finalize() override {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    benchmark::CSVReporter reporter;
+#pragma GCC diagnostic pop
+    reporter.SetOutputStream(&GetOutputStream());
+    reporter.ReportRuns(rows_);
+  }
+
+ private:
+  Runs rows_;
+};
+
 std::unique_ptr<benchmark::BenchmarkReporter> make_reporter(const std::string& format) {
   if (format == "console") {
     return std::make_unique<benchmark::ConsoleReporter>(benchmark::ConsoleReporter::OO_None);
   }
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  if (format == "csv") return std::make_unique<benchmark::CSVReporter>();
-#pragma GCC diagnostic pop
+  if (format == "csv") return csv_reporter();
   return std::make_unique<benchmark::JSONReporter>();
 }
 
 }  // namespace
+
+std::unique_ptr<benchmark::BenchmarkReporter> csv_reporter() { return std::make_unique<Csv>(); }
 
 ReportFile::ReportFile(std::string path, const std::string& format)
     : path_(std::move(path)),

@@ -9,6 +9,10 @@
 
 namespace fullconv::bench {
 
+/// Google Benchmark's CSV, whose columns are those of the first rows, and which ends the program
+/// where a later row has another counter. Here the rows come together, at the end.
+std::unique_ptr<benchmark::BenchmarkReporter> csv_reporter();
+
 /// A file of rows that is whole at any time: it is replaced by one that holds more. Throws where it
 /// cannot be written.
 class ReportFile {

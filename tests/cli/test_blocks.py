@@ -1,6 +1,8 @@
 """Contenders timed in blocks, as fullconv_bench says."""
 
 import collections
+import csv
+import io
 import json
 import os
 import signal
@@ -100,6 +102,13 @@ class Blocks(BlocksTest):
         done = self.run_bench("--cell-time", "1", "--phase", "plan")
         self.assert_bad_question(done, "--phase plan")
 
+    def test_want_numbers(self):
+        for flag in ("--cell-time", "--half-width", "--confidence", "--repetition"):
+            for text in ("nan", "0", "-1", "x"):
+                with self.subTest(flag, text=text):
+                    words = [] if flag == "--cell-time" else ["--cell-time", "1"]
+                    self.assert_bad_question(self.run_bench(*words, flag, text), flag)
+
     def test_do_not_go_with_flags_that_run_otherwise(self):
         done = self.run_bench("--cell-time", "1", "--benchmark_list_tests=true")
         self.assert_bad_question(done, "--benchmark_list_tests=true")
@@ -133,6 +142,24 @@ class File(BlocksTest):
         lines = (self.folder / "x.csv").read_text().splitlines()
         self.assertEqual(lines[0].split(",")[0], "name")
         self.assertEqual(len(lines) - 1, len(json.loads(done.stdout)["benchmarks"]))
+
+    def test_of_csv_has_rows_of_other_counters(self):
+        words = ("--case", "8x8_k3x3", "--algorithm", "zero_pad", "--scalar", "f32",
+                 "--threads", "1", "2", "--benchmark_min_time=0.001")  # fmt: skip
+        shown = self.run_bench(*words, "--benchmark_format=csv")
+        kept = self.run_bench(*words, "--benchmark_out=x.csv", "--benchmark_out_format=csv")
+        file = (self.folder / "x.csv").read_text()
+        for done, text in ((shown, shown.stdout.decode()), (kept, file)):
+            self.assertEqual(done.returncode, 0, done.stderr)
+            rows = list(csv.DictReader(io.StringIO(text)))
+            of = {fields(row)[0]: row for row in rows if "threads:1" in row["name"]}
+            self.assertEqual(set(of), {"plan", "oneshot", "execute"})
+            self.assertGreater(float(of["execute"]["GFLOP/s"]), 0)
+            self.assertEqual(of["plan"]["GFLOP/s"], "")
+            messages = [row["error_message"] for row in rows if "threads:2" in row["name"]]
+            self.assertEqual(len(messages), 3)
+            for message in messages:
+                self.assertTrue(message.startswith("declined: "), message)
 
     def test_that_cannot_be_written_is_a_bad_question(self):
         bad = ("--benchmark_out=no/folder/x.json", "--benchmark_out_format=xml")
