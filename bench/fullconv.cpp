@@ -29,6 +29,16 @@ UsageError unexpected_argument(const CLI::App& app, int argc, char** argv) {
                                 found == argv + argc ? unexpected.front() : *found));
 }
 
+/// An option that is empty, as that of a variable of the shell that is not set, is not one that is
+/// left out.
+void refuse_empty_options(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->nonpositional() && std::ranges::count(option->results(), "") > 0) {
+      throw UsageError(fmt::format("{} is '': expected a value", option->get_name()));
+    }
+  }
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App app("Full 2-D convolutions: list the algorithms, run one, check all", "fullconv");
   app.formatter(std::make_shared<HelpFormatter>());  // of its commands, too
@@ -47,7 +57,9 @@ ExitCode run(int argc, char** argv) {
     throw UsageError(fmt::format("{}: expected what fullconv --help shows", error.what()));
   }
   for (const Command& command : commands) {
-    if (command.parser->parsed()) return command.run();
+    if (!command.parser->parsed()) continue;
+    refuse_empty_options(*command.parser);
+    return command.run();
   }
   throw UsageError("no command given: expected list, convolve, check, bounds, choose or calibrate");
 }

@@ -287,6 +287,18 @@ class BadArguments(CliTest):
             self.assert_rejected(*command, "--threads=", mentions=["--threads"])
             self.assert_rejected(*command, "--threads", "", mentions=["--threads"])
 
+    def test_empty_options_are_not_left_out(self):
+        convolve = ["convolve", "x.npy", "k.npy", "-o", "y.npy"]
+        for command, options in (
+            (convolve, "--algorithm --stride --padding --dilation --groups --output-padding"),
+            (convolve, "--output-size --mode --memory --accuracy --threads"),
+            (["check", "x.npy", "k.npy"], "--result --stride --threads"),
+            (["choose"], "--case"),
+        ):
+            for option in options.split():
+                with self.subTest(command, option=option):
+                    self.assert_rejected(*command, option, "", mentions=[option, "expected"])
+
     def test_problem_text(self):
         malformed = "8x8 8x8_k5 8x8_k5x-5 x 8x8_k5x5_pretty n1_8x8_k5x5 8X8_k5x5 0x8_k5x5"
         for text in malformed.split():
