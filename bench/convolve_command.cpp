@@ -69,8 +69,7 @@ ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
                             const PlanOptions& options, double memory,
                             const ConvolveArguments& arguments) {
   const auto begin = Clock::now();
-  const double kernel_bytes = tensor_bytes<T>(files.problem().k_extents());
-  StripConvolution<T> strips(files.problem(), algorithm, options, memory - kernel_bytes);
+  StripConvolution<T> strips(files.problem(), algorithm, options, memory);
   if (!strips.declined().empty()) return print_declined(strips.declined());
   const std::vector<T> kernel = files.read_kernel<T>();
   OutputFile file(arguments.output);
@@ -105,9 +104,9 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   }
   if (!memory_flag.empty()) {
     if (bytes > memory) {
-      throw UsageError(
-          fmt::format("{} takes {:.0f} MiB of memory: expected at most the {:.0f} MiB of --memory",
-                      to_string(problem), bytes / 0x1p20, memory / 0x1p20));
+      throw UsageError(fmt::format("{} takes {} of memory: expected at most the {} of --memory",
+                                   to_string(problem), bytes_as_text(bytes),
+                                   bytes_as_text(memory)));
     }
     options.workspace_limit = static_cast<std::size_t>(memory - bytes);
   }

@@ -15,10 +15,15 @@ void require_memory(double bytes, const std::string& what) {
   if (bytes < kMebibyte) return;
   const auto available = static_cast<double>(available_memory());
   if (bytes > available) {
-    throw UsageError(
-        fmt::format("{} takes {:.0f} MiB of memory: expected at most the {:.0f} MiB available",
-                    what, bytes / kMebibyte, available / kMebibyte));
+    throw UsageError(fmt::format("{} takes {} of memory: expected at most the {} available", what,
+                                 bytes_as_text(bytes), bytes_as_text(available)));
   }
+}
+
+std::string bytes_as_text(double bytes) {
+  if (bytes < 0x1p10) return fmt::format("{:.0f} B", bytes);
+  if (bytes < 0x1p20) return fmt::format("{:.1f} KiB", bytes / 0x1p10);
+  return fmt::format("{:.0f} MiB", bytes / 0x1p20);
 }
 
 double parse_bytes(const std::string& flag, const std::string& text) {

@@ -18,6 +18,9 @@ constexpr double tensor_bytes(const Extents& extents) {
 /// without swapping. Workspaces see to it themselves.
 void require_memory(double bytes, const std::string& what);
 
+/// As "40 B", "1.5 KiB" or "2048 MiB".
+std::string bytes_as_text(double bytes);
+
 /// The bytes that `text` names, as "512MiB", "1.5GiB", "2GB" or "1000000", or UsageError with the
 /// name of the flag.
 double parse_bytes(const std::string& flag, const std::string& text);

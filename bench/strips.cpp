@@ -75,10 +75,11 @@ StripConvolution<T>::StripConvolution(const Problem& problem, const Algorithm& a
   // Half for the strip, half for the workspace; more of either where the other takes less.
   const double row = strip_bytes<T>(problem, 2) - strip_bytes<T>(problem, 1);
   const double overlap = strip_bytes<T>(problem, 1) - row;
-  const double room = std::min(memory / 2, kMostBytes + overlap) - overlap;
+  const double kernel = tensor_bytes<T>(problem.k_extents());
+  const double room = std::min((memory - kernel) / 2, kMostBytes + overlap) - overlap;
   rows_ = std::clamp<index_t>(static_cast<index_t>(std::max(room / row, 0.0)), 1, all);
   for (;; rows_ = rows_ / 2) {
-    const double left = memory - strip_bytes<T>(problem, rows_);
+    const double left = memory - kernel - strip_bytes<T>(problem, rows_);
     options_.workspace_limit = static_cast<std::size_t>(std::max(left, 0.0));
     const index_t begin = std::min(problem.h, all - rows_);
     const Plan<T>* plan = plan_for(strip_of(problem, {begin, begin + rows_}).problem);
@@ -86,10 +87,10 @@ StripConvolution<T>::StripConvolution(const Problem& problem, const Algorithm& a
     if (rows_ > 1) continue;
     if (plan == nullptr) return;
     throw UsageError(fmt::format(
-        "{} takes {:.0f} MiB for a single row: expected at most the {:.0f} MiB of --memory",
-        to_string(problem),
-        (strip_bytes<T>(problem, 1) + static_cast<double>(plan->workspace_bytes())) / 0x1p20,
-        memory / 0x1p20));
+        "{} takes {} for a single row: expected at most the {} of --memory", to_string(problem),
+        bytes_as_text(kernel + strip_bytes<T>(problem, 1) +
+                      static_cast<double>(plan->workspace_bytes())),
+        bytes_as_text(memory)));
   }
 }
 

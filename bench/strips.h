@@ -25,8 +25,8 @@ Strip strip_of(const Problem& problem, Range rows);
 template <class T>
 class StripConvolution {
  public:
-  /// Decides how many rows a strip has, so that image, output and workspace of one take at most
-  /// `memory` bytes. The problem is divisible.
+  /// Decides how many rows a strip has, so that image, output and workspace of one and the kernel
+  /// take at most `memory` bytes. The problem is divisible.
   ///
   /// Throws UsageError where one row takes more.
   StripConvolution(const Problem& problem, const Algorithm& algorithm, const PlanOptions& options,

@@ -164,19 +164,19 @@ class Strips(CliTest):
         self.save("x.npy", random(20, 10))
         self.save("k.npy", random(3, 3))
         for text in ("", "x", "-1", "0", "1 GiB", "1gib", "nan", "inf", "1e999", "1GiBs"):
-            if text:
-                self.assert_rejected(
-                    *("convolve", "x.npy", "k.npy", "-o", "y.npy", f"--memory={text}"),
-                    mentions=["--memory", text],
-                )
+            self.assert_rejected(
+                *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", text),
+                mentions=["--memory", f"'{text}'"],
+            )
 
     def test_too_little(self):
         self.save("x.npy", random(100, 1000))
         self.save("k.npy", random(100, 10))
-        with self.no_file_changes():
-            result = self.convolve("--memory", "1kB")
-        self.assertIn(result.returncode, (1, 2))
-        self.assertEqual(result.stderr.count(b"\n"), 1)
+        for memory, mention in (("1kB", "1000 B of --memory"), ("5kB", "4.9 KiB of --memory")):
+            self.assert_rejected(
+                *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", memory),
+                mentions=["100x1000_k100x10 takes", "for a single row", mention],
+            )
         # What can't be cut.
         self.save("x.npy", random(2, 3, 100, 100))
         self.save("k.npy", random(3, 2, 5, 5))
