@@ -227,7 +227,10 @@ class Turn {
 
 Calibration calibrate(int threads, double seconds) {
   if (threads < 1) throw std::invalid_argument("threads must be at least 1");
-  if (!(seconds > 0)) throw std::invalid_argument("seconds must be positive");
+  if (!(seconds > 0)) {
+    throw std::invalid_argument("seconds are " + std::to_string(seconds) +
+                                ": they must be more than 0");
+  }
   const Turn turn(cache_directory());
   return use_and_keep(measure_rates(threads, seconds), threads);
 }

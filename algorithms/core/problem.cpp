@@ -73,7 +73,7 @@ namespace {
 /// `name` = `value`, which must be at least `least`.
 void require_at_least(const Problem& problem, const char* name, index_t value, index_t least) {
   if (value >= least) return;
-  refuse(problem, "has a " + std::string(name) + " of " + std::to_string(value) +
+  refuse(problem, "has " + std::string(name) + " of " + std::to_string(value) +
                       ": it must be at least " + std::to_string(least));
 }
 
@@ -113,16 +113,16 @@ void validate(const Problem& problem) {
     }
   }
   for (const index_t side : {p.padding.top, p.padding.left, p.padding.bottom, p.padding.right}) {
-    require_at_least(problem, "padding", side, 0);
+    require_at_least(problem, "a padding", side, 0);
   }
   for (const index_t step : {p.stride.y, p.stride.x}) {
-    require_at_least(problem, "stride", step, 1);
+    require_at_least(problem, "a stride", step, 1);
   }
   for (const index_t step : {p.dilation.y, p.dilation.x}) {
-    require_at_least(problem, "dilation", step, 1);
+    require_at_least(problem, "a dilation", step, 1);
   }
   for (const index_t beside : {p.output_padding.y, p.output_padding.x}) {
-    require_at_least(problem, "output padding", beside, 0);
+    require_at_least(problem, "an output padding", beside, 0);
   }
   if (p.groups < 1)
     refuse(problem, "has " + std::to_string(p.groups) + " groups: at least 1 is due");

@@ -88,6 +88,7 @@ class Candidates(Choosing):
         self.assert_rejected("choose", "--case", "8x8_k5x5", "--scalar", "f16", mentions=["f16"])
         self.assert_rejected("choose", "--case", "8x8_k5x5", "--accuracy", "high", mentions=["high"])
         self.assert_rejected("calibrate", "--seconds", "0", mentions=["0"])
+        self.assert_rejected("calibrate", "--seconds", "nan", mentions=["seconds", "nan"])
         self.assert_rejected("calibrate", "--threads", "0", mentions=["'0'"])
 
     def test_convolve_takes_the_accuracy(self):
