@@ -61,10 +61,19 @@ std::string make_name(const CellSettings& settings, const char* scalar) {
 
 /// Says so where a library has nothing but the code that its own tests compare with: oneDNN's "ref"
 /// is hundreds of times slower than what people use.
-std::string describe(const std::string& implementation) {
+std::string name_reference_code(const std::string& implementation) {
   static const std::regex reference_code(R"(\bref\b)");
   const bool is_reference = std::regex_search(implementation, reference_code);
   return is_reference ? "reference code: " + implementation : implementation;
+}
+
+/// What a plan of `algorithm` runs, as "winograd: AVX3" for a choice.
+template <class T>
+std::string describe(const Algorithm& algorithm, const Plan<T>& plan) {
+  const std::string implementation = name_reference_code(plan.implementation());
+  const std::string name = plan.algorithm();
+  if (name.empty() || name == algorithm.name) return implementation;
+  return implementation.empty() ? name : name + ": " + implementation;
 }
 
 template <class T>
@@ -96,7 +105,7 @@ class TypedCell final : public Cell {
                            accuracy_.error_in_bounds);
       }
     }
-    implementation_ = describe(plan->implementation());
+    implementation_ = describe(algorithm_, *plan);
     if (executes_alone()) stage_.plan<T>() = std::move(plan);
     return {};
   }

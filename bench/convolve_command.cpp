@@ -9,7 +9,6 @@
 
 #include "commands.h"
 #include "fullconv/memory.h"
-#include "fullconv/ran.h"
 #include "layer_flags.h"
 #include "memory.h"
 #include "npy.h"
@@ -47,13 +46,9 @@ double seconds_since(Clock::time_point begin) {
 
 /// Who ran, for what, and with how many threads.
 template <class T>
-std::string describe(const Algorithm& algorithm, const PlanOptions& options, const Plan<T>& plan) {
-  std::string_view ran = shortcut_taken(plan);
-  if (ran.empty() && algorithm.delegates == Delegates::always) {
-    ran = chosen<T>(plan.problem(), options)->name;
-  }
+std::string describe(const Algorithm& algorithm, const Plan<T>& plan) {
   std::string name{algorithm.name};
-  if (!ran.empty() && ran != name) name += fmt::format(" ran {}", ran);
+  if (const std::string ran = plan.algorithm(); ran != name) name += " ran " + ran;
   return fmt::format("{}, {}, {} thread{}", name, sizeof(T) == sizeof(float) ? "f32" : "f64",
                      plan.threads(), plan.threads() == 1 ? "" : "s");
 }
@@ -81,8 +76,8 @@ ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
     fmt::print(stderr,
                "{}: {}, strips of {} rows, {:.4g} ms with reading and writing, "
                "workspace {:.4g} MiB\n",
-               to_string(files.problem()), describe(algorithm, strips.options(), strips.plan()),
-               strips.rows(), seconds_since(begin) * 1e3, workspace_in_mib(strips.plan()));
+               to_string(files.problem()), describe(algorithm, strips.plan()), strips.rows(),
+               seconds_since(begin) * 1e3, workspace_in_mib(strips.plan()));
   }
   return kFine;
 }
@@ -131,8 +126,8 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
     // To standard error: standard output may be y.
     const double seconds = seconds_since(before_execution);
     fmt::print(stderr, "{}: {}, plan {:.4g} ms, execute {:.4g} ms, workspace {:.4g} MiB\n",
-               to_string(problem), describe(algorithm, options, plan), plan_seconds * 1e3,
-               seconds * 1e3, workspace_in_mib(plan));
+               to_string(problem), describe(algorithm, plan), plan_seconds * 1e3, seconds * 1e3,
+               workspace_in_mib(plan));
   }
   y = files.in_order_of_file(std::move(y));
   const std::string header = npy_header(files.scalar(), files.output_shape());

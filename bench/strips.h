@@ -37,7 +37,6 @@ class StripConvolution {
   /// That of the strip that was convolved last, at first of one from the middle.
   const Plan<T>& plan() const { return *plan_; }
   /// What it was made with.
-  const PlanOptions& options() const { return options_; }
 
   /// Why the algorithm does not take the strips, if so.
   const std::string& declined() const { return declined_; }

@@ -55,6 +55,30 @@ TYPED_TEST(Auto, SaysWhatItChooses) {
   EXPECT_THROW(chosen<TypeParam>(Problem{.H = 0}), std::invalid_argument);
 }
 
+/// The algorithm that a plan says it runs.
+template <class T>
+std::string algorithm_of(std::string_view name, const char* problem) {
+  auto planned = find_algorithm(name)->plan<T>(parse_problem(problem));
+  return std::get<std::unique_ptr<Plan<T>>>(planned)->algorithm();
+}
+
+TYPED_TEST(Auto, SaysWhoComputes) {
+  using T = TypeParam;
+  for (const char* problem : {"8x8_k5x5", "512x512_k63x63", "90x1_k7x1", "n1_i64_o64_28x28_k3x3"}) {
+    EXPECT_EQ(algorithm_of<T>("auto", problem), chosen<T>(parse_problem(problem))->name) << problem;
+    EXPECT_EQ(algorithm_of<T>("zero_pad", problem), "zero_pad") << problem;
+  }
+  // A kernel row or column in four has few taps: the parts are computed by different algorithms.
+  const std::string parts = algorithm_of<T>("auto", "n1_i64_o64_28x28_k3x3_p1x1x1x1_s2x2");
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 2) {
+    end = parts.find(", ", begin);
+    const std::string name = parts.substr(begin, end - begin);
+    EXPECT_NE(find_algorithm(name), nullptr) << parts;
+    EXPECT_NE(name, "auto") << parts;
+  }
+  EXPECT_EQ(algorithm_of<T>("fft", "n1_i4_o4_8x8_k3x3_p1x1x1x1_s2x2"), "fft");
+}
+
 /// Spectra of so many channels would take more bytes than 63 bits can count.
 TYPED_TEST(Auto, LeavesOutTransformsOfCountlessChannels) {
   const Problem problem{.K = index_t{1} << 52};

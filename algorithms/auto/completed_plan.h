@@ -139,6 +139,7 @@ class CompletedPlan final : public Plan<T> {
     return chosen_->workspace_bytes() + definition_->workspace_bytes();
   }
   int threads() const override { return std::max(chosen_->threads(), definition_->threads()); }
+  std::string algorithm() const override { return chosen_->algorithm(); }
   std::string implementation() const override { return chosen_->implementation(); }
 
  protected:

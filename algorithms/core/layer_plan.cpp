@@ -1,6 +1,8 @@
 #include "core/layer_plan.h"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,6 +34,7 @@ class CroppedPlan final : public Plan<T> {
 
   std::size_t workspace_bytes() const override { return whole_->workspace_bytes() + y_.bytes(); }
   int threads() const override { return whole_->threads(); }
+  std::string algorithm() const override { return whole_->algorithm(); }
   std::string implementation() const override { return whole_->implementation(); }
   bool takes_any_strides() const override { return whole_->takes_any_strides(); }
 
@@ -73,9 +76,8 @@ Problem whole_of(Problem problem) {
 template <class T>
 Planned<T> plan_dense(const Algorithm& algorithm, const Problem& problem,
                       const PlanOptions& options) {
-  const Planner<T> planner = planner_of<T>(algorithm);
-  if (problem.is_whole() || algorithm.crops) return planner(problem, options);
-  Planned<T> planned = planner(whole_of(problem), options);
+  if (problem.is_whole() || algorithm.crops) return algorithm.plan_alone<T>(problem, options);
+  Planned<T> planned = algorithm.plan_alone<T>(whole_of(problem), options);
   if (auto* whole = std::get_if<PlanPointer<T>>(&planned)) {
     return std::make_unique<CroppedPlan<T>>(problem, std::move(*whole));
   }
@@ -165,7 +167,12 @@ class LayerPlan final : public Plan<T> {
     return bytes;
   }
   int threads() const override { return std::max(threads_of_groups_, threads_of_plans()); }
-  std::string implementation() const override { return plans_.front()->implementation(); }
+  std::string algorithm() const override {
+    return joined([](const Plan<T>& plan) { return plan.algorithm(); });
+  }
+  std::string implementation() const override {
+    return joined([](const Plan<T>& plan) { return plan.implementation(); });
+  }
   bool takes_any_strides() const override { return any_strides_; }
 
  protected:
@@ -196,6 +203,20 @@ class LayerPlan final : public Plan<T> {
   }
 
  private:
+  /// What the plans say, each thing once, with commas.
+  template <class Ask>
+  std::string joined(const Ask& ask) const {
+    std::vector<std::string> said;
+    std::string text;
+    for (const PlanPointer<T>& plan : plans_) {
+      std::string answer = ask(*plan);
+      if (answer.empty() || std::ranges::find(said, answer) != said.end()) continue;
+      text += (text.empty() ? "" : ", ") + answer;
+      said.push_back(std::move(answer));
+    }
+    return text;
+  }
+
   /// A dense problem of a group.
   struct Part {
     index_t group;

@@ -210,6 +210,16 @@ void Plan<T>::check_output(const TensorView<T>& y) const {
 }
 
 template <class T>
+Planned<T> Algorithm::plan_alone(const Problem& problem, const PlanOptions& options) const {
+  Planned<T> planned = planner_of<T>(*this)(problem, options);
+  if (auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned)) {
+    // `auto` returns plans that others have named.
+    if ((*plan)->algorithm_.empty()) (*plan)->algorithm_ = name;
+  }
+  return planned;
+}
+
+template <class T>
 Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) const {
   validate(problem);
   if (options.threads < 1) {
@@ -222,8 +232,7 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
     serial.effort = Effort::estimate;
     return plan<T>(problem, serial);
   }
-  const Planner<T> planner = planner_of<T>(*this);
-  if (planner == nullptr) return Declined{"does not offer this scalar"};
+  if (planner_of<T>(*this) == nullptr) return Declined{"does not offer this scalar"};
   if (options.threads > 1 && !threaded) return Declined{"is serial: takes one thread only"};
 
   // Others are run as they are: a peer's time is that of what its users would call.
@@ -237,12 +246,14 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   }
   Planned<T> planned = is_layer && layers == Layers::adapted
                            ? plan_adapted<T>(*this, problem, options)
-                           : with_any_strides<T>(planner(problem, options), options);
+                           : with_any_strides<T>(plan_alone<T>(problem, options), options);
   return is_ours ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
 }
 
 template class Plan<float>;
 template class Plan<double>;
+template Planned<float> Algorithm::plan_alone(const Problem&, const PlanOptions&) const;
+template Planned<double> Algorithm::plan_alone(const Problem&, const PlanOptions&) const;
 template Planned<float> Algorithm::plan(const Problem&, const PlanOptions&) const;
 template Planned<double> Algorithm::plan(const Problem&, const PlanOptions&) const;
 

@@ -28,6 +28,7 @@ class ScaledKernelsPlan final : public Plan<T> {
     return inner_->workspace_bytes() + kernel_elements() * sizeof(T);
   }
   int threads() const override { return inner_->threads(); }
+  std::string algorithm() const override { return inner_->algorithm(); }
   std::string implementation() const override { return inner_->implementation(); }
   bool takes_any_strides() const override { return inner_->takes_any_strides(); }
 

@@ -24,6 +24,9 @@ class PlanWithShortcut final : public Plan<T> {
     return shortcut_->workspace_bytes() + otherwise_->workspace_bytes();
   }
   int threads() const override { return std::max(shortcut_->threads(), otherwise_->threads()); }
+  std::string algorithm() const override {
+    return taken_ ? std::string(name_) : otherwise_->algorithm();
+  }
   std::string implementation() const override { return otherwise_->implementation(); }
 
   /// That name, if the last execution took the shortcut.

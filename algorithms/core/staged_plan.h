@@ -67,6 +67,7 @@ class StagedPlan final : public Plan<T> {
     return inner_->workspace_bytes() + x_.bytes() + k_.bytes() + y_.bytes();
   }
   int threads() const override { return inner_->threads(); }
+  std::string algorithm() const override { return inner_->algorithm(); }
   std::string implementation() const override { return inner_->implementation(); }
   bool takes_any_strides() const override { return true; }
 

@@ -45,6 +45,7 @@ class TransposedPlan final : public Plan<T> {
 
   std::size_t workspace_bytes() const override { return rows_->workspace_bytes(); }
   int threads() const override { return rows_->threads(); }
+  std::string algorithm() const override { return rows_->algorithm(); }
   std::string implementation() const override { return rows_->implementation(); }
   bool takes_any_strides() const override { return true; }
 

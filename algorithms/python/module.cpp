@@ -255,6 +255,9 @@ class SharedPlan {
   std::size_t workspace_bytes() const {
     return std::visit([](const auto& plan) { return plan->workspace_bytes(); }, plan_);
   }
+  std::string algorithm() const {
+    return std::visit([](const auto& plan) { return plan->algorithm(); }, plan_);
+  }
   int threads() const {
     return std::visit([](const auto& plan) { return plan->threads(); }, plan_);
   }
@@ -354,6 +357,8 @@ dtype : numpy.dtype
     Of operands and result.
 output_shape : tuple of int
     Of the result.
+algorithm : str
+    Who computes it: what 'auto' chose; several names where a layer has parts.
 threads : int
     How many it uses.
 workspace_bytes : int
@@ -373,6 +378,7 @@ Examples
                              [](const SharedPlan& self) { return to_string(self.problem()); })
       .def_property_readonly("dtype", &SharedPlan::dtype)
       .def_property_readonly("output_shape", &SharedPlan::output_shape)
+      .def_property_readonly("algorithm", &SharedPlan::algorithm)
       .def_property_readonly("threads", &SharedPlan::threads)
       .def_property_readonly("workspace_bytes", &SharedPlan::workspace_bytes)
       .def("__call__", &SharedPlan::execute, py::arg("x"), py::arg("k"),

@@ -50,7 +50,11 @@ class Plans(unittest.TestCase):
         measured = fullconv.plan((64, 64), (9, 9), effort="measure", accuracy="componentwise")
         x, k = random(64, 64, dtype=np.float32), random(9, 9, dtype=np.float32, seed=1)
         np.testing.assert_allclose(measured(x, k), plan(x, k), atol=bound(x, k, np.float32))
-        self.assertGreater(fullconv.plan((64, 64), (3, 3), algorithm="zero_pad").workspace_bytes, 0)
+        padded = fullconv.plan((64, 64), (3, 3), algorithm="zero_pad")
+        self.assertGreater(padded.workspace_bytes, 0)
+        self.assertEqual(padded.algorithm, "zero_pad")
+        names = {row["name"] for row in fullconv.algorithms()} - {"auto"}
+        self.assertIn(fullconv.plan((64, 64), (3, 3)).algorithm, names)
 
     def test_bad_input(self):
         for arguments, options, error, word in (

@@ -93,6 +93,11 @@ class Plan {
   /// Threads that execute() uses: at most what was asked for.
   virtual int threads() const { return 1; }
 
+  /// The name of the algorithm whose code execute() runs. Of `auto`: of what it chose, or of the
+  /// shortcut that the last execution took. Several names, with commas, where the dense problems of
+  /// a layer are computed by different ones.
+  virtual std::string algorithm() const { return std::string(algorithm_); }
+
   /// The code that execute() runs, as far as the algorithm's name leaves that open: what a library
   /// chose for this problem, the instruction set in use. One line, in the words of the library that
   /// was asked; empty where nothing is known.
@@ -169,7 +174,10 @@ class Plan {
   template <class Run>
   void add(const TensorView<T>& y, const Run& run);
 
+  friend struct Algorithm;
+
   Problem problem_;
+  std::string_view algorithm_;  // who planned it; whoever runs other plans asks them instead
   TensorView<const T> dense_x_, dense_k_;  // shapes and strides
   TensorView<T> dense_y_;
   std::atomic<bool> running_ = false;
@@ -324,6 +332,11 @@ struct Algorithm {
   /// InsufficientMemory if the workspace would not fit into this machine.
   template <class T>
   Planned<T> plan(const Problem& problem, const PlanOptions& options = {}) const;
+
+  /// The planner's own plan, around which plan() puts what all algorithms share. The planner must
+  /// be there.
+  template <class T>
+  Planned<T> plan_alone(const Problem& problem, const PlanOptions& options) const;
 };
 
 /// The operations that `algorithm` performs on any problem that it takes.
