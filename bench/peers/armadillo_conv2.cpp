@@ -21,6 +21,17 @@
 namespace fullconv::bench {
 namespace {
 
+/// The widest that the compiler was allowed.
+#if defined(__AVX512F__)
+constexpr const char* kInstructionSet = "AVX-512";
+#elif defined(__AVX2__)
+constexpr const char* kInstructionSet = "AVX2";
+#elif defined(__AVX__)
+constexpr const char* kInstructionSet = "AVX";
+#else
+constexpr const char* kInstructionSet = "the baseline";
+#endif
+
 /// A matrix over a dense plane, without a copy; what is const stays so.
 template <class T>
 arma::Mat<T> as_matrix(const T* plane, index_t rows, index_t columns) {
@@ -41,6 +52,9 @@ class Conv2Plan final : public DensePlan<T> {
   }
 
   std::size_t workspace_bytes() const override { return term_.n_elem * sizeof(T); }
+  std::string implementation() const override {
+    return std::string("header compiled here for ") + kInstructionSet;
+  }
 
  protected:
   void run_dense(const T* x, const T* k, T* y) override {

@@ -109,4 +109,11 @@ void require_memory(double elements) {
   }
 }
 
+/// Output padding that dilation alone allows: some libraries take none of that, or give wrong
+/// outputs.
+inline bool has_wide_output_padding(const Problem& problem) {
+  return problem.output_padding.y >= problem.stride.y ||
+         problem.output_padding.x >= problem.stride.x;
+}
+
 }  // namespace fullconv::bench

@@ -7,8 +7,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "peers/dense_plan.h"
 #include "peers/onnx_model.h"
@@ -62,6 +69,34 @@ Ort::Env& environment() {
   return environment;
 }
 
+std::size_t elements(const Extents& extents) {
+  std::size_t count = 1;
+  for (const index_t extent : extents) count *= static_cast<std::size_t>(extent);
+  return count;
+}
+
+std::string make_temporary_folder() {
+  std::string folder = std::filesystem::temp_directory_path() / "fullconv-profile-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), folder);
+  }
+  return folder;
+}
+
+/// Operators and the provider that ran each, by the events of a profile.
+std::string nodes_of(const std::string& profile) {
+  std::ifstream file(profile);
+  std::string nodes;
+  for (const auto& event : nlohmann::json::parse(file)) {
+    const auto args = event.find("args");
+    if (args == event.end() || !args->contains("op_name") || !args->contains("provider")) continue;
+    if (!nodes.empty()) nodes += ", ";
+    nodes +=
+        args->at("op_name").get<std::string>() + " by " + args->at("provider").get<std::string>();
+  }
+  return nodes;
+}
+
 /// Elements of the matrix that the product of weights and an image gives.
 double columns(const Problem& problem) {
   return static_cast<double>(problem.h * problem.w) *
@@ -79,6 +114,25 @@ class ConvTransposePlan final : public DensePlan<float> {
     return static_cast<std::size_t>(columns(problem())) * sizeof(float);
   }
   int threads() const override { return threads_; }
+
+  /// The nodes of its graph as its profile of a run names them: "ConvTranspose by
+  /// CPUExecutionProvider". An optimised graph may have other ones than the model.
+  std::string implementation() const override {
+    const std::string folder = make_temporary_folder();
+    Ort::SessionOptions options = options_for(threads_);
+    options.EnableProfiling((folder + "/profile").c_str());
+    Ort::Session session(environment(), model_.data(), model_.size(), options);
+    std::vector<float> x(elements(problem().x_extents())), k(elements(problem().k_extents())),
+        y(elements(problem().y_extents()));
+    run(session,
+        std::array{as_tensor(x.data(), problem().x_extents()),
+                   as_tensor(k.data(), problem().k_extents())},
+        y.data());
+    Ort::AllocatorWithDefaultOptions allocator;
+    const std::string nodes = nodes_of(session.EndProfilingAllocated(allocator).get());
+    std::filesystem::remove_all(folder);
+    return nodes;
+  }
 
  protected:
   void run_dense(const float* x, const float* k, float* y) override {
@@ -108,7 +162,7 @@ class ConvTransposePlan final : public DensePlan<float> {
 
   /// `operands`: x, and k where it is an input.
   template <std::size_t count>
-  void run(Ort::Session& session, const std::array<Ort::Value, count>& operands, float* y) {
+  void run(Ort::Session& session, const std::array<Ort::Value, count>& operands, float* y) const {
     Ort::Value result = as_tensor(y, problem().y_extents());
     constexpr std::array kInputs{"x", "k"};
     constexpr std::array kOutputs{"y"};
@@ -116,14 +170,10 @@ class ConvTransposePlan final : public DensePlan<float> {
                 &result, 1);
   }
 
-  Ort::Value as_tensor(const float* elements, const Extents& extents) const {
+  Ort::Value as_tensor(const float* data, const Extents& extents) const {
     std::array<std::int64_t, 4> shape{};
-    std::size_t count = 1;
-    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-      shape[axis] = extents[axis];
-      count *= static_cast<std::size_t>(extents[axis]);
-    }
-    return Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(elements), count,
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = extents[axis];
+    return Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(data), elements(extents),
                                            shape.data(), shape.size());
   }
 
@@ -134,12 +184,18 @@ class ConvTransposePlan final : public DensePlan<float> {
 };
 
 Planned<float> plan_conv_transpose(const Problem& problem, const PlanOptions& options) {
-  require_memory<float>(columns(problem));
+  // Where dilation alone allows so much, 1.21 and 1.23 take it and give wrong outputs.
+  if (has_wide_output_padding(problem)) {
+    return Declined{"has output padding that is not below the stride"};
+  }
   try {
+    require_memory<float>(columns(problem));
     return std::make_unique<ConvTransposePlan>(problem, options.threads);
   } catch (const Ort::Exception& error) {
     std::string reason = std::string("ONNX Runtime: ") + error.what();
     return Declined{reason.substr(0, reason.find('\n'))};
+  } catch (const InsufficientMemory& error) {
+    return Declined{std::string("ONNX Runtime: ") + error.what()};
   }
 }
 
