@@ -98,7 +98,7 @@ class TypedCell final : public Cell {
     threads_used_ = plan->threads();
     if (kind() != Kind::floor) {
       prepare_if_due(*plan);
-      accuracy_ = workload().verify(algorithm_.error_model, caller(*plan));
+      accuracy_ = workload().verify(algorithm_, caller(*plan));
       if (!accuracy_.within_bound()) {
         well_ = false;
         return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy_.worst,

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "support/accuracy.h"
+#include "support/expectation.h"
 #include "support/operands.h"
 
 namespace fullconv::cli {
@@ -28,7 +27,7 @@ class ResultCheck {
  public:
   explicit ResultCheck(const testing::Operands<T>& operands);
 
-  bool sampled() const { return oracle_.sampled(); }
+  bool sampled() const { return expectation_.oracle().sampled(); }
 
   /// Outputs that are looked at.
   std::size_t outputs() const { return outputs_; }
@@ -36,23 +35,18 @@ class ResultCheck {
   Finding check(const Algorithm& algorithm, const TensorView<const T>& y) const;
 
   /// Whether each error has a bound, and so each distance between two results.
-  bool bounds_apply() const { return definition_.empty(); }
+  bool bounds_apply() const { return expectation_.is_finite(); }
 
   /// The largest |a − b| in units of the sum of both bounds.
   double distance(const Algorithm& a, const TensorView<const T>& a_y, const Algorithm& b,
                   const TensorView<const T>& b_y) const {
-    return testing::distance_in_bounds<T>(oracle_, a.error_model, a_y, b.error_model, b_y);
+    return testing::distance_in_bounds<T>(expectation_.oracle(), a.error_model, a_y, b.error_model,
+                                          b_y);
   }
 
  private:
-  Finding check_non_finite(const Algorithm& algorithm, const TensorView<const T>& y) const;
-  bool may_overflow(index_t n, index_t c) const;
-  bool may_overflow() const;
-
-  testing::Oracle<T> oracle_;  // of the operands with zeros for what is not finite
+  testing::Expectation<T> expectation_;
   std::size_t outputs_ = 0;
-  bool finite_operands_ = true;
-  std::vector<testing::Wide<T>> definition_;  // in the oracle's order; only if bounds do not apply
 };
 
 }  // namespace fullconv::cli

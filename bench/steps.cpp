@@ -172,8 +172,7 @@ class Field {
         algorithm.plan<T>(problem, {.threads = threads, .effort = Effort::measure});
     Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
     if (!workload_) workload_.emplace(case_);
-    const Accuracy accuracy =
-        workload_->verify(algorithm.error_model, [&] { workload_->execute(plan); });
+    const Accuracy accuracy = workload_->verify(algorithm, [&] { workload_->execute(plan); });
     if (!accuracy.within_bound()) {
       return fmt::format("wrong: {}, off by {:.3g} times the bound", accuracy.worst,
                          accuracy.error_in_bounds);

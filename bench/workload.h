@@ -11,8 +11,8 @@
 #include <random>
 
 #include "fullconv/fullconv.h"
-#include "support/accuracy.h"
 #include "support/case.h"
+#include "support/expectation.h"
 #include "support/operands.h"
 #include "support/oracle.h"
 
@@ -72,13 +72,13 @@ class Workload {
   void execute(Plan<T>& plan) { plan.execute(x_.view(), k_.view(), y_.view()); }
   void execute_prepared(Plan<T>& plan) { plan.execute_prepared(x_.view(), y_.view()); }
 
-  /// Has the plan executed by `execute` and compares with the oracle.
+  /// Has the plan executed by `execute` and compares with what the algorithm's row promises.
   template <class Execute>
-  testing::Accuracy verify(const ErrorModel& model, const Execute& execute) {
-    if (!oracle_) oracle_.emplace(problem_, x_.view(), k_.view());
+  testing::Accuracy verify(const Algorithm& algorithm, const Execute& execute) {
+    if (!expectation_) expectation_.emplace(problem_, x_.view(), k_.view());
     std::fill_n(y_.data(), y_.size(), std::numeric_limits<T>::quiet_NaN());
     execute();
-    return testing::measure_accuracy<T>(*oracle_, model, y_.view());
+    return expectation_->measure(algorithm, y_.view());
   }
 
   /// Lays the operands elsewhere.
@@ -107,7 +107,7 @@ class Workload {
 
   Problem problem_;
   Tensor<T> x_, k_, y_;
-  std::optional<testing::Oracle<T>> oracle_;
+  std::optional<testing::Expectation<T>> expectation_;
 };
 
 }  // namespace fullconv::bench

@@ -264,7 +264,8 @@ TEST(View, MayRunBackwards) {
 TEST(CaseText, NamesTheFamily) {
   for (const char* text :
        {"8x8_k5x5", "8x8_k5x5_ints", "8x8_k5x5_gauss", "8x8_k5x5_box", "n2_i3_o4_8x8_k5x5_rank2",
-        "8x8_k5x5_huge", "8x8_k5x5_tiny", "8x8_k5x5_subnormal"}) {
+        "8x8_k5x5_huge", "8x8_k5x5_tiny", "8x8_k5x5_subnormal", "8x8_k5x5_scaled", "8x8_k5x5_wide",
+        "8x8_k5x5_dead", "8x8_k5x5_nonfinite"}) {
     EXPECT_EQ(to_string(parse_case(text)), text);
   }
   EXPECT_EQ(parse_case("8x8_k5x5").family, Family::random);

@@ -205,6 +205,15 @@ class OwnResult(CliTest):
         self.assertEqual((code, self.names(diagnosis)), (1, ["all_alike"]))
         self.assertEqual(diagnosis["wrong"], 14 * 14 - 9)
 
+    def test_transforms_beside_a_dead_pixel_are_right(self):
+        x, k = random(60, 61), random(9, 8)
+        x[4, 5] = numpy.nan
+        reached = numpy.isnan(full_convolution(x, k))
+        mine = scipy.signal.fftconvolve(numpy.nan_to_num(x), k)
+        mine[reached] = numpy.nan
+        code, diagnosis = self.diagnose(x, k, mine)
+        self.assertEqual((code, diagnosis["bound"]), (0, "normwise"))
+
     def test_picture(self):
         x, k = random(6, 7, dtype="f8"), random(3, 3, dtype="f8")
         self.save("x.npy", x)

@@ -204,9 +204,10 @@ Layout Drawing::layout() {
 }
 
 Family Drawing::family() {
-  constexpr Family kOthers[] = {Family::ints, Family::gauss, Family::box,      Family::rank2,
-                                Family::huge, Family::tiny,  Family::subnormal};
-  if (chance(0.4)) return Family::random;
+  constexpr Family kOthers[] = {Family::ints, Family::gauss,     Family::box,       Family::rank2,
+                                Family::huge, Family::tiny,      Family::scaled,    Family::wide,
+                                Family::dead, Family::subnormal, Family::non_finite};
+  if (chance(0.3)) return Family::random;
   return kOthers[below(std::ssize(kOthers))];
 }
 

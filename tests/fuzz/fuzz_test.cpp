@@ -88,7 +88,7 @@ TEST(Drawing, DrawsAllThereIs) {
     depthwise.insert(problem.groups > 1 && problem.groups == problem.K);
     kernel_is_larger.insert(problem.h > problem.H && problem.w > problem.W);
   }
-  EXPECT_EQ(families.size(), 8U);
+  EXPECT_EQ(families.size(), 12U);
   EXPECT_EQ(threads, (std::set{1, 2, 3, 4, 5}));
   EXPECT_EQ(scalars.size(), 2U);
   for (const auto& both : {limited, dense_rows, channels, kernel_is_larger, padded, strided,

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <limits>
 #include <map>
+#include <span>
 
 #include "mutants/mutants.h"
 #include "support/conformance.h"
@@ -54,6 +55,9 @@ TEST(Diagnosis, IsRightOfAllThatIs) {
   const auto diagnose_all = [&]<class T>(T, const Case& c) {
     const auto operands = make_operands<T>(c);
     for (const Algorithm* algorithm : algorithms()) {
+      // Its row says that it does otherwise.
+      if (c.family == Family::non_finite && algorithm->non_finite != NonFinite::as_defined)
+        continue;
       auto values = result_of(*algorithm, operands);
       if (values.empty()) continue;
       const Diagnosis diagnosis =
@@ -96,8 +100,11 @@ const std::map<std::string_view, std::string> kLike{
 TEST(Diagnosis, CallsMutantsByTheirNames) {
   for (const Algorithm* mutant : mutants()) {
     SCOPED_TRACE(mutant->name);
-    const bool hidden = std::ranges::any_of(
-        hidden_mutants(), [&](const Algorithm& other) { return &other == mutant; });
+    const auto is_among = [&](std::span<const Algorithm> some) {
+      return std::ranges::find(some, mutant->name, &Algorithm::name) != some.end();
+    };
+    if (is_among(number_mutants())) continue;  // which random operands do not show
+    const bool hidden = is_among(hidden_mutants());
     std::map<std::string, int> found;
     int wrong = 0;
     for (const Case& c : cases_of(*mutant)) {

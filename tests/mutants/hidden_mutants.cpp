@@ -144,7 +144,9 @@ std::vector<const Algorithm*> mutants() {
   for (const auto& some : {dense_mutants(), layer_mutants()}) {
     for (const Mutant& mutant : some) all.push_back(&mutant.algorithm);
   }
-  for (const Algorithm& mutant : hidden_mutants()) all.push_back(&mutant);
+  for (const auto& some : {hidden_mutants(), number_mutants()}) {
+    for (const Algorithm& mutant : some) all.push_back(&mutant);
+  }
   return all;
 }
 

@@ -48,6 +48,8 @@ std::span<const Mutant> layer_mutants();
 /// Those whose outputs are right when they are executed once, into dense memory of their own that
 /// holds zeros.
 std::span<const Algorithm> hidden_mutants();
+/// Those that are wrong on unusual numbers only.
+std::span<const Algorithm> number_mutants();
 
 /// All of them: what a conformance check must reject.
 std::vector<const Algorithm*> mutants();

@@ -132,9 +132,8 @@ Search::Evaluation Search::evaluate(const Candidate& candidate,
     found.known = found.known || bound > 0;
     if (!found.differs) {
       // What is not computed is the result's own, and may be as far from the truth as that.
-      found.differs =
-          !same_extents_ || !(std::abs(value - truth_.value(places[i])) <=
-                              (bound > 0 ? own_unit * bound : truth_.widest(places[i])));
+      const double most = bound > 0 ? own_unit * bound : truth_.widest(places[i]);
+      found.differs = !same_extents_ || !(truth_.error(places[i], value, most) <= 1);
     }
     bound = unit * bound + candidate.output_unit * std::abs(found.values[i]) + truth_.absolute();
     if (widened_) bound += 2 * truth_.normwise(places[i] / (size() / planes));

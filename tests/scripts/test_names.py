@@ -41,7 +41,7 @@ class Cases(unittest.TestCase):
         self.assertFalse(parse_case("8x8_k5x5_gauss").layer)
 
     def test_family(self):
-        for family in ("ints", "gauss", "box", "rank2", "huge", "tiny", "subnormal"):
+        for family in ("ints", "gauss", "box", "rank2", "huge", "tiny", "scaled", "wide", "dead", "nonfinite"):
             self.assertEqual(parse_case(f"24x20_k5x3_{family}").family, family)
         self.assertEqual(parse_case("24x20_k5x3_s2x2_gauss").family, "gauss")
 

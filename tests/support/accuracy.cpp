@@ -26,13 +26,6 @@ std::string describe(const char* what, long double is, long double expected) {
   return text.str();
 }
 
-template <class T>
-std::string describe(const Reference<T>& r, T is) {
-  std::ostringstream where;
-  where << "y[" << r.n << "," << r.c << "," << r.i << "," << r.j << "]";
-  return describe(where.str().c_str(), is, r.value);
-}
-
 /// Σy against Σx·Σk, plane by plane. A sum of values each within its bound is within the sum of the
 /// bounds; Σ over y of Σ|x||k| is Σ|x|·Σ|k|, and that of local norms at most √(outputs·taps) times
 /// the norms of whole planes.
@@ -69,6 +62,13 @@ void compare_totals(const Oracle<T>& oracle, const ErrorModel& model, const Tens
 }  // namespace
 
 template <class T>
+std::string describe(const Reference<T>& r, T is) {
+  std::ostringstream where;
+  where << "y[" << r.n << "," << r.c << "," << r.i << "," << r.j << "]";
+  return describe(where.str().c_str(), is, r.value);
+}
+
+template <class T>
 Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
                     const Reference<T>& reference) {
   const auto& plane = oracle.plane(reference.n, reference.c);
@@ -87,6 +87,12 @@ Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
 }
 
 template <class T>
+double error_in_bounds(const ErrorModel& model, const Oracle<T>& oracle,
+                       const Reference<T>& reference, T y) {
+  return in_bounds(y - reference.value, error_bound(model, oracle, reference));
+}
+
+template <class T>
 Accuracy measure_accuracy(const Oracle<T>& oracle, const ErrorModel& model,
                           const TensorView<const T>& y) {
   Accuracy accuracy{.sampled = oracle.sampled()};
@@ -97,7 +103,8 @@ Accuracy measure_accuracy(const Oracle<T>& oracle, const ErrorModel& model,
     const Wide<T> error = is - r.value;
     error_square += error * error;
     value_square += r.value * r.value;
-    const double ratio = in_bounds(error, error_bound(model, oracle, r));
+    ++accuracy.compared;
+    const double ratio = error_in_bounds(model, oracle, r, is);
     if (ratio > accuracy.error_in_bounds) {
       accuracy.error_in_bounds = ratio;
       accuracy.worst = describe(r, is);
@@ -125,6 +132,12 @@ double distance_in_bounds(const Oracle<T>& oracle, const ErrorModel& a_model,
 template Wide<float> error_bound(const ErrorModel&, const Oracle<float>&, const Reference<float>&);
 template Wide<double> error_bound(const ErrorModel&, const Oracle<double>&,
                                   const Reference<double>&);
+template double error_in_bounds(const ErrorModel&, const Oracle<float>&, const Reference<float>&,
+                                float);
+template double error_in_bounds(const ErrorModel&, const Oracle<double>&, const Reference<double>&,
+                                double);
+template std::string describe(const Reference<float>&, float);
+template std::string describe(const Reference<double>&, double);
 template Accuracy measure_accuracy(const Oracle<float>&, const ErrorModel&,
                                    const TensorView<const float>&);
 template Accuracy measure_accuracy(const Oracle<double>&, const ErrorModel&,

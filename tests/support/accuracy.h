@@ -11,7 +11,10 @@ struct Accuracy {
   double error_in_bounds = 0;  ///< max |error| / bound: at most 1 where the algorithm is right
   double relative_l2 = 0;      ///< ‖error‖₂ / ‖y‖₂ over the outputs compared
   bool sampled = false;        ///< the oracle knew only a sample of the outputs
-  std::string worst = {};      ///< the output with that error: "y[0,0,3,4] is 1.5 instead of 2"
+  std::size_t compared = 0;    ///< outputs that these two are about
+  /// Others, which neither y nor the definition need have as finite numbers.
+  std::size_t lost = 0;
+  std::string worst = {};  ///< the output with that error: "y[0,0,3,4] is 1.5 instead of 2"
 
   bool within_bound() const { return error_in_bounds <= 1; }
 };
@@ -20,6 +23,15 @@ struct Accuracy {
 template <class T>
 Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
                     const Reference<T>& reference);
+
+/// |y − value| in units of that bound.
+template <class T>
+double error_in_bounds(const ErrorModel& model, const Oracle<T>& oracle,
+                       const Reference<T>& reference, T y);
+
+/// "y[0,0,3,4] is 1.5 instead of 2"
+template <class T>
+std::string describe(const Reference<T>& reference, T y);
 
 /// Compares y with all that the oracle knows, and where that is a sample also Σy with Σx·Σk.
 template <class T>

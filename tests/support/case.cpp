@@ -8,7 +8,7 @@
 namespace fullconv::testing {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Family>, 7> kFamilies{{
+constexpr std::array<std::pair<std::string_view, Family>, 11> kFamilies{{
     {"_ints", Family::ints},
     {"_gauss", Family::gauss},
     {"_box", Family::box},
@@ -16,6 +16,10 @@ constexpr std::array<std::pair<std::string_view, Family>, 7> kFamilies{{
     {"_huge", Family::huge},
     {"_tiny", Family::tiny},
     {"_subnormal", Family::subnormal},
+    {"_scaled", Family::scaled},
+    {"_wide", Family::wide},
+    {"_dead", Family::dead},
+    {"_nonfinite", Family::non_finite},
 }};
 
 std::string_view trim(std::string_view text) {

@@ -18,7 +18,12 @@ enum class Family {
   // Random times powers of two: sums are normal numbers, squares of the largest operands are not.
   huge,       ///< x 2^80 or 2^640 as large, k 2^32 or 2^256
   tiny,       ///< as small
-  subnormal,  ///< k has subnormal numbers only
+  subnormal,  ///< k, or for an even seed x, has subnormal numbers only
+  scaled,     ///< x and k times any powers of two that let no sum overflow
+  wide,       ///< each value times a power of two of its own, so that products are normal numbers
+  // Random, but for values that are not finite.
+  dead,        ///< a few elements of x are NaN, as dead pixels are
+  non_finite,  ///< NaN, ±Inf and 0 in a few places of x or k or both
 };
 
 /// A problem with the family of its operands: what is checked and timed.

@@ -1,5 +1,7 @@
 #include "support/conformance.h"
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <limits>
 #include <random>
@@ -39,18 +41,25 @@ void check_unchanged(char name, const Tensor<T>& operand, const TensorView<const
 }
 
 template <class T>
-void check_output(const Algorithm& algorithm, Family family, const Oracle<T>& oracle,
+void check_output(const Algorithm& algorithm, Family family, const Expectation<T>& expectation,
                   const Tensor<T>& y, std::vector<std::string>& violations) {
-  const Accuracy accuracy = measure_accuracy(oracle, algorithm.error_model, y.view());
+  const Accuracy accuracy = expectation.measure(algorithm, y.view());
   if (!accuracy.within_bound()) {
     violations.push_back(accuracy.worst + ", off by " + std::to_string(accuracy.error_in_bounds) +
                          " bounds");
   } else if (family == Family::ints && algorithm.error_model.exact_on_integers) {
-    if (auto inexact = first_inexact(oracle, y.view()); !inexact.empty()) {
+    if (auto inexact = first_inexact(expectation.oracle(), y.view()); !inexact.empty()) {
       violations.push_back(std::move(inexact));
     }
   }
   if (!y.guards_intact()) violations.emplace_back("wrote outside y");
+}
+
+template <class Body>
+double seconds_of(const Body& body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace
@@ -65,14 +74,16 @@ Examination<T>::Examination(const Case& c, std::uint64_t seed,
                             std::span<const Placement> placements)
     : case_(c), first_(c, seed), second_(c, seed + 1) {
   for (const Placement& placement : placements) {
-    scenes_.push_back({to_string(placement), placement, place(first_, placement),
-                       place(second_, placement), Tensor<T>(c.problem.y_extents(), placement.y)});
+    scenes_.push_back({to_string(placement), placement, place(first_.operands, placement),
+                       place(second_.operands, placement),
+                       Tensor<T>(c.problem.y_extents(), placement.y)});
   }
 }
 
 template <class T>
-auto Examination<T>::place(const Trial<T>& trial, const Placement& placement) const -> Operands {
-  return {Tensor<T>(trial.x(), placement.x), Tensor<T>(trial.k(), placement.k)};
+auto Examination<T>::place(const testing::Operands<T>& operands, const Placement& placement) const
+    -> Operands {
+  return {Tensor<T>(operands.x_view(), placement.x), Tensor<T>(operands.k_view(), placement.k)};
 }
 
 template <class T>
@@ -82,22 +93,24 @@ ConformanceResult Examination<T>::check_conformance(const Algorithm& algorithm,
   if (const auto* declined = std::get_if<Declined>(&planned)) return {declined->reason, {}};
   Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
 
-  ConformanceResult found;
-  const auto execute = [&](const char* round, const Trial<T>& trial, Operands& operands,
-                           Scene& scene) {
+  ConformanceResult found{
+      .declined = {}, .violations = {}, .seconds = std::numeric_limits<double>::infinity()};
+  const auto execute = [&](const char* round, const Task& task, Operands& operands, Scene& scene) {
     std::vector<std::string> violations;
     try {
-      plan.execute(std::as_const(operands.x).view(), std::as_const(operands.k).view(),
-                   scene.y.view());
-      check_output(algorithm, case_.family, trial.oracle, scene.y, violations);
+      found.seconds = std::min(found.seconds, seconds_of([&] {
+                                 plan.execute(std::as_const(operands.x).view(),
+                                              std::as_const(operands.k).view(), scene.y.view());
+                               }));
+      check_output(algorithm, case_.family, task.expectation, scene.y, violations);
     } catch (const std::exception& error) {
       violations.push_back(std::string("execute() threw ") + error.what());
     }
-    check_unchanged('x', operands.x, trial.x(), violations);
-    check_unchanged('k', operands.k, trial.k(), violations);
+    check_unchanged('x', operands.x, task.operands.x_view(), violations);
+    check_unchanged('k', operands.k, task.operands.k_view(), violations);
     // Nobody else is to suffer from what this one did.
     if (!violations.empty()) {
-      operands = place(trial, scene.placement);
+      operands = place(task.operands, scene.placement);
       scene.y = Tensor<T>(case_.problem.y_extents(), scene.placement.y);
     }
     for (const std::string& violation : violations) {
@@ -116,6 +129,25 @@ ConformanceResult Examination<T>::check_conformance(const Algorithm& algorithm,
                                std::to_string(options.threads));
   }
   return found;
+}
+
+template <class T>
+double Examination<T>::slowdown(const Algorithm& algorithm, const PlanOptions& options,
+                                double most) {
+  constexpr int kPairs = 5;
+  const auto planned = algorithm.plan<T>(case_.problem, options);
+  Plan<T>& plan = *std::get<std::unique_ptr<Plan<T>>>(planned);
+  Scene& scene = scenes_.front();
+  const Operands plain = place(make_operands<T>({case_.problem}), scene.placement);
+  const auto seconds = [&](const Operands& operands) {
+    return seconds_of([&] { plan.execute(operands.x.view(), operands.k.view(), scene.y.view()); });
+  };
+  double of_plain = seconds(plain), of_these = seconds(scene.first);
+  for (int pair = 1; pair < kPairs && of_these > most * of_plain; ++pair) {
+    of_plain = std::min(of_plain, seconds(plain));
+    of_these = std::min(of_these, seconds(scene.first));
+  }
+  return of_these / of_plain;
 }
 
 template class Examination<float>;
@@ -180,6 +212,16 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o4_17x13_k3x3_subnormal",
            "n1_i2_o3_7x6_k4x4_p1x1x1x1_s2x2_tiny",
            "130x140_k2x3_huge",
+           "31x33_k7x6_wide",
+           "n2_i3_o4_17x13_k3x3_wide",
+           // values that are not finite
+           "31x33_k7x6_dead",
+           "130x140_k21x20_dead",
+           "n2_i3_o4_17x13_k3x3_dead",
+           "31x33_k7x6_nonfinite",
+           "64x65_k9x17_nonfinite",
+           "n2_i3_o4_17x13_k3x3_nonfinite",
+           "n2_i6_o4_9x8_k3x3_p1x1x1x1_s2x2_g2_nonfinite",
            // several threads have something to do, and several blocks in each axis
            "64x64_k9x9",
            "200x300_k7x5",

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "support/case.h"
+#include "support/expectation.h"
+#include "support/operands.h"
 #include "support/tensor.h"
-#include "support/trial.h"
 
 namespace fullconv::testing {
 
@@ -15,6 +16,7 @@ namespace fullconv::testing {
 struct ConformanceResult {
   std::string declined;                 ///< why the algorithm did not take the case, if so
   std::vector<std::string> violations;  ///< what it did wrong, one line each
+  double seconds = 0;                   ///< of the fastest execution
 };
 
 /// Where the operands of an execution lie.
@@ -37,12 +39,26 @@ class Examination {
   /// demands each time that
   /// - every output is within its bound of the oracle, and equal where operands are integers and
   ///   the error model is exact on integers,
+  /// - outputs of operands that are not finite are what the algorithm's row promises,
   /// - whatever y held before does not matter, nor do earlier executions,
   /// - nothing around x and k is used, nothing around y is written,
   /// - x and k are left as they were.
   ConformanceResult check_conformance(const Algorithm& algorithm, const PlanOptions& options = {});
 
+  /// How many times as long an execution takes as with random operands, as far as that is above
+  /// `most`: by the fastest of five pairs, but no more than it takes to see that it is not.
+  double slowdown(const Algorithm& algorithm, const PlanOptions& options, double most);
+
  private:
+  /// Operands and what has to come out of them.
+  struct Task {
+    testing::Operands<T> operands;
+    Expectation<T> expectation;
+
+    Task(const Case& c, std::uint64_t seed)
+        : operands(make_operands<T>(c, seed)),
+          expectation(c.problem, operands.x_view(), operands.k_view()) {}
+  };
   struct Operands {
     Tensor<T> x, k;
   };
@@ -53,10 +69,10 @@ class Examination {
     Operands first, second;
     Tensor<T> y;
   };
-  Operands place(const Trial<T>& trial, const Placement& placement) const;
+  Operands place(const testing::Operands<T>& operands, const Placement& placement) const;
 
   Case case_;
-  Trial<T> first_, second_;
+  Task first_, second_;
   std::vector<Scene> scenes_;
 };
 

@@ -1,6 +1,8 @@
 #include "support/operands.h"
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <random>
 
@@ -14,6 +16,11 @@ class Random {
 
   /// Uniform in [−1, 1).
   double real() { return std::ldexp(static_cast<double>(engine_() >> 11), -52) - 1; }
+
+  /// Uniform among least … most.
+  int integer(int least, int most) {
+    return least + static_cast<int>(engine_() % static_cast<std::uint64_t>(most - least + 1));
+  }
 
   /// Uniform among −magnitude … magnitude.
   double integer(std::int64_t magnitude) {
@@ -30,12 +37,27 @@ void fill(std::vector<T>& values, const Draw& draw) {
   for (T& value : values) value = static_cast<T>(draw());
 }
 
+/// The most that an output is the sum of.
+double products_of(const Problem& problem) {
+  return static_cast<double>(problem.K) * static_cast<double>(std::min(problem.H, problem.h)) *
+         static_cast<double>(std::min(problem.W, problem.w));
+}
+
 /// Integers small enough that Σ|x||k| stays below 2²⁴, so that any order of summing is exact.
 std::int64_t exact_magnitude(const Problem& problem) {
-  const double products = static_cast<double>(problem.K) *
-                          static_cast<double>(std::min(problem.H, problem.h)) *
-                          static_cast<double>(std::min(problem.W, problem.w));
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::sqrt(0x1p23 / products)));
+  return std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(std::sqrt(0x1p23 / products_of(problem))));
+}
+
+/// Puts each of `values` somewhere, `most` times at most.
+template <class T>
+void scatter(std::vector<T>& elements, std::initializer_list<T> values, int most, Random& random) {
+  const auto last = static_cast<int>(std::min<std::size_t>(elements.size(), 1 << 30) - 1);
+  for (const T value : values) {
+    for (int times = random.integer(1, most); times > 0; --times) {
+      elements[static_cast<std::size_t>(random.integer(0, last))] = value;
+    }
+  }
 }
 
 /// The weight of a separable bell, off centre so that flipping it shows.
@@ -96,9 +118,46 @@ Operands<T> make_operands(const Case& c, std::uint64_t seed) {
     case Family::tiny:
       fill_scaled(-range * 5 / 8, -range / 4);
       break;
-    case Family::subnormal:
-      fill_scaled(0, std::numeric_limits<T>::min_exponent - 3);
+    case Family::subnormal: {
+      constexpr int below = std::numeric_limits<T>::min_exponent - 3;
+      seed % 2 == 0 ? fill_scaled(below, 0) : fill_scaled(0, below);
       break;
+    }
+    case Family::scaled: {
+      // Sums stay below 2^(range − 1), and nothing is too small to be a number at all.
+      constexpr int least = std::numeric_limits<T>::min_exponent - 3;
+      const int products = std::ilogb(products_of(c.problem)) + 1;
+      const int x_exponent = random.integer(least, range - 1);
+      const int k_most = std::min(range - 1 - products - x_exponent, range - 1);
+      fill_scaled(x_exponent, random.integer(least, k_most));
+      break;
+    }
+    case Family::wide: {
+      constexpr int reach = range / 2 - 16;
+      const auto value = [&] {
+        const double real = random.real();
+        return std::ldexp(real, random.integer(-reach, reach));
+      };
+      fill(operands.x, value);
+      fill(operands.k, value);
+      break;
+    }
+    case Family::dead:
+      fill_scaled(0, 0);
+      scatter(operands.x, {std::numeric_limits<T>::quiet_NaN()}, 7, random);
+      break;
+    case Family::non_finite: {
+      constexpr T infinity = std::numeric_limits<T>::infinity();
+      fill_scaled(0, 0);
+      const int where = random.integer(1, 3);
+      for (auto* values : {&operands.x, &operands.k}) {
+        if ((where & (values == &operands.x ? 1 : 2)) == 0) continue;
+        scatter(*values, {T{0}, infinity}, 2, random);
+        if (random.integer(0, 1) == 0) continue;
+        scatter(*values, {-infinity, std::numeric_limits<T>::quiet_NaN()}, 1, random);
+      }
+      break;
+    }
     case Family::ints: {
       const std::int64_t magnitude = exact_magnitude(c.problem);
       fill(operands.x, [&] { return random.integer(magnitude); });
