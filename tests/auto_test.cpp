@@ -68,7 +68,7 @@ TYPED_TEST(Auto, SaysWhoComputes) {
     EXPECT_EQ(algorithm_of<T>("auto", problem), chosen<T>(parse_problem(problem))->name) << problem;
     EXPECT_EQ(algorithm_of<T>("zero_pad", problem), "zero_pad") << problem;
   }
-  // A kernel row or column in four has few taps: the parts are computed by different algorithms.
+  // Its parts have 2×2, 2×1, 1×2 and 1×1 taps.
   const std::string parts = algorithm_of<T>("auto", "n1_i64_o64_28x28_k3x3_p1x1x1x1_s2x2");
   for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 2) {
     end = parts.find(", ", begin);
