@@ -117,7 +117,7 @@ constexpr index_t kSides[] = {16,  32,  48,  64,  80,  96,  128, 144, 160,  192,
 
 TYPED_TEST(TileTransformTest, IsTheDefinition) {
   for (const index_t side : kSides) {
-    ASSERT_TRUE(TileTransform<TypeParam>::takes(side));
+    ASSERT_TRUE(TransformAxis<TypeParam>::takes(side));
     if (side > 1024) continue;  // the definition would take too long
     expect_definition<TypeParam>(16, side, Packing::two_tiles);
     expect_definition<TypeParam>(side, 16, Packing::two_tiles);
@@ -134,7 +134,7 @@ TYPED_TEST(TileTransformTest, IsTheDefinition) {
 
 TYPED_TEST(TileTransformTest, TakesOnlyWhatItCanFactor) {
   for (const index_t side : {-16, 0, 1, 8, 24, 40, 100, 112, 176}) {
-    EXPECT_FALSE(TileTransform<TypeParam>::takes(side)) << side;
+    EXPECT_FALSE(TransformAxis<TypeParam>::takes(side)) << side;
   }
 }
 

@@ -5,24 +5,26 @@
 
 namespace fullconv {
 
-/// The plane [n,c] of y as the definition has it, tap by tap: for operands that are not finite.
+/// The window `wanted` of y[n,c], in the coordinates of the full output, as the definition has it,
+/// tap by tap.
 template <class T>
 void convolve_by_tap(const Problem& problem, const TensorView<const T>& x,
-                     const TensorView<const T>& k, index_t n, index_t c, const TensorView<T>& y) {
-  const StridedPlane<T> to(y, n, c);
-  for (index_t i = 0; i < to.rows; ++i)
-    for (index_t j = 0; j < to.columns; ++j) to(i, j) = 0;
+                     const TensorView<const T>& k, index_t n, index_t c, const Window& wanted,
+                     const TensorView<T>& y) {
+  const StridedPlane<T> to = in_full_output(StridedPlane<T>(y, n, c), problem.window());
+  for (index_t i = wanted.rows.begin; i < wanted.rows.end; ++i)
+    for (index_t j = wanted.columns.begin; j < wanted.columns.end; ++j) to(i, j) = 0;
   const index_t K = problem.K / problem.groups, C = problem.C / problem.groups;
   for (index_t o = c / C * K; o < (c / C + 1) * K; ++o) {
     const StridedPlane<const T> image(x, n, o), kernel(k, o, c % C);
     for (index_t p = 0; p < problem.h; ++p)
       for (index_t r = 0; r < problem.H; ++r) {
-        const index_t i = r * problem.stride.y + p * problem.dilation.y - problem.padding.top;
-        if (i < 0 || i >= to.rows) continue;
+        const index_t i = r * problem.stride.y + p * problem.dilation.y;
+        if (!wanted.rows.contains(i)) continue;
         for (index_t q = 0; q < problem.w; ++q)
           for (index_t s = 0; s < problem.W; ++s) {
-            const index_t j = s * problem.stride.x + q * problem.dilation.x - problem.padding.left;
-            if (j >= 0 && j < to.columns) to(i, j) += kernel(p, q) * image(r, s);
+            const index_t j = s * problem.stride.x + q * problem.dilation.x;
+            if (wanted.columns.contains(j)) to(i, j) += kernel(p, q) * image(r, s);
           }
       }
   }

@@ -24,27 +24,19 @@ bool is_in_range(T sum_of_magnitudes) {
                                     sum_of_magnitudes < std::ldexp(T{1}, kReach));
 }
 
-/// How operands are brought into range: each times 2^exponent, and 0 in place of those that are
-/// not finite. Scaling is exact but for what underflows beside values 2^100 times as large.
-struct IntoRange {
-  int exponent = 0;
-  bool all_finite = true;  ///< so that none needs to be replaced
-
-  bool is_neutral() const { return exponent == 0 && all_finite; }
-  bool operator==(const IntoRange&) const = default;
-};
-
-template <class T>
-void bring_into_range(IntoRange range, T* values, index_t count) {
-  const T factor = std::ldexp(T{1}, range.exponent);
-  for (index_t j = 0; j < count; ++j) {
-    values[j] = range.all_finite || std::isfinite(values[j]) ? values[j] * factor : T{0};
-  }
-}
-
 /// The largest power of two, up or down, by which one multiplication scales.
 template <class T>
 inline constexpr int kMostExponent = std::numeric_limits<T>::max_exponent - 2;
+
+/// Values as they may be trusted with: each times 2^exponent, and 0 in place of those that are not
+/// finite. Scaling is exact but for what underflows beside values 2^100 times as large.
+template <class T>
+void bring_into_range(int exponent, T* values, index_t count) {
+  const T factor = std::ldexp(T{1}, exponent);
+  for (index_t j = 0; j < count; ++j) {
+    values[j] = std::isfinite(values[j]) ? values[j] * factor : T{0};
+  }
+}
 
 /// Calls multiply(factor) with powers of two whose product is 2^exponent: more than one where a
 /// scalar can't hold that.
@@ -56,6 +48,28 @@ void for_each_factor(int exponent, const Multiply& multiply) {
     exponent -= step;
   }
 }
+
+/// The largest magnitude: NaN where any is, else Inf where any is. By vectors, since as integers
+/// magnitudes have the same order.
+template <class T>
+T largest_magnitude(const T* values, index_t count) {
+  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  constexpr Bits kMagnitude = ~Bits{0} >> 1;
+  Bits most = 0;
+  for (index_t j = 0; j < count; ++j) {
+    most = std::max(most, std::bit_cast<Bits>(values[j]) & kMagnitude);
+  }
+  return std::bit_cast<T>(most);
+}
+
+/// What was found out about x[n] or k[:,c]: where all are in range, scaled by 2^exponent, their
+/// sums may be trusted, but for products of those that are not finite.
+struct OperandState {
+  int exponent = 0;
+  bool all_in_range = true, all_finite = true;
+
+  bool is_plain() const { return all_in_range && all_finite; }
+};
 
 /// What a scan finds out about operands.
 template <class T>
@@ -106,10 +120,10 @@ class OperandScan {
   /// That is not 0; NaN where there is none.
   T smallest() const { return std::bit_cast<T>(static_cast<Bits>(smallest_ + 1)); }
 
-  /// What makes the largest a number from 1 to 2, or comes as near as one multiplication does.
-  IntoRange into_range() const {
-    const int exponent = largest_ == 0 ? 0 : -std::ilogb(largest());
-    return {std::clamp(exponent, -kMostExponent<T>, kMostExponent<T>), all_finite_};
+  /// By 2^exponent the largest becomes a number from 1 to 2, or as near as one multiplication does.
+  int exponent() const {
+    const int wanted = largest_ == 0 ? 0 : -std::ilogb(largest());
+    return std::clamp(wanted, -kMostExponent<T>, kMostExponent<T>);
   }
 
  private:
@@ -146,53 +160,13 @@ T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apa
 /// The exponent that such samples tell: whoever relies on it has to see whether it is right.
 template <class T>
 int likely_exponent(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+  // Of so few the samples would take longer than to transform them once more.
+  constexpr index_t kFew = 256;
+  if (first.rows * first.columns * planes < kFew) return 0;
   OperandScan<T> scan;
   const T largest = largest_sample(first, planes, apart);
   scan.include(&largest, 1);
-  return is_in_range(largest) ? 0 : scan.into_range().exponent;
-}
-
-/// Adds to y's window `wanted`, which is that of x ∗ k with 0 in place of what is not finite, the
-/// products that have a factor which is not: y(i, j) is the full output's. Returns false, and
-/// leaves y as it is, where these are so many that the direct form takes less time.
-template <class T>
-bool add_non_finite_products(const StridedPlane<const T>& x, const StridedPlane<const T>& k,
-                             const StridedPlane<T>& y, const Window& wanted) {
-  // A product costs some eight times as much as in the direct form.
-  constexpr index_t kFew = 8;
-  const auto visit = [](const StridedPlane<const T>& plane, Range of_rows, const auto& body) {
-    for (index_t i = of_rows.begin; i < of_rows.end; ++i) {
-      OperandScan<T> scan;
-      scan.include(plane.rows_from(i, 1));
-      for (index_t j = 0; j < plane.columns && !scan.all_finite(); ++j) {
-        if (!std::isfinite(plane(i, j))) body(i, j);
-      }
-    }
-  };
-  const auto count = [&](const StridedPlane<const T>& plane, Range of_rows) {
-    index_t all = 0;
-    visit(plane, of_rows, [&](index_t, index_t) { ++all; });
-    return all;
-  };
-  const Range taps{0, k.rows};
-  const Range samples =
-      intersection({wanted.rows.begin - k.rows + 1, wanted.rows.end}, {0, x.rows});
-  if (samples.empty()) return true;
-  if (count(k, taps) * kFew > k.rows * k.columns) return false;
-  if (count(x, samples) * kFew > samples.size() * x.columns) return false;
-
-  const auto add = [&](T factor, const StridedPlane<const T>& other, index_t down, index_t right) {
-    const Range rows = intersection({down, down + other.rows}, wanted.rows);
-    const Range columns = intersection({right, right + other.columns}, wanted.columns);
-    if (columns.empty()) return;
-    for (index_t i = rows.begin; i < rows.end; ++i) {
-      add_scaled_row(factor, &other(i - down, columns.begin - right), other.column_stride,
-                     &y(i, columns.begin), y.column_stride, columns.size());
-    }
-  };
-  visit(x, samples, [&](index_t r, index_t s) { add(x(r, s), k, r, s); });
-  visit(k, taps, [&](index_t p, index_t q) { add(k(p, q), x, p, q); });
-  return true;
+  return is_in_range(largest) ? 0 : scan.exponent();
 }
 
 }  // namespace fullconv

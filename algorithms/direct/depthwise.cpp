@@ -9,10 +9,10 @@
 #include <algorithm>
 
 #include "core/buffer.h"
-#include "core/definition.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -166,7 +166,7 @@ class DepthwisePlan final : public Plan<T> {
     StepTimer timing(Step::copies);
     if (!spread_kernels(k, first, channels, k_.data() + thread * room_.k)) {
       if (band > 0) return;
-      for (index_t c = first; c < first + channels; ++c) convolve_by_tap(p, x, k, n, c, y);
+      for (index_t c = first; c < first + channels; ++c) recompute(p, x, k, n, c, y);
       return;
     }
     const Range rows{band * blocking_.band_rows,

@@ -143,6 +143,12 @@ std::vector<Boundary> boundaries_of_direct_simd(const Problem& problem, const Pl
 }
 
 template <class T>
+void sum_window(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                const Window& wanted, bool add) {
+  convolve_rows(x, k, y, wanted, add);
+}
+
+template <class T>
 Planned<T> plan_direct_simd(const Problem& problem, const PlanOptions& options) {
   return std::make_unique<DirectSimdPlan<T>>(problem, options);
 }
@@ -161,6 +167,8 @@ constinit const Algorithm builtin::direct_simd{
     .boundaries = boundaries_of_direct_simd,
     .plan_f32 = plan_direct_simd<float>,
     .plan_f64 = plan_direct_simd<double>,
+    .window_sums_f32 = sum_window<float>,
+    .window_sums_f64 = sum_window<double>,
 };
 
 }  // namespace fullconv

@@ -16,10 +16,10 @@
 #include "core/forecast.h"
 #include "core/operand_range.h"
 #include "core/parallel.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/shortcut.h"
 #include "core/steps.h"
-#include "direct/convolve_rows.h"
 #include "direct/separable_passes.h"
 
 namespace fullconv {
@@ -330,10 +330,7 @@ class SeparablePasses final : public Shortcut<T> {
     // Of x, what is not finite has made y so wherever it enters. What it enters by definition, and
     // what has overflowed on the way only, comes out here.
     if (is_finite<T>(block)) return;
-    for (index_t o = 0; o < problem_.K; ++o) {
-      convolve_rows(plane(x, n, o), plane(k, o, c), in_full_output(plane(y, n, c), window),
-                    {wanted, window.columns}, o > 0);
-    }
+    recompute(problem_, x, k, n, c, {wanted, window.columns}, y);
   }
 
   /// block = x ∗ column ∗ row, or += where `add`, of the full output's rows `wanted`.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/simd_targets.h"
+#include "direct/convolve_rows.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "direct/separable_passes.cpp"

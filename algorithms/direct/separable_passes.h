@@ -1,7 +1,6 @@
 #pragma once
 
 #include "core/plane.h"
-#include "direct/convolve_rows.h"
 
 namespace fullconv {
 

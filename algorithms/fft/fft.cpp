@@ -10,118 +10,30 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <span>
 #include <stdexcept>
 
 #include "core/buffer.h"
-#include "core/definition.h"
 #include "core/forecast.h"
 #include "core/operand_range.h"
 #include "core/plane.h"
+#include "core/prepared_kernel.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/steps.h"
-#include "core/transposed_plan.h"
+#include "fft/fft_sizes.h"
 #include "fft/fftw.h"
 
 namespace fullconv {
 namespace {
 
-/// Sides that FFTW plans well without timing them, and above the last of them multiples of 64
-/// without factors above 7. Most between them take longer than the next of them: in float, rows of
-/// 40 columns of complex points five times as long as of 64, columns of 60 twice as long as of 64.
-constexpr index_t kFastRows[] = {1,  2,  3,  4,  5,   6,   7,   8,   9,   10,  12,  14,
-                                 15, 20, 32, 64, 128, 160, 200, 256, 320, 384, 400, 512};
-constexpr index_t kFastColumns[] = {1,   2,   3,   4,   5,   6,   7,   8,   9,   10,  12,
-                                    15,  16,  20,  32,  40,  48,  64,  112, 128, 144, 160,
-                                    192, 200, 256, 288, 320, 384, 400, 448, 512};
-
-index_t fast_side(index_t least, std::span<const index_t> fast) {
-  if (least <= fast.back()) return *std::ranges::lower_bound(fast, least);
-  constexpr index_t kStep = 64;
-  for (index_t side = ceil_divide(least, kStep) * kStep;; side += kStep) {
-    index_t rest = side;
-    for (const index_t factor : {2, 3, 5, 7}) {
-      while (rest % factor == 0) rest /= factor;
-    }
-    if (rest == 1) return side;
-  }
-}
-
-constexpr index_t kNarrowColumns = 128;
-
-/// What is long and narrow lies along the rows, for FFTW plans few long columns badly: from 160
-/// rows on and up to 128 columns 1.0 to 2.4 times as fast, and as often slower as faster where
-/// either is not so. Transposed operands make y's transpose.
-Problem oriented(const Problem& problem) {
-  const bool is_long = problem.output_rows() > kNarrowColumns;
-  return is_long && problem.output_columns() <= kNarrowColumns ? transposed(problem) : problem;
-}
-
-/// Points of a circular convolution whose `wanted` outputs nothing wraps around to: those beyond
-/// them may meet those before them.
-index_t unwrapped_points(index_t size, index_t taps, Range wanted) {
-  return std::max({size, taps, wanted.end, size + taps - 1 - wanted.begin});
-}
-
-/// A single product takes the place of one of its factors.
-bool in_place(const Problem& problem) {
-  return problem.K == 1 && std::min(problem.N, problem.C) == 1;
-}
-
-/// The spectra of images are kept, and those of kernels made one at a time; or the other way round.
-bool keeps_images(const Problem& problem) { return problem.N < problem.C; }
-
-/// Whether FFTW can count the points of its sides.
-bool counts(const Problem& problem) {
-  constexpr index_t kMostPoints = std::numeric_limits<int>::max() / 2;
-  return std::max(problem.full_rows(), problem.full_columns()) <= kMostPoints;
-}
-
-/// What is transformed at once: blocks of the image's rows, with all of the kernel.
-struct Sizes {
-  index_t image_rows, blocks;
-  Range result_rows;      // of a block's full output, that are transformed back
-  index_t rows, columns;  // of a transform
-
-  Sizes(const Problem& problem, index_t block_count)
-      : image_rows(ceil_divide(problem.H, block_count)),
-        blocks(ceil_divide(problem.H, image_rows)),
-        result_rows(blocks == 1 ? problem.window().rows : Range{0, image_rows + problem.h - 1}),
-        rows(fast_side(unwrapped_points(image_rows, problem.h, result_rows), kFastRows)),
-        columns(fast_side(unwrapped_points(problem.W, problem.w, problem.window().columns),
-                          kFastColumns)) {}
-
-  double workspace_bytes(const Problem& problem, std::size_t scalar_size) const {
-    const index_t N = problem.N, K = problem.K, C = problem.C;
-    const index_t spectra = in_place(problem) ? 2 : std::min(N, C) * (K + 1) + 1;
-    return static_cast<double>(scalar_size) * static_cast<double>(spectra) *
-           (static_cast<double>(rows) * static_cast<double>(columns + 2) + 16);
-  }
-};
-
-/// As few blocks as the workspace has room for: y's rows that two of them share are made twice. One
-/// block where not even many would do, or where spectra of images are to be kept.
-Sizes sizes_for(const Problem& problem, const PlanOptions& options, std::size_t scalar_size) {
-  constexpr index_t kMostBlocks = 32;
-  const Sizes whole(problem, 1);
-  if (!options.workspace_limit || keeps_images(problem)) return whole;
-  const auto limit = static_cast<double>(*options.workspace_limit);
-  for (index_t count = 1; count <= std::min(kMostBlocks, problem.H); ++count) {
-    const Sizes sizes(problem, count);
-    if (sizes.workspace_bytes(problem, scalar_size) <= limit) return sizes;
-  }
-  return whole;
-}
-
-std::vector<Boundary> boundaries_of_fft(const Problem& standing, const PlanOptions& options,
+std::vector<Boundary> boundaries_of_fft(const Problem& given, const PlanOptions& options,
                                         std::size_t scalar_size) {
-  const Problem problem = oriented(standing);
-  const Sizes sizes = sizes_for(problem, options, scalar_size);
+  const Problem problem = oriented(given);
+  const FftSizes sizes = sizes_for(problem, options, scalar_size);
   std::vector<Boundary> boundaries = {{Boundary::output_rows, sizes.rows},
                                       {Boundary::output_columns, sizes.columns},
                                       {Boundary::image_rows, sizes.image_rows}};
-  if (problem != standing) {
+  if (problem != given) {
     boundaries = {{Boundary::output_columns, sizes.rows},
                   {Boundary::output_rows, sizes.columns},
                   {Boundary::image_columns, sizes.image_rows}};
@@ -134,7 +46,7 @@ std::vector<Boundary> boundaries_of_fft(const Problem& standing, const PlanOptio
 template <class T>
 class FftPlan final : public Plan<T> {
  public:
-  FftPlan(const Problem& problem, const Sizes& sizes, Effort effort)
+  FftPlan(const Problem& problem, const FftSizes& sizes, Effort effort)
       : Plan<T>(problem),
         oriented_(oriented(problem)),
         sizes_(sizes),
@@ -143,9 +55,10 @@ class FftPlan final : public Plan<T> {
         spectrum_stride_((spectrum_size_ + kAlignment - 1) / kAlignment * kAlignment),
         kept_(std::min(problem.N, problem.C)),
         kept_spectra_(kept_ * problem.K * spectrum_stride_),
-        sums_(in_place(problem) ? 0 : kept_ * spectrum_stride_),
+        sums_(multiplies_in_place(problem) ? 0 : kept_ * spectrum_stride_),
         spectrum_(spectrum_stride_),
-        out_of_range_(problem.N + problem.C) {
+        image_states_(problem.N),
+        kernel_states_(problem.C) {
     const unsigned rigor = effort == Effort::measure ? FFTW_MEASURE : FFTW_ESTIMATE;
     const int along[] = {static_cast<int>(sizes.columns)};
     const int down[] = {static_cast<int>(sizes.rows)};
@@ -176,92 +89,148 @@ class FftPlan final : public Plan<T> {
   }
 
   std::size_t workspace_bytes() const override {
-    return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes() + out_of_range_.bytes();
+    return kept_spectra_.bytes() + sums_.bytes() + spectrum_.bytes() + image_states_.bytes() +
+           kernel_states_.bytes();
   }
   std::string implementation() const override { return describe_fftw(); }
   bool takes_any_strides() const override { return true; }
 
  protected:
-  // Convolution commutes, so images and kernels play the same part: the spectra of the side with
-  // fewer planes a channel are kept, those of the other are made one at a time and used at once.
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    image_range_ = {.exponent =
-                        likely_exponent(StridedPlane(x, 0, 0), this->problem().K, x.strides[1])};
-    kernel_range_ = {.exponent =
-                         likely_exponent(StridedPlane(k, 0, 0), this->problem().K, k.strides[0])};
-    std::ranges::fill(out_of_range_.elements(), 0);
-    convolve(x, k, y);
-    if (std::ranges::count(out_of_range_.elements(), 0) == std::ssize(out_of_range_.elements()))
-      return;
-    image_range_ = scanned_range(x);
-    kernel_range_ = scanned_range(k);
-    std::ranges::fill(out_of_range_.elements(), 0);
-    convolve(x, k, y);
-    complete(x, k, y);
+    run_with(nullptr, likely_exponent(StridedPlane(k, 0, 0), this->problem().K, k.strides[0]), x, k,
+             y);
+  }
+
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    auto prepared = std::make_unique<Prepared>(k);
+    // Not of layers whose spectra are many times as large as their kernels.
+    constexpr double kMostBytes = 256 << 20;
+    const index_t kernels = oriented_.K * oriented_.C;
+    if (static_cast<double>(kernels) * static_cast<double>(spectrum_.bytes()) > kMostBytes) {
+      return prepared;
+    }
+    kernel_exponent_ = likely_exponent(StridedPlane(k, 0, 0), oriented_.K, k.strides[0]);
+    std::ranges::fill(kernel_states_.elements(), OperandState{});
+    Buffer<Complex> spectra(kernels * spectrum_stride_);
+    for (index_t kernel = 0; kernel < kernels; ++kernel) {
+      transform(strided_plane(prepared->view(), kernel % oriented_.K, kernel / oriented_.K),
+                kernel_exponent_, kernel_states_[kernel / oriented_.K], kernel_rows_,
+                spectra.data() + kernel * spectrum_stride_);
+    }
+    // Of kernels that have to be scaled as one another's sizes tell, only a copy is of use.
+    if (!all_in_range(kernel_states_)) return prepared;
+    prepared->spectra = std::move(spectra);
+    prepared->exponent = kernel_exponent_;
+    prepared->all_finite = all_finite(kernel_states_);
+    return prepared;
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    const auto& prepared = static_cast<const Prepared&>(k);
+    if (prepared.spectra.bytes() == 0) return run(x, prepared.view(), y);
+    run_with(&prepared, prepared.exponent, x, prepared.view(), y);
   }
 
  private:
   using Complex = std::complex<T>;
 
-  static IntoRange scanned_range(const TensorView<const T>& operand) {
-    OperandScan<T> scan;
-    scan.include(operand);
-    return scan.into_range();
+  /// A kernel as it is, and the spectra of k[o,c], scaled by 2^exponent, at c·K + o.
+  struct Prepared final : KernelCopy<T> {
+    using KernelCopy<T>::KernelCopy;
+    std::size_t bytes() const override { return KernelCopy<T>::bytes() + spectra.bytes(); }
+
+    Buffer<Complex> spectra;
+    int exponent = 0;
+    bool all_finite = true;
+  };
+
+  static bool all_in_range(const Buffer<OperandState>& states) {
+    return std::ranges::all_of(states.elements(), &OperandState::all_in_range);
+  }
+  static bool all_finite(const Buffer<OperandState>& states) {
+    return std::ranges::all_of(states.elements(), &OperandState::all_finite);
   }
 
-  void convolve(const TensorView<const T>& x, const TensorView<const T>& k,
-                const TensorView<T>& y) {
+  void run_with(const Prepared* prepared, int kernel_exponent, const TensorView<const T>& x,
+                const TensorView<const T>& k, const TensorView<T>& y) {
+    kernel_exponent_ = kernel_exponent;
+    image_exponent_ = likely_exponent(StridedPlane(x, 0, 0), this->problem().K, x.strides[1]);
+    convolve(prepared, x, k, y);
+    if (!all_in_range(image_states_) || !all_in_range(kernel_states_)) {
+      image_exponent_ = scanned_exponent(x);
+      if (prepared == nullptr) kernel_exponent_ = scanned_exponent(k);
+      convolve(prepared, x, k, y);
+    }
+    const Problem& problem = this->problem();
+    for (index_t n = 0; n < problem.N; ++n)
+      for (index_t c = 0; c < problem.C; ++c) {
+        complete(problem, x, k, n, c, image_states_[n], kernel_states_[c], problem.window(), y);
+      }
+  }
+
+  static int scanned_exponent(const TensorView<const T>& operand) {
+    OperandScan<T> scan;
+    scan.include(operand);
+    return scan.exponent();
+  }
+
+  // Convolution commutes, so images and kernels play the same part: the spectra of the side with
+  // fewer planes a channel are kept, those of the other are made one at a time and used at once.
+  void convolve(const Prepared* prepared, const TensorView<const T>& x,
+                const TensorView<const T>& k, const TensorView<T>& y) {
     const index_t N = oriented_.N, K = oriented_.K, C = oriented_.C, H = oriented_.H;
+    std::ranges::fill(image_states_.elements(), OperandState{});
+    std::ranges::fill(kernel_states_.elements(),
+                      OperandState{.all_finite = prepared == nullptr || prepared->all_finite});
+    const auto prepared_spectrum = [&](index_t o, index_t c) {
+      return prepared->spectra.data() + (c * K + o) * spectrum_stride_;
+    };
     if (keeps_images(oriented_)) {
       for (index_t n = 0; n < N; ++n) {
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(x, n, o), image_range_, n, image_rows_, kept_spectrum(n, o));
+          transform(strided_plane(x, n, o), image_exponent_, image_states_[n], image_rows_,
+                    kept_spectrum(n, o));
         }
       }
       for (index_t c = 0; c < C; ++c) {
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(k, o, c), kernel_range_, N + c, kernel_rows_, spectrum_.data());
-          add_products(o);
+          const Complex* passing = spectrum_.data();
+          if (prepared != nullptr) {
+            passing = prepared_spectrum(o, c);
+          } else {
+            transform(strided_plane(k, o, c), kernel_exponent_, kernel_states_[c], kernel_rows_,
+                      spectrum_.data());
+          }
+          for (index_t n = 0; n < N; ++n) {
+            add_product(o == 0, passing, kept_spectrum(n, o), sum(n));
+          }
         }
         for (index_t n = 0; n < N; ++n) transform_back(sum(n), strided_plane(y, n, c), 0);
       }
       return;
     }
-    for (index_t c = 0; c < C; ++c) {
+    for (index_t c = 0; c < C && prepared == nullptr; ++c) {
       for (index_t o = 0; o < K; ++o) {
-        transform(strided_plane(k, o, c), kernel_range_, N + c, kernel_rows_, kept_spectrum(c, o));
+        transform(strided_plane(k, o, c), kernel_exponent_, kernel_states_[c], kernel_rows_,
+                  kept_spectrum(c, o));
       }
     }
     for (index_t n = 0; n < N; ++n) {
       for (index_t begin = 0; begin < H; begin += sizes_.image_rows) {
         const index_t rows = std::min(sizes_.image_rows, H - begin);
         for (index_t o = 0; o < K; ++o) {
-          transform(strided_plane(x, n, o).rows_from(begin, rows), image_range_, n, image_rows_,
-                    spectrum_.data());
-          add_products(o);
+          transform(strided_plane(x, n, o).rows_from(begin, rows), image_exponent_,
+                    image_states_[n], image_rows_, spectrum_.data());
+          for (index_t c = 0; c < C; ++c) {
+            const Complex* kernel =
+                prepared == nullptr ? kept_spectrum(c, o) : prepared_spectrum(o, c);
+            add_product(o == 0, spectrum_.data(), kernel, sum(c));
+          }
         }
         for (index_t c = 0; c < C; ++c) transform_back(sum(c), strided_plane(y, n, c), begin);
       }
     }
-  }
-
-  /// Adds the products of what is not finite, and convolves by definition the planes of images or
-  /// kernels that are too far from others for one range.
-  void complete(const TensorView<const T>& x, const TensorView<const T>& k,
-                const TensorView<T>& y) {
-    const Problem& problem = this->problem();
-    const bool all_finite = image_range_.all_finite && kernel_range_.all_finite;
-    for (index_t n = 0; n < problem.N; ++n)
-      for (index_t c = 0; c < problem.C; ++c) {
-        bool few = out_of_range_[n] == 0 && out_of_range_[problem.N + c] == 0;
-        for (index_t o = 0; o < problem.K && few && !all_finite; ++o) {
-          few = add_non_finite_products(StridedPlane(x, n, o), StridedPlane(k, o, c),
-                                        in_full_output(StridedPlane(y, n, c), problem.window()),
-                                        problem.window());
-        }
-        if (!few) convolve_by_tap(problem, x, k, n, c, y);
-      }
   }
 
   /// Spectra start where FFTW's SIMD codelets want them, as the plan was made for.
@@ -281,45 +250,50 @@ class FftPlan final : public Plan<T> {
     return kept_spectra_.data() + (s * this->problem().K + o) * spectrum_stride_;
   }
   Complex* sum(index_t s) const {
-    return in_place(this->problem()) ? spectrum_.data() : sums_.data() + s * spectrum_stride_;
+    return multiplies_in_place(this->problem()) ? spectrum_.data()
+                                                : sums_.data() + s * spectrum_stride_;
   }
 
   /// Rows of samples are where their spectra will be.
   static T* samples(Complex* spectrum) { return reinterpret_cast<T*>(spectrum); }
 
-  /// Marks `operand` where that is not in range.
-  void transform(const StridedPlane<const T>& plane, IntoRange range, index_t operand,
+  /// Of a plane times 2^exponent, with 0 in place of what is not finite.
+  void transform(const StridedPlane<const T>& plane, int exponent, OperandState& state,
                  const FftwPlan<T>& rows, Complex* spectrum) {
     StepTimer timing(Step::copies);
-    OperandScan<T> scan;
+    const index_t pitch = 2 * frequencies_;
     for (index_t i = 0; i < plane.rows; ++i) {
       const T* from = plane.row(i);
       T* to = samples(spectrum + i * frequencies_);
       for (index_t j = 0; j < plane.columns; ++j) to[j] = from[j * plane.column_stride];
-      if (!range.is_neutral()) bring_into_range(range, to, plane.columns);
-      scan.include(to, plane.columns);
-      std::fill(to + plane.columns, to + sizes_.columns, T{0});
+      std::fill(to + plane.columns, to + pitch, T{0});
     }
-    const T most = scan.largest() * static_cast<T>(plane.rows * plane.columns);
-    if (!scan.all_finite() || !is_in_range(scan.largest()) || !is_in_range(most)) {
-      out_of_range_[operand] = 1;
-    }
+    bring_plane_into_range(exponent, samples(spectrum), plane.rows * pitch,
+                           plane.rows * plane.columns, state);
     std::fill(spectrum + plane.rows * frequencies_, spectrum + spectrum_size_, Complex{0});
     timing.enter(Step::transforms);
     Fftw<T>::execute_r2c(rows.get(), samples(spectrum), as_fftw(spectrum));
     Fftw<T>::execute_c2c(columns_forward_.get(), as_fftw(spectrum), as_fftw(spectrum));
   }
 
-  /// Of channel o, to all sums.
-  void add_products(index_t o) const {
-    for (index_t s = 0; s < kept_; ++s) add_product(o == 0, kept_spectrum(s, o), sum(s));
+  /// The plane is looked at as one row, with the zeros between: rows of a few samples would be
+  /// slow.
+  static void bring_plane_into_range(int exponent, T* values, index_t count, index_t samples,
+                                     OperandState& state) {
+    T largest = largest_magnitude(values, count);
+    if (exponent != 0 || !std::isfinite(largest)) {
+      state.all_finite &= std::isfinite(largest);
+      bring_into_range(exponent, values, count);
+      largest = largest_magnitude(values, count);
+    }
+    const T most = largest * static_cast<T>(samples);
+    state.all_in_range &= is_in_range(largest) && is_in_range(most);
   }
 
-  /// sum = (first ? 0 : sum) + spectrum ⊙ kept, with FFTW's missing factor 1/P.
-  void add_product(bool first, const Complex* kept, Complex* sum) const {
+  /// sum = (first ? 0 : sum) + passing ⊙ kept, with FFTW's missing factor 1/P.
+  void add_product(bool first, const Complex* passing, const Complex* kept, Complex* sum) const {
     const StepTimer timing(Step::products);
     const T scale = T{1} / static_cast<T>(sizes_.rows * sizes_.columns);
-    const Complex* passing = spectrum_.data();
     for (index_t f = 0; f < spectrum_size_; ++f) {
       // Spelled out: std::complex's product tests for NaN and calls a function.
       const T re = passing[f].real() * kept[f].real() - passing[f].imag() * kept[f].imag();
@@ -343,7 +317,7 @@ class FftPlan final : public Plan<T> {
     const index_t added_end = begin == 0 ? 0 : begin + oriented_.h - 1;
     for (index_t i = wanted.begin; i < wanted.end; ++i) {
       T* from = samples(spectrum + (i - begin) * frequencies_) + window.columns.begin;
-      for_each_factor<T>(-image_range_.exponent - kernel_range_.exponent, [&](T factor) {
+      for_each_factor<T>(-image_exponent_ - kernel_exponent_, [&](T factor) {
         for (index_t j = 0; j < plane.columns; ++j) from[j] *= factor;
       });
       T* to = plane.row(i - window.rows.begin);
@@ -360,13 +334,13 @@ class FftPlan final : public Plan<T> {
   }
 
   Problem oriented_;
-  Sizes sizes_;
+  FftSizes sizes_;
   index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
   index_t kept_;
   Buffer<Complex> kept_spectra_, sums_, spectrum_;
-  IntoRange image_range_, kernel_range_;
-  Buffer<char> out_of_range_;  // image n, at N + c kernel c, as scaled
+  int image_exponent_ = 0, kernel_exponent_ = 0;  // by which operands are scaled
+  Buffer<OperandState> image_states_, kernel_states_;
   FftwPlan<T> image_rows_, kernel_rows_, columns_forward_, columns_back_, rows_back_;
 };
 
@@ -374,7 +348,7 @@ class FftPlan final : public Plan<T> {
 struct Transforms {
   double rows, planes;
 
-  Transforms(const Problem& problem, const Sizes& sizes) {
+  Transforms(const Problem& problem, const FftSizes& sizes) {
     const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h;
     // Not as integers: rows that blocks share could be too many to count.
     const auto blocks = static_cast<double>(N * sizes.blocks);
@@ -388,7 +362,7 @@ struct Transforms {
 
 double fft_operations(const Problem& given) {
   const Problem problem = oriented(given);
-  const Sizes sizes(problem, 1);
+  const FftSizes sizes(problem, 1);
   const Transforms transforms(problem, sizes);
   const auto rows = static_cast<double>(sizes.rows);
   const auto columns = static_cast<double>(sizes.columns);
@@ -406,7 +380,7 @@ std::optional<Forecast> forecast_fft(const Problem& given, const PlanOptions& op
                                      std::size_t scalar_size) {
   const Problem problem = oriented(given);
   if (!counts(problem)) return std::nullopt;
-  const Sizes sizes = sizes_for(problem, options, scalar_size);
+  const FftSizes sizes = sizes_for(problem, options, scalar_size);
   const Transforms transforms(problem, sizes);
   const auto rows = static_cast<double>(sizes.rows);
   const auto columns = static_cast<double>(sizes.columns);
@@ -447,6 +421,7 @@ constinit const Algorithm builtin::fft{
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
     .crops = true,
+    .prepares = true,
     .operations = fft_operations,
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
     .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),

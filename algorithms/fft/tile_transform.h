@@ -1,71 +1,10 @@
 #pragma once
 
-#include <vector>
-
 #include "core/operand_range.h"
-#include "core/plane.h"
+#include "fft/tile_window.h"
+#include "fft/transform_axis.h"
 
 namespace fullconv {
-
-/// How real values become the points of a complex tile.
-enum class Packing {
-  two_tiles,   ///< re and im are two tiles, which a real kernel does not mix
-  right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
-};
-
-/// Which of `count` tiles that together stand for one of so many times the rows.
-struct Residue {
-  int index = 0, count = 1;
-};
-
-/// One axis of a tile: how a transform of `length` points is factored into passes.
-///
-/// Forward, the passes decimate in frequency and leave their results where they are, so frequency
-/// f of an axis ends at position(f); backward, they decimate in time and take that order.
-template <class T>
-struct TransformAxis {
-  /// Blocks of `length` points become `radix` blocks each, of every radix-th frequency.
-  struct Pass {
-    int radix;
-    index_t length;
-    /// Where the factors e^(−2πi·j·f/length) begin in `twiddles`, as re and im, for the points
-    /// j = 1, 2, … of a block's part and the frequencies f = 1 … radix − 1 of each.
-    index_t first_twiddle;
-  };
-
-  index_t length;
-  std::vector<Pass> passes;
-  std::vector<T> twiddles;
-  std::vector<T> weights;  ///< of the points, as re and im; none for plain transforms
-  long double growth = 1;  ///< of values, on average, by the rounding of all these and of roots
-
-  /// Point j is weighted by e^(i·angle·j/points).
-  TransformAxis(index_t points, long double angle);
-
-  index_t position(index_t frequency) const;
-};
-
-/// The factors x^rows − ω of all residues.
-template <class T>
-struct Residues {
-  Residue own;
-  std::vector<T> powers;  ///< ω^m for m in [0, count), of one residue after another, as re and im
-  long double growth = 1;
-
-  Residues(Residue residue, Packing packing);
-
-  const T* power(int index, int m) const {
-    return powers.data() + 2 * (static_cast<index_t>(index) * own.count + m);
-  }
-};
-
-/// What a tile covers of a plane: the tile's value (i, j) is plane(top + i, left + j), and zero
-/// where the plane has none.
-template <class T>
-struct TileWindow {
-  Plane<T> plane;
-  index_t top, left;
-};
 
 namespace internal {
 template <class T>
@@ -89,10 +28,7 @@ struct TileKernels;
 template <class T>
 class TileTransform {
  public:
-  /// Whether a side is 16·2^a·3^b·5^c.
-  static bool takes(index_t side);
-
-  /// Each side must be one that it takes.
+  /// Each side must be one that TransformAxis takes.
   TileTransform(index_t rows, index_t columns, Packing packing, Residue residue = {});
 
   /// What kernels are to be scaled by: by one over the number of points of all residues, and over
@@ -109,16 +45,17 @@ class TileTransform {
 
   // Windows have count·rows rows; what is written of is their residue.
 
-  // What goes into them is brought into range as told, and is called re and im when it is.
+  // What goes into them is times 2^exponent, with 0 in place of what is not finite, and is called
+  // re and im when it is. The sum of its magnitudes bounds the values of its DFT.
 
-  /// spectrum = scale·DFT(re + i·im). Returns Σ|re| + Σ|im|, which bounds the DFT's values.
-  T forward(T scale, IntoRange range, const TileWindow<const T>& re, const TileWindow<const T>& im,
-            T* scratch, T* spectrum) const;
+  /// spectrum = scale·DFT(re + i·im).
+  Gathered<T> forward(T scale, int exponent, const TileWindow<const T>& re,
+                      const TileWindow<const T>& im, T* scratch, T* spectrum) const;
 
   /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: combine() does the other half.
-  /// Returns Σ|re| + Σ|im|. Where that is not in range, `half` is of no use.
-  T convolve(IntoRange range, const TileWindow<const T>& re, const TileWindow<const T>& im,
-             const T* kernel, T* scratch, T* half) const;
+  /// Where the sum of magnitudes is not in range, `half` is of no use.
+  Gathered<T> convolve(int exponent, const TileWindow<const T>& re, const TileWindow<const T>& im,
+                       const T* kernel, T* scratch, T* half) const;
 
   /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
@@ -145,10 +82,6 @@ class TileTransform {
   const internal::TileKernels<T>& kernels_;
 };
 
-extern template struct TransformAxis<float>;
-extern template struct TransformAxis<double>;
-extern template struct Residues<float>;
-extern template struct Residues<double>;
 extern template class TileTransform<float>;
 extern template class TileTransform<double>;
 

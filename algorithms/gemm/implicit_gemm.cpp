@@ -14,12 +14,12 @@
 #include <bit>
 
 #include "core/buffer.h"
-#include "core/definition.h"
 #include "core/forecast.h"
 #include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -230,7 +230,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     const Problem& problem = this->problem();
     if (weights == nullptr) {
       parallel_for(threads_, problem.N * problem.C, [&](index_t part, int) {
-        convolve_by_tap(problem, x, k, part / problem.C, part % problem.C, y);
+        recompute(problem, x, k, part / problem.C, part % problem.C, y);
       });
       return;
     }

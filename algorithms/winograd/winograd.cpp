@@ -11,11 +11,11 @@
 #include <cmath>
 
 #include "core/buffer.h"
-#include "core/definition.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -378,7 +378,7 @@ class WinogradPlan final : public Plan<T> {
     const auto suspects = is_suspect_.elements();
     if (std::ranges::find(suspects, 1) == suspects.end()) return;
     parallel_for(threads_, this->problem().N * C, [&](index_t part, int) {
-      if (is_suspect_[part]) convolve_by_tap(this->problem(), x, k, part / C, part % C, y);
+      if (is_suspect_[part]) recompute(this->problem(), x, k, part / C, part % C, y);
     });
   }
 

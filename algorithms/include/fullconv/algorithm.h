@@ -212,6 +212,16 @@ template <class T>
 using ShortcutPlanner = std::unique_ptr<Shortcut<T>> (*)(const Problem&, const PlanOptions&,
                                                          double seconds);
 
+/// One plane of a tensor whose rows are dense: core/plane.h.
+template <class T>
+struct Plane;
+
+/// A window of x ∗ k, or += where `add`: y(i, j) is the full output's, and what is not wanted of it
+/// is neither read nor written, and need not be there.
+template <class T>
+using WindowSums = void (*)(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
+                            const Window& wanted, bool add);
+
 template <class T>
 using Planned = std::variant<std::unique_ptr<Plan<T>>, Declined>;
 
@@ -325,6 +335,9 @@ struct Algorithm {
   /// definition does.
   ShortcutPlanner<float> shortcut_f32 = nullptr;
   ShortcutPlanner<double> shortcut_f64 = nullptr;
+  /// Sums of products by which others recompute what they can't be trusted with, or null.
+  WindowSums<float> window_sums_f32 = nullptr;
+  WindowSums<double> window_sums_f64 = nullptr;
 
   /// Makes `problem` ready to run, or says why not.
   ///

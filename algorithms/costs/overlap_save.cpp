@@ -1,0 +1,172 @@
+#include "costs/overlap_save.h"
+
+#include <algorithm>
+
+#include "core/forecast.h"
+
+namespace fullconv {
+namespace {
+
+/// Measured on processors with AVX-512 and with AVX2. A strip that leaves the first-level cache
+/// takes longer.
+constexpr Side kSides[] = {{16, {3, 0.7}, {5.8, 2.2}},         {32, {3.9, 1.6}, {5.7, 2.4}},
+                           {48, {5.1, 2.6}, {5.9, 3.1}},       {64, {5, 2.3}, {6, 3.1}},
+                           {80, {6.2, 3.2}, {6.4, 3.4}},       {96, {6.4, 3.3}, {6.5, 3.4}},
+                           {128, {7, 3.4}, {6.8, 3.4}},        {160, {7.9, 3.8}, {7.3, 3.8}},
+                           {192, {8.5, 3.8}, {7.6, 4.4}},      {240, {10, 4.9}, {8.2, 4.6}},
+                           {256, {9.2, 4}, {8, 4.4}},          {320, {10.3, 4.7}, {9.6, 4.7}},
+                           {384, {14.5, 9.2}, {9.9, 4.7}},     {480, {16.2, 9.9}, {10.9, 5.5}},
+                           {512, {12.6, 6}, {10.5, 5.3}},      {640, {16.1, 9.7}, {12.5, 7.3}},
+                           {768, {16.2, 9.3}, {14.3, 9.6}},    {960, {17.6, 10.5}, {16.1, 11.3}},
+                           {1024, {17.4, 10.6}, {16.8, 11.3}}, {1280, {17.8, 10.3}, {18.4, 14.1}},
+                           {1536, {18.2, 10.7}, {19.3, 13.7}}, {2048, {19.1, 11.1}, {22, 17}},
+                           {2560, {22.3, 11.7}, {24.6, 18.9}}, {3072, {22.4, 13.9}, {31.5, 24.9}},
+                           {4096, {25.7, 12.2}, {29.1, 23}},   {5120, {25.4, 16.1}, {39.1, 31.5}},
+                           {6144, {27.4, 14.8}, {36.8, 29}},   {8192, {33.3, 16.5}, {39.9, 31.2}}};
+
+/// What else there is to do, in seconds.
+struct OtherCosts {
+  // Of a row of a strip.
+  double clear;      // one that is empty
+  double store;      // one that is stored to y
+  double far_store;  // what that takes more outside of caches
+  double far;        // a vector of a spectrum that passes the second-level cache
+  // Of memory.
+  double near_row;      // of a tile of x or y, however short,
+  double far_row;       // and what that takes more outside of caches
+  double far_byte;      // of x or y, eight times farther than the second-level cache
+  double far_spectrum;  // a byte of one that does not fit into several of those
+};
+constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
+                                .store = 2.7e-9,
+                                .far_store = 2e-9,
+                                .far = 1.6e-9,
+                                .near_row = 0.5e-9,
+                                .far_row = 4e-9,
+                                .far_byte = 0.0097e-9,
+                                .far_spectrum = 0.078e-9};
+constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
+                                  .store = 0.7e-9,
+                                  .far_store = 1e-9,
+                                  .far = 0.8e-9,
+                                  .near_row = 0,
+                                  .far_row = 0,
+                                  .far_byte = 0.027e-9,
+                                  .far_spectrum = 0};
+
+bool has_wide_vectors() { return TileTransform<float>::lanes() * sizeof(float) >= 64; }
+const OtherCosts& other_costs() { return has_wide_vectors() ? kWideCosts : kNarrowCosts; }
+
+}  // namespace
+
+std::span<const Side> transform_sides() { return kSides; }
+
+TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
+                     const Side& columns, std::size_t scalar_size) {
+  constexpr double kTile = 56e-9;
+  // Of a row of a strip.
+  constexpr double kWeight = 0.4e-9;
+  constexpr double kFold = 4e-9;  // another part to a residue
+  constexpr double kJoin = 3e-9;  // a residue to a result
+  // Of a row of y: the line of a cache that has columns of two threads.
+  constexpr double kSharedLine = 15e-9;
+  const index_t H = problem.H, W = problem.W, h = problem.h, w = problem.w;
+  const index_t lanes =
+      scalar_size == sizeof(float) ? TileTransform<float>::lanes() : TileTransform<double>::lanes();
+  const bool wide = has_wide_vectors();
+  const OtherCosts& costs = other_costs();
+  const auto P = static_cast<double>(rows.length);
+  const double strips = static_cast<double>(columns.length / lanes);  // of columns
+  const auto strips_of = [lanes](index_t begin, index_t end) {
+    return static_cast<double>(ceil_divide(end, lanes) - begin / lanes);
+  };
+  // Of two tiles what either of them has, since of the outermost ones only one is half full; of one
+  // what an inner one has.
+  const Cut& cut = tiling.columns;
+  const double filled = cut.tiles == 1
+                            ? strips_of(cut.samples.begin, cut.samples.end)
+                            : strips_of(0, std::min(columns.length, problem.output_columns()));
+  const double wanted = strips_of(cut.first, cut.tiles == 1 ? cut.first + cut.outputs : cut.length);
+  const double taps = strips_of(0, w);
+  const bool right_angle = tiling.packing == Packing::right_angle;
+  const int residues = tiling.residues;
+  const double stored =
+      static_cast<double>(tiling.rows.outputs) / row_parts(tiling.packing, residues);
+
+  const double operands =
+      static_cast<double>(scalar_size) *
+      static_cast<double>(H * W + problem.output_rows() * problem.output_columns());
+  const double a_row =
+      1e-9 * (wide ? rows.wide : rows.narrow).down + (right_angle || residues > 1 ? kWeight : 0);
+  const double store = costs.store + costs.far_store * distance(operands, 0x1p17, 16);
+  const double across = 1e-9 * strips * P * (wide ? columns.wide : columns.narrow).across;
+  const double bytes = tiling.bytes(scalar_size);
+  const double memory = 4 * strips * P * costs.far * distance(bytes, 0x1p20, 8) +
+                        bytes * costs.far_spectrum * distance(bytes, 0x1p23, 4);
+  const double tile_row = costs.near_row + costs.far_row * distance(operands, 0x1p20, 64);
+  const auto tiles = right_angle ? 1.0 : 2.0;  // of a piece
+  const double gathered = tiles * static_cast<double>(std::min(H, tiling.rows.length)) * tile_row;
+  const double scattered = tiles * static_cast<double>(tiling.rows.outputs) *
+                           (tile_row + (residues > 1 ? kSharedLine : 0));
+  const auto forward = [&](double full, index_t plane_rows) {
+    const index_t others = std::min<index_t>(ceil_divide(plane_rows, rows.length), residues) - 1;
+    const double row = a_row + static_cast<double>(others) * kFold;
+    return full * P * row + (strips - full) * P * costs.clear + across + memory;
+  };
+  const double join = residues > 1 ? residues * kJoin : 0;
+  return {.forward = forward(filled, H) + gathered + kTile,
+          .kernel = forward(taps, h),
+          .backward =
+              across + wanted * (P * (a_row + join) + stored * store) + memory + scattered + kTile};
+}
+
+OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling,
+                                    const TileTimes& tile, int threads, std::size_t scalar_size) {
+  // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
+  // memory adds to that, and to write it there.
+  constexpr double kProductByte = 0.04e-9;
+  constexpr double kFarProductByte = 0.06e-9;
+  constexpr double kFarKernelByte = 0.25e-9;
+  constexpr double kRound = 0.6e-6;
+  // From one core's cache to another's: a kernel's spectrum to all threads; and what a residue
+  // leaves to others, which it also has to win back.
+  constexpr double kHandedByte = 0.07e-9;
+  constexpr double kLeftByte = 0.16e-9;
+  constexpr double kCall = 60e-9;
+  const OtherCosts& costs = other_costs();
+  const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W;
+  const index_t kept = tiling.kept_channels(problem, scalar_size);
+  const auto passages = static_cast<double>(ceil_divide(C, kept));
+  const auto images = static_cast<double>(K);
+  const auto outputs = static_cast<double>(C);
+  const double spectra = tiling.bytes(scalar_size) * images * outputs;
+  const double product_byte = kProductByte + kFarProductByte * distance(spectra, 0x1p22, 32);
+  const double products = K == 1 ? 0 : product_byte * spectra;
+  const double writing =
+      kFarKernelByte * tiling.bytes(scalar_size) *
+      distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
+  const double piece = tile.forward * images * passages + products + tile.backward * outputs;
+  const int sharing = tiling.residues > 1 ? 1 : threads;  // the pieces
+  const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing));
+  const bool copied = kernel_copies(problem, tiling, threads) > 1;
+  const auto shared_kernels =
+      passages * static_cast<double>(ceil_divide(K * kept, copied ? 1 : sharing));
+  const double operands =
+      static_cast<double>(scalar_size) * static_cast<double>(N) *
+      static_cast<double>(K * H * W + C * problem.output_rows() * problem.output_columns());
+  double forking = 0;
+  if (sharing > 1) {
+    forking = copied ? passages * kForkingSeconds
+                     : 2 * passages * kForkingSeconds + spectra * kHandedByte;
+  } else if (threads > 1) {
+    const double left = tiling.bytes(scalar_size) * (threads - 1) / threads;
+    forking =
+        passages * kForkingSeconds + shared_pieces * outputs * (2 * kRound + left * kLeftByte);
+  }
+  return {.tiles = shared_pieces * piece + kCall,
+          .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
+          .memory = operands * costs.far_byte * 2 * distance(operands, 0x1p21, 64),
+          .forking = forking};
+}
+
+}  // namespace fullconv

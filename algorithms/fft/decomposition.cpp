@@ -1,0 +1,101 @@
+#include "fft/decomposition.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "core/parallel.h"
+
+namespace fullconv {
+namespace {
+
+/// Of an axis in so many parts: sides that hold the kernel, up to some half as long again as what
+/// holds all, since 384 and 480 take longer than 512 with vectors of 64 bytes.
+std::span<const Side> sides_for(const Axis& axis, index_t parts) {
+  const std::span<const Side> all_sides = transform_sides();
+  const auto holding = [&](index_t points) {
+    return std::ranges::lower_bound(all_sides, points, {}, &Side::length);
+  };
+  const index_t all = ceil_divide(axis.points_of_all(), parts);
+  const auto first = holding(ceil_divide(axis.taps, parts));
+  const auto last = holding(all + all / 2);
+  return {first, last == all_sides.end() ? last : last + 1};
+}
+
+/// Each reads all of x and k, and joins a line of a cache of columns at least. More than two were
+/// never timed.
+constexpr index_t kMostResidues = 8;
+
+/// What a decomposition may take, in bytes.
+struct Limits {
+  double piece, workspace;
+};
+
+bool fits(double most_bytes, const Problem& problem, const Tiling& tiling, int threads,
+          std::size_t scalar_size) {
+  if (most_bytes == std::numeric_limits<double>::infinity()) return true;
+  // First not as integers: there are layers with more channels than these count.
+  const double spectra = static_cast<double>(problem.K) * tiling.bytes(scalar_size);
+  return spectra <= most_bytes &&
+         OverlapSaveLayout(problem, tiling, threads, scalar_size).bytes() <= most_bytes;
+}
+
+/// What takes the least time within limits, if there is anything.
+std::optional<Decomposition> best_within(const Limits& limits, const Problem& problem,
+                                         const PlanOptions& options, std::size_t scalar_size) {
+  // Of a tile: those of one transform at right angles, so that no problem is declined for its
+  // threads.
+  const index_t most_rows = 2 * transform_sides().back().length;
+  std::optional<Decomposition> best;
+  const auto consider = [&](const Tiling& tiling, const TileTimes& tile, int threads) {
+    const OverlapSaveTimes seconds =
+        overlap_save_times(problem, tiling, tile, threads, scalar_size);
+    if (best && seconds.sum() >= best->seconds.sum()) return;
+    if (fits(limits.workspace, problem, tiling, threads, scalar_size)) {
+      best = {tiling, threads, seconds};
+    }
+  };
+  const auto consider_tiles = [&](Packing packing, int residues) {
+    const index_t parts = row_parts(packing, residues);
+    for (const Side& rows : sides_for(rows_of(problem), parts)) {
+      for (const Side& columns : sides_for(columns_of(problem), 1)) {
+        const Tiling tiling(problem, packing, residues, rows.length, columns.length);
+        if (tiling.rows.length > most_rows || tiling.piece_bytes(scalar_size) > limits.piece) {
+          continue;
+        }
+        const TileTimes tile = tile_times(problem, tiling, rows, columns, scalar_size);
+        consider(tiling, tile, residues);
+        if (residues > 1) continue;
+        const int threads = useful_threads(problem, options, problem.N * tiling.pieces());
+        if (threads > 1) consider(tiling, tile, threads);
+      }
+    }
+  };
+  const index_t lines =
+      std::max<index_t>(1, problem.output_columns() / static_cast<index_t>(64 / scalar_size));
+  const int most_residues = useful_threads(problem, options, std::min(kMostResidues, lines));
+  for (const Packing packing : {Packing::two_tiles, Packing::right_angle}) {
+    for (int residues = 1; residues <= most_residues; residues *= 2) {
+      consider_tiles(packing, residues);
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+std::optional<Decomposition> best_decomposition(const Problem& problem, const PlanOptions& options,
+                                                std::size_t scalar_size) {
+  constexpr double kUsualPiece = 128 << 20;
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  if (options.workspace_limit) {
+    const auto limit = static_cast<double>(*options.workspace_limit);
+    const auto best = best_within({kUsualPiece, limit}, problem, options, scalar_size);
+    if (best) return best;
+  }
+  const auto usual = best_within({kUsualPiece, kNoLimit}, problem, options, scalar_size);
+  if (usual) return usual;
+  return best_within({kNoLimit, kNoLimit}, problem, options, scalar_size);
+}
+
+}  // namespace fullconv
