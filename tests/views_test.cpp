@@ -213,7 +213,9 @@ TEST_P(Views, OfOtherInnermostStridesAreRefusedUnlessPlannedFor) {
       const auto k = refusals.k();
       const auto y = refusals.y();
       refusals.expect(stretched(x), k, y, "x", "innermost stride 2");
-      if (problem.w > 1) refusals.expect(x, stretched(k), y, "k", "innermost stride 2");
+      if (problem.w > 1 && !refusals.plan().takes_any_kernel_strides()) {
+        refusals.expect(x, stretched(k), y, "k", "innermost stride 2");
+      }
       refusals.expect(x, k, stretched(y), "y", "innermost stride 2");
     }
   });

@@ -362,10 +362,17 @@ template <class T>
 Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
   if (!problem.is_dense()) {
-    // Whoever is not native to a layer leaves each of its dense problems to a choice of its own.
-    const bool is_native = choice.plan && choice.algorithm->layers == Layers::native &&
-                           !CompletedPlan<T>::is_needed(*choice.algorithm, options);
-    if (is_native) return std::move(choice.plan);
+    // Whoever is not native to a layer, and has taps gathered, leaves each of its dense problems to
+    // a choice of its own.
+    const bool is_needed = choice.plan && CompletedPlan<T>::is_needed(*choice.algorithm, options);
+    const bool keeps =
+        choice.plan && (choice.algorithm->any_kernel_strides
+                            ? problem.groups == 1
+                            : choice.algorithm->layers == Layers::native && !is_needed);
+    if (keeps && !is_needed) return std::move(choice.plan);
+    if (keeps) {
+      if (auto plan = completed<T>(std::move(choice), problem, options)) return plan;
+    }
     choice.plan.reset();
     return plan_adapted<T>(self, problem, options);
   }

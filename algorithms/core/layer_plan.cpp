@@ -398,16 +398,18 @@ void for_each_dense(const Algorithm& algorithm, const Problem& layer, const Visi
 /// What a layer's plan takes beside its dense problems: n1_i256_o256_14x14_k3x3_p1x1x1x1_s2x2_g256
 /// 100 of 164 µs, n1_i64_o64_56x56_k3x3_p1x1x1x1_s2x2_g64 88 of 174 µs, gathering taps
 /// 9 of 24 ms of n1_i1024_o512_28x28_k2x2_s2x2.
-double seconds_of_parts(const Problem& layer, std::size_t scalar_size) {
+double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::size_t scalar_size) {
   const Reduction reduction(layer);
   const auto parts = static_cast<double>(layer.groups) *
                      static_cast<double>(reduction.rows.parts.size()) *
                      static_cast<double>(reduction.columns.parts.size());
   constexpr double kPart = 0.03e-6, kSpreadPart = 0.04e-6, kSpread = 0.1e-9, kFarSpread = 0.4e-9;
-  constexpr double kTap = 4.5e-9;  // gathered, since taps of a part are not neighbours
+  constexpr double kTap = 4.5e-9;       // gathered, since taps of a part are not neighbours
+  constexpr double kTapApart = 0.2e-9;  // loaded where it lies
   double seconds = parts * kPart;
   if (reduction.columns.tap_step > 1 && layer.h * layer.w > 1) {
-    seconds += kTap * static_cast<double>(element_count(layer.k_extents()));
+    seconds += (algorithm.any_kernel_strides ? kTapApart : kTap) *
+               static_cast<double>(element_count(layer.k_extents()));
   }
   if (reduction.columns.output_step > 1) {
     const auto outputs = static_cast<double>(element_count(layer.y_extents()));
@@ -442,8 +444,10 @@ Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,
         if (plan == nullptr) return planned;
         if (!(*plan)->takes_any_strides()) {
           any_strides = options.any_strides;
-          if (staged.x || staged.k || staged.y) {
-            *plan = std::make_unique<StagedPlan<T>>(std::move(*plan), staged);
+          const AnyStrides needed{
+              .x = staged.x, .k = staged.k && !(*plan)->takes_any_kernel_strides(), .y = staged.y};
+          if (needed.x || needed.k || needed.y) {
+            *plan = std::make_unique<StagedPlan<T>>(std::move(*plan), needed);
           }
         }
         plans.push_back(std::move(*plan));
@@ -489,7 +493,7 @@ std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Prob
   });
   if (!taken) return std::nullopt;
   sum.terms.push_back(
-      {"parts", seconds_of_parts(problem, scalar_size) / std::max(sharing.plans, 1)});
+      {"parts", seconds_of_parts(algorithm, problem, scalar_size) / std::max(sharing.plans, 1)});
   return sum;
 }
 

@@ -196,8 +196,9 @@ void Plan<T>::check(const TensorView<const T>& x, const TensorView<const T>& k,
 template <class T>
 void Plan<T>::check_operand(char name, const TensorView<const T>& operand,
                             const Extents& expected) const {
-  const bool fits = same(operand.extents, expected) && operand.data != nullptr &&
-                    (rows_are_dense(operand) || takes_any_strides());
+  const bool fits =
+      same(operand.extents, expected) && operand.data != nullptr &&
+      (rows_are_dense(operand) || (name == 'k' ? takes_any_kernel_strides() : takes_any_strides()));
   if (!fits) refuse(name, operand, expected);
 }
 

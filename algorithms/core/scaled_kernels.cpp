@@ -31,6 +31,7 @@ class ScaledKernelsPlan final : public Plan<T> {
   std::string algorithm() const override { return inner_->algorithm(); }
   std::string implementation() const override { return inner_->implementation(); }
   bool takes_any_strides() const override { return inner_->takes_any_strides(); }
+  bool takes_any_kernel_strides() const override { return inner_->takes_any_kernel_strides(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
@@ -69,7 +70,7 @@ class ScaledKernelsPlan final : public Plan<T> {
     OperandScan<T> images;
     images.include(x);
     if (images.largest() == 0) return 0;
-    // Winograd's transforms make values larger on the way, by no more than the square of 94.
+    // Winograd's transforms make values larger on the way, by no more than 11.58⁴.
     constexpr int kTop = std::numeric_limits<T>::max_exponent - 16;
     const Problem& problem = this->problem();
     const auto products = static_cast<double>(problem.K / problem.groups) *

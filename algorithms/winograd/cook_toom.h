@@ -64,30 +64,37 @@ constexpr CookToom<T> cook_toom(bool zero, std::span<const double> pairs) {
   return result;
 }
 
-/// The points that a tile of so many outputs is transformed to, along an axis.
-constexpr int points_of(int outputs, int taps) { return outputs + taps - 1; }
-inline constexpr int kMostPoints = 6;
+/// F(m, r) for one axis of a tile: so many outputs of kernels of so many taps.
+struct TileAxis {
+  int outputs, taps;
 
-/// For kernels of so many taps: F(2,3) at 0, ±1, ∞; F(3,3) at ±3/8, ±11/8, ∞; F(4,3) and F(2,5) at
-/// 0, ±5/8, ±3/2, ∞. Of errors at the usual 0, ±1, ±2, ∞ the last ones have a quarter to a half.
-template <class T>
-constexpr CookToom<T> cook_toom(int outputs, int taps) {
-  constexpr double kFour[] = {1}, kFive[] = {0.375, 1.375}, kSix[] = {0.625, 1.5};
-  const int points = points_of(outputs, taps);
-  if (points == 4) return cook_toom<T>(true, kFour);
-  if (points == 5) return cook_toom<T>(false, kFive);
-  return cook_toom<T>(true, kSix);
-}
+  /// Points that samples and taps are transformed to; as many samples.
+  constexpr int points() const { return outputs + taps - 1; }
+};
+inline constexpr int kMostTaps = 5, kMostPoints = 6;
 
-/// Tiles that there are for kernels of so many taps: as many outputs as fit the most points, or
-/// fewer.
+/// Outputs that a tile's axis has: as many as fit the most points, or fewer. F(1,1) is the
+/// identity.
 struct TileSizes {
   int fewest, most;
+
+  constexpr int count() const { return most - fewest + 1; }
 };
 constexpr TileSizes tile_sizes(int taps) {
-  if (taps == 3) return {2, 4};
-  if (taps == 5) return {2, 2};
-  return {1, 0};
+  if (taps == 1) return {1, 1};
+  return {2, kMostPoints + 1 - taps};
+}
+
+/// At ∞; ±1, ∞; 0, ±1, ∞; ±3/8, ±11/8, ∞; or 0, ±5/8, ±3/2, ∞. Of errors at the usual
+/// 0, ±1, ±2, ∞ those of F(4,3) at the last ones are a quarter to a half.
+template <class T>
+constexpr CookToom<T> cook_toom(TileAxis axis) {
+  constexpr double kOne[] = {1}, kSmallAndLarge[] = {0.375, 1.375}, kBesideZero[] = {0.625, 1.5};
+  const int points = axis.points();
+  if (points == 1) return cook_toom<T>(false, {});
+  if (points <= 4) return cook_toom<T>(points == 4, kOne);
+  if (points == 5) return cook_toom<T>(false, kSmallAndLarge);
+  return cook_toom<T>(true, kBesideZero);
 }
 
 }  // namespace fullconv

@@ -1,17 +1,17 @@
-// Winograd's convolution with 3×3 or 5×5 taps: each tile of m×m outputs takes n² products for every
-// two channels instead of h·w·m², with n = m + h − 1. Images, kernels and sums are transformed for
-// that, as winograd/cook_toom.h says, and the products of all channels are a matrix product for
-// each of the n² points. 2·n²/m² flops an output and two channels, with 3×3 taps and m = 4 4.5
-// where the definition has 18, with 5×5 taps and m = 2 18 where it has 50; rounding errors grow
-// with n. Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+// Winograd's convolution of kernels up to 5×5: each tile of m×m' outputs takes n·n' products for
+// every two channels instead of h·w·m·m', with n = m + h − 1 and n' = m' + w − 1. Images, kernels
+// and sums are transformed for that, as winograd/cook_toom.h says, and the products of all channels
+// are a matrix product for each of the n·n' points. 2·n·n'/(m·m') flops an output and two channels:
+// with 3×3 taps and m = 4 4.5 where the definition has 18, with 2×2 and m = 5 2.9 where it has 8,
+// with 5×5 and m = 2 18 where it has 50; rounding errors grow with n. Where one of h and w is 1 the
+// other axis alone is transformed. Lavin and Gray, Fast Algorithms for Convolutional Neural
+// Networks, CVPR 2016.
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cmath>
 
 #include "core/buffer.h"
-#include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
@@ -20,140 +20,10 @@
 #include "core/simd_target.h"
 #include "core/steps.h"
 #include "gemm/product.h"
-#include "winograd/cook_toom.h"
-#include "winograd/transforms.h"
+#include "winograd/blocking.h"
 
 namespace fullconv {
 namespace {
-
-/// How the work is cut, for tiles of m×m outputs.
-struct Blocking {
-  index_t m, points;  // points in all
-  index_t tiles_across;
-  index_t tile_rows;  // of all images
-  // Rows of tiles, all channels of which are transformed at a time, of the image and back.
-  index_t block_rows, blocks;
-  index_t block_channels, channel_blocks;  // of y
-  index_t depth, depth_blocks;             // channels of x whose kernels are transformed at a time
-  /// Whether all kernels are transformed at once, and blocks of the image are shared out to
-  /// threads; if not, blocks come one after the other, and threads share the channels of each.
-  bool keeps_kernels;
-  // Elements.
-  index_t image_tile, image_point;     // from tile to tile and from point to point
-  index_t sums_point;                  // of block_channels for each tile
-  index_t kernel_point, kernel_block;  // of block_channels for each of the depth
-
-  index_t tiles() const { return block_rows * tiles_across; }
-};
-
-template <class T>
-Blocking choose_blocking(const Problem& problem, index_t m, int threads) {
-  const Window window = problem.window();
-  const index_t lanes = vector_lanes<T>();
-  const auto scalar_bytes = static_cast<index_t>(sizeof(T));
-  Blocking b{};
-  b.m = m;
-  b.points = (m + problem.h - 1) * (m + problem.w - 1);
-  b.tiles_across = ceil_divide(window.columns.size(), m);
-  b.tile_rows = problem.N * ceil_divide(window.rows.size(), m);
-  const index_t padded_K = apart(problem.K, lanes);
-  const index_t vectors_C = ceil_divide(problem.C, lanes);
-
-  // With its kernels kept, a block of the image in the second-level cache meets all of them.
-  constexpr index_t kImageBytes = 512 * 1024;
-  const index_t row_bytes = b.points * b.tiles_across * padded_K * scalar_bytes;
-  // Else what kernels are transformed to meets as many tiles as that cache has sums of.
-  constexpr index_t kSumsBytes = 448 * 1024;
-  const index_t widest = std::min<index_t>(2, vectors_C) * lanes;
-  const index_t sums_bytes = b.points * b.tiles_across * widest * scalar_bytes;
-  constexpr index_t kFewestTiles = 14;
-  const index_t rows_at_once = std::max<index_t>(1, kSumsBytes / sums_bytes);
-  b.keeps_kernels =
-      rows_at_once < b.tile_rows && kImageBytes / row_bytes * b.tiles_across >= kFewestTiles;
-  const index_t most_rows =
-      b.keeps_kernels ? std::max<index_t>(1, kImageBytes / row_bytes) : rows_at_once;
-  b.blocks = ceil_divide(b.tile_rows, most_rows);
-  if (b.keeps_kernels && threads > 1) {
-    b.blocks = std::min(ceil_divide(b.blocks, threads) * threads, b.tile_rows);
-  }
-  b.block_rows = ceil_divide(b.tile_rows, b.blocks);  // of some blocks one less
-
-  b.block_channels = std::min(most_tile_vectors(b.tiles()), vectors_C) * lanes;
-  b.channel_blocks = ceil_divide(problem.C, b.block_channels);
-  // So much of the transformed kernels goes through the second-level cache at a time.
-  constexpr index_t kKernelBytes = 192 * 1024;
-  const index_t fitting = kKernelBytes / (b.points * b.block_channels * scalar_bytes);
-  const index_t deepest = std::min(problem.K, std::max(fitting, lanes));
-  b.depth = b.keeps_kernels ? problem.K : ceil_divide(problem.K, ceil_divide(problem.K, deepest));
-  b.depth_blocks = ceil_divide(problem.K, b.depth);
-  b.image_tile = padded_K;
-  b.image_point = apart(b.tiles() * b.image_tile, lanes);
-  b.sums_point = apart(b.tiles() * b.block_channels, lanes);
-  b.kernel_point = apart(b.depth * b.block_channels, lanes);
-  b.kernel_block = b.points * b.kernel_point;
-  return b;
-}
-
-/// Elements for the transformed image, sums and kernels.
-template <class T>
-struct Room {
-  index_t image_share, sums_share, kernel_share;
-  index_t images, sums, kernels;
-
-  Room(const Blocking& b, int threads)
-      : image_share(share_of_thread(b.points * b.image_point, sizeof(T))),
-        sums_share(share_of_thread(b.points * b.sums_point, sizeof(T))),
-        kernel_share(b.keeps_kernels ? b.kernel_block : share_of_thread(b.kernel_block, sizeof(T))),
-        images((b.keeps_kernels ? threads : 1) * image_share),
-        sums(threads * sums_share),
-        kernels((b.keeps_kernels ? b.channel_blocks : threads) * kernel_share) {}
-
-  double bytes() const {
-    return sizeof(T) *
-           (static_cast<double>(images) + static_cast<double>(sums) + static_cast<double>(kernels));
-  }
-};
-
-/// The terms of one execution, in seconds, for one thread.
-template <class T>
-std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& b) {
-  const index_t lanes = vector_lanes<T>();
-  const auto points = static_cast<double>(b.points);
-  const auto K = static_cast<double>(problem.K);
-  const auto vectors_K = static_cast<double>(ceil_divide(problem.K, lanes));
-  const auto vectors_C = static_cast<double>(ceil_divide(problem.C, lanes));
-  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across);
-  const auto passes = static_cast<double>(b.keeps_kernels ? 1 : b.blocks);
-  const double rows =
-      static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
-  const double vectors = static_cast<double>(most_tile_vectors(b.tiles()));
-  // A step loads a vector for each of B's and an element for each row, two in a cycle.
-  const double loads = std::max(1.0, (rows + 2 * vectors) / (rows * vectors));
-  constexpr double kFma = 0.165e-9;
-  constexpr double kPoint = 1.3e-9;  // of a vector of channels, and for each tile
-  constexpr double kKernelPoint = 1.1e-9;
-  return {{"products", points * tiles * K * vectors_C * loads * kFma},
-          {"kernels", passes * points * K * vectors_C * kKernelPoint},
-          {"images", points * tiles * vectors_K * kPoint},
-          {"outputs", points * tiles * vectors_C * kPoint}};
-}
-
-double seconds(const std::vector<Forecast::Term>& terms) {
-  return Forecast{.terms = terms}.seconds();
-}
-
-/// The tile that takes least time.
-template <class T>
-Blocking best_blocking(const Problem& problem, int threads) {
-  const auto cost = [&](const Blocking& b) { return seconds(terms_of<T>(problem, b)); };
-  const auto [fewest, most] = tile_sizes(static_cast<int>(problem.h));
-  Blocking best = choose_blocking<T>(problem, fewest, threads);
-  for (index_t m = fewest + 1; m <= most; ++m) {
-    const Blocking other = choose_blocking<T>(problem, m, threads);
-    if (cost(other) < cost(best)) best = other;
-  }
-  return best;
-}
 
 template <class T>
 class WinogradPlan final : public Plan<T> {
@@ -163,7 +33,7 @@ class WinogradPlan final : public Plan<T> {
         window_(problem.window()),
         threads_(threads),
         blocking_(best_blocking<T>(problem, threads)),
-        transforms_(winograd_transforms<T>(blocking_.m, problem.h)),
+        transforms_(winograd_transforms<T>()),
         room_(blocking_, threads),
         images_(room_.images),
         sums_(room_.sums),
@@ -174,6 +44,7 @@ class WinogradPlan final : public Plan<T> {
     return images_.bytes() + sums_.bytes() + kernels_.bytes() + is_suspect_.bytes();
   }
   int threads() const override { return threads_; }
+  bool takes_any_kernel_strides() const override { return true; }
   std::string implementation() const override { return simd_target(); }
 
  protected:
@@ -293,9 +164,10 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const Range channels = channels_of(channel_block);
-    transforms_.kernels(&k(depth.begin, channels.begin, 0, 0), k.strides[0], k.strides[1],
-                        k.strides[2], depth.size(), this->problem().K - depth.begin,
-                        channels.size(), to, b.kernel_point, b.block_channels);
+    transforms_.kernels(b.tile, &k(depth.begin, channels.begin, 0, 0),
+                        {k.strides[0], k.strides[1], k.strides[2], k.strides[3]}, depth.size(),
+                        this->problem().K - depth.begin, channels.size(), to, b.kernel_point,
+                        b.block_channels);
   }
 
   /// A row of tiles of the block, for so many vectors of channels.
@@ -307,13 +179,14 @@ class WinogradPlan final : public Plan<T> {
     const index_t rows_of_image = b.tile_rows / this->problem().N;
     const index_t tile_row = rows_of(block).begin + row;
     const index_t n = tile_row / rows_of_image;
-    const index_t first_row =
-        window_.rows.begin + tile_row % rows_of_image * b.m - (this->problem().h - 1);
+    const index_t first_row = window_.rows.begin + tile_row % rows_of_image * b.tile.rows.outputs -
+                              (this->problem().h - 1);
     for (index_t v = vectors.begin; v < vectors.end; ++v) {
-      transforms_.images(
-          plane(x, n, v * lanes), x.strides[1], std::min(lanes, this->problem().K - v * lanes),
-          first_row, window_.columns.begin - (this->problem().w - 1), b.tiles_across,
-          to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point, b.image_tile);
+      transforms_.images(b.tile, plane(x, n, v * lanes), x.strides[1],
+                         std::min(lanes, this->problem().K - v * lanes), first_row,
+                         window_.columns.begin - (this->problem().w - 1), b.tiles_across,
+                         to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point,
+                         b.image_tile);
     }
   }
 
@@ -323,7 +196,7 @@ class WinogradPlan final : public Plan<T> {
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
     const index_t columns = vectors_of(channels_of(channel_block).size()) * lanes;
-    for (index_t point = 0; point < b.points; ++point) {
+    for (index_t point = 0; point < b.points(); ++point) {
       multiply<T>({.rows = rows_of(block).size() * b.tiles_across,
                    .columns = columns,
                    .depth = std::min(b.depth, this->problem().K - o),
@@ -349,15 +222,15 @@ class WinogradPlan final : public Plan<T> {
     const Range rows = rows_of(block);
     for (index_t tile_row = rows.begin; tile_row < rows.end; ++tile_row) {
       const index_t n = tile_row / rows_of_image;
-      const index_t first = tile_row % rows_of_image * b.m;
+      const index_t first = tile_row % rows_of_image * b.tile.rows.outputs;
       for (index_t c = 0; c < channels.size(); c += lanes) {
         Plane<T> to = plane(y, n, channels.begin + c);
         to.data = to.row(first);
-        to.rows = std::min(b.m, to.rows - first);
+        to.rows = std::min<index_t>(b.tile.rows.outputs, to.rows - first);
         const index_t count = std::min(lanes, channels.size() - c);
         const bool finite = transforms_.outputs(
-            sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c, b.sums_point,
-            b.block_channels, b.tiles_across, count, to, y.strides[1]);
+            b.tile, sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c,
+            b.sums_point, b.block_channels, b.tiles_across, count, to, y.strides[1]);
         if (!finite) mark_suspects(n, {channels.begin + c, channels.begin + c + count});
       }
     }
@@ -391,16 +264,16 @@ class WinogradPlan final : public Plan<T> {
   Buffer<char> is_suspect_;
 };
 
-bool has_tiles(index_t taps) {
-  constexpr index_t kMostTaps = 5;
-  if (taps > kMostTaps) return false;
-  const auto [fewest, most] = tile_sizes(static_cast<int>(taps));
-  return fewest <= most;
+Tile largest_tile(const Problem& problem) {
+  const auto axis = [](index_t taps) {
+    return TileAxis{tile_sizes(static_cast<int>(taps)).most, static_cast<int>(taps)};
+  };
+  return {.rows = axis(problem.h), .columns = axis(problem.w)};
 }
 
 /// Why a problem is not taken, or null.
 const char* objection(const Problem& problem) {
-  if (problem.h != problem.w || !has_tiles(problem.h)) return "kernel is neither 3×3 nor 5×5";
+  if (std::max(problem.h, problem.w) > kMostTaps) return "kernel has more than 5×5 taps";
   // Everything that is transformed is at most so many times as large.
   constexpr double kMostElements = 0x1p56;
   const auto elements = [](const Extents& e) {
@@ -414,10 +287,9 @@ const char* objection(const Problem& problem) {
   }
   // Of one row of the largest tiles, and one channel of y.
   constexpr double kMostRowBytes = 0x1p27;
-  const double outputs = tile_sizes(static_cast<int>(problem.h)).most;
-  constexpr double kPoints = kMostPoints * kMostPoints;
-  if (kPoints * sizeof(double) * static_cast<double>(problem.K + 1) *
-          static_cast<double>(problem.output_columns()) / outputs >
+  const Tile tile = largest_tile(problem);
+  if (static_cast<double>(tile.points()) * sizeof(double) * static_cast<double>(problem.K + 1) *
+          static_cast<double>(problem.output_columns()) / tile.columns.outputs >
       kMostRowBytes) {
     return "has so wide an image that transforms of a row of tiles fill memory";
   }
@@ -453,15 +325,13 @@ std::optional<Forecast> forecast_winograd(const Problem& problem, const PlanOpti
 template <class T>
 std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
   if (objection(problem) != nullptr) {
-    return {{Boundary::kernel_rows, 3},
-            {Boundary::kernel_columns, 3},
-            {Boundary::kernel_rows, 5},
-            {Boundary::kernel_columns, 5}};
+    return {{Boundary::kernel_rows, kMostTaps}, {Boundary::kernel_columns, kMostTaps}};
   }
   const Blocking b = best_blocking<T>(problem, useful_threads(problem, options, options.threads));
-  return {{Boundary::output_rows, b.m},
-          {Boundary::output_rows, b.m * b.block_rows},
-          {Boundary::output_columns, b.m},
+  const index_t rows = b.tile.rows.outputs;
+  return {{Boundary::output_rows, rows},
+          {Boundary::output_rows, rows * b.block_rows},
+          {Boundary::output_columns, b.tile.columns.outputs},
           {Boundary::output_columns, vector_lanes<T>()},
           {Boundary::x_channels, b.depth},
           {Boundary::x_channels, vector_lanes<T>()},
@@ -479,22 +349,25 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
 double operations(const Problem& problem) {
   if (objection(problem) != nullptr) return nominal_operations(problem);
   const Window window = problem.window();
-  const index_t m = tile_sizes(static_cast<int>(problem.h)).most;
-  const auto tiles = static_cast<double>(problem.N * ceil_divide(window.rows.size(), m) *
-                                         ceil_divide(window.columns.size(), m));
-  return 2.0 * kMostPoints * kMostPoints * tiles * static_cast<double>(problem.K * problem.C);
+  const Tile tile = largest_tile(problem);
+  const auto tiles =
+      static_cast<double>(problem.N * ceil_divide(window.rows.size(), tile.rows.outputs) *
+                          ceil_divide(window.columns.size(), tile.columns.outputs));
+  return 2.0 * static_cast<double>(tile.points()) * tiles *
+         static_cast<double>(problem.K * problem.C);
 }
 
 }  // namespace
 
 constinit const Algorithm builtin::winograd{
     .name = "winograd",
-    .summary = "tiles of outputs of 3×3 and 5×5 kernels by up to four times fewer products",
+    .summary = "tiles of outputs of kernels up to 5×5 by up to four times fewer products",
     .error_model = ErrorModel::winograd,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .crops = true,
     .vectorized = true,
+    .any_kernel_strides = true,
     .prepares = true,
     .operations = operations,
     .forecast = forecast_winograd,

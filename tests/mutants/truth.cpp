@@ -111,7 +111,7 @@ void Truth::take_oracle(const Operands<double>& operands) {
     };
     componentwise_.push_back(bound(ErrorModel::componentwise));
     low_rank_.push_back(bound(ErrorModel::low_rank));
-    if (problem_.h >= 3 && problem_.w >= 3) winograd_.push_back(bound(ErrorModel::winograd));
+    winograd_.push_back(bound(ErrorModel::winograd));
     if (r.i == 0 && r.j == 0) normwise_.push_back(0);
     normwise_.back() = std::max(normwise_.back(), bound(ErrorModel::normwise));
   });

@@ -106,6 +106,9 @@ class Plan {
   /// Whether execute() takes operands of any strides, or only those with innermost stride 1.
   virtual bool takes_any_strides() const { return false; }
 
+  /// Whether the kernel may have any strides; it may where all operands may.
+  virtual bool takes_any_kernel_strides() const { return takes_any_strides(); }
+
   /// Overwrites y[N,C,H+h−1,W+w−1] with x[N,K,H,W] ∗ k[K,C,h,w], the shapes of a layer being those
   /// of its problem. Allocates nothing.
   ///
@@ -313,6 +316,8 @@ struct Algorithm {
   /// Has code for several instruction sets, of which a portable build takes the best that the
   /// processor has.
   bool vectorized = false;
+  /// Its plans take kernels of any strides: taps of a strided layer are not gathered for it.
+  bool any_kernel_strides = false;
   /// Plan::prepare() does part of the work, not just a copy of the kernel.
   bool prepares = false;
   Delegates delegates = Delegates::never;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "fullconv/problem.h"
 
@@ -81,18 +84,36 @@ inline long double bound_of_low_rank(const ErrorTerms& t) {
 inline constexpr ErrorModel ErrorModel::low_rank{
     .name = "low_rank", .local = true, .bound = bound_of_low_rank};
 
-/// 94·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile, with 3×3 taps. By
-/// the Cauchy–Schwarz inequality from (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the sums over
-/// channels between transforms of 6, 3 and 6 terms along each axis, rounded coefficients included.
-/// 94 bounds the square of Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ for the rows of A, G and Bᵀ of F(4,3), which are
-/// less for smaller tiles; with more taps 135 does, for F(2,5). What underflows is multiplied by no
-/// more than what is rounded. 0 for kernels below 3×3, which have no such transforms.
+/// How much Winograd's transforms along one axis multiply rounding errors, for so many taps: bounds
+/// Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ over the rows of A, G and Bᵀ of F(1,1), F(5,2), F(4,3), F(3,4) and F(2,5),
+/// which are less for smaller tiles. Of more taps a crop may leave so few.
+constexpr long double winograd_growth(std::int64_t taps) {
+  constexpr long double growth[] = {0, 1, 8.92L, 9.67L, 10.48L, 11.58L};
+  return growth[std::min<std::int64_t>(taps, std::size(growth) - 1)];
+}
+
+/// The same for both axes of a layer's dense problems, whose taps are a stride apart, or closer
+/// where stride and dilation have common factors.
+inline long double winograd_growth(const Problem& p) {
+  const auto along = [](std::int64_t taps, std::int64_t stride, std::int64_t dilation) {
+    std::int64_t common = stride;
+    for (std::int64_t rest = dilation; rest != 0;) {
+      common = std::exchange(rest, common % rest);
+    }
+    return winograd_growth((taps - 1) / (stride / common) + 1);
+  };
+  return along(p.h, p.stride.y, p.dilation.y) * along(p.w, p.stride.x, p.dilation.x);
+}
+
+/// growth·u·(K + 36)·Σ_o‖x_o‖₂‖k_o‖₂, x_o being the at most 6×6 samples of a tile. By the
+/// Cauchy–Schwarz inequality from (K + 36)·u·|Aᵀ|(|G||k||Gᵀ| ⊙ |Bᵀ||x||B|)|A| for the sums over
+/// channels between transforms of at most 6 terms each along both axes, rounded coefficients
+/// included. What underflows is multiplied by no more than what is rounded.
 inline long double bound_of_winograd(const ErrorTerms& t) {
   constexpr long double transforms = 36;
-  const long double growth = std::max(t.problem.h, t.problem.w) > 3 ? 135 : 94;
-  if (t.problem.h < 3 || t.problem.w < 3) return 0;
+  const long double growth = winograd_growth(t.problem);
   const long double sums = static_cast<long double>(t.problem.K) + transforms;
-  return t.u * growth * sums * t.tile_norms + growth * t.underflow;
+  return growth * (t.u * sums * t.tile_norms + t.underflow);
 }
 inline constexpr ErrorModel ErrorModel::winograd{.name = "winograd", .bound = bound_of_winograd};
 
