@@ -9,12 +9,12 @@
 // 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops.
 // Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, arXiv:1410.0759, 2014.
 
+#include "costs/implicit_gemm.h"
+
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
 #include "core/buffer.h"
-#include "core/forecast.h"
 #include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/plane.h"
@@ -23,138 +23,13 @@
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
+#include "gemm/implicit_blocking.h"
 #include "gemm/product.h"
 
 namespace fullconv {
 namespace {
 
-/// One axis of a layer with stride s and dilation d. Output s·u + a, of the full output and with
-/// 0 ≤ a < s, takes tap p of sample u − v where p·d = s·v + a: all outputs of a residue a are a
-/// convolution with stride 1, and u is their number.
-struct Axis {
-  index_t samples, taps, stride, dilation;
-  Range outputs;  // of the full output
-  Range numbers;  // u
-
-  Axis(index_t sample_count, index_t tap_count, index_t layer_stride, index_t layer_dilation,
-       Range window)
-      : samples(sample_count),
-        taps(tap_count),
-        stride(layer_stride),
-        dilation(layer_dilation),
-        outputs(window),
-        numbers{window.begin / stride, (window.end - 1) / stride + 1} {}
-
-  index_t residue(index_t tap) const { return tap * dilation % stride; }
-  index_t shift(index_t tap) const { return tap * dilation / stride; }
-  index_t most_shift() const { return shift(taps - 1); }
-  /// Zeros that are needed before the samples and behind them.
-  index_t zeros_before() const { return std::max<index_t>(0, most_shift() - numbers.begin); }
-  index_t zeros_behind() const { return std::max<index_t>(0, numbers.end - samples); }
-  /// Numbers of those outputs of a residue that exist.
-  Range numbers_of(index_t a) const {
-    const auto first_from = [&](index_t output) {
-      return output <= a ? 0 : ceil_divide(output - a, stride);
-    };
-    return {first_from(outputs.begin), first_from(outputs.end)};
-  }
-};
-
-struct Layer {
-  Axis rows, columns;
-  index_t K, C;  // of a group
-
-  explicit Layer(const Problem& problem)
-      : rows(problem.H, problem.h, problem.stride.y, problem.dilation.y, problem.window().rows),
-        columns(problem.W, problem.w, problem.stride.x, problem.dilation.x,
-                problem.window().columns),
-        K(problem.K / problem.groups),
-        C(problem.C / problem.groups) {}
-
-  index_t taps() const { return rows.taps * columns.taps; }
-  index_t residues() const { return rows.stride * columns.stride; }
-};
-
-/// How the work is cut.
-struct Blocking {
-  // The image, as one long row.
-  index_t pitch;   // from one of its rows to the next
-  index_t margin;  // zeros before the first
-  // Blocks of y: some rows, of every residue, of some channels of a group.
-  index_t row_blocks, block_rows;
-  index_t channel_blocks, block_channels;
-  index_t depth;  // channels of x that are summed over at a time
-  // Elements.
-  index_t image_stride;  // from one channel of the copied image to the next
-  index_t sums_stride;   // of y's, of one residue
-  index_t weights_pitch, weights_tile, weights_block;
-};
-
-template <class T>
-Blocking choose_blocking(const Problem& problem, int threads) {
-  const Layer layer(problem);
-  const auto& [rows, columns, K, C] = layer;
-  const index_t lanes = vector_lanes<T>();
-  Blocking b{};
-  b.pitch = std::max(columns.numbers.size(),
-                     columns.samples + std::max(columns.zeros_before(), columns.zeros_behind()));
-  b.margin = columns.zeros_before();
-
-  // What a strip of tiles takes of the image, and of the weights for one tile, is in the
-  // first-level cache together.
-  constexpr index_t kStripBytes = 20 * 1024;
-  const index_t strip = most_tile_vectors(C) + 1 + columns.most_shift() / lanes;
-  const index_t of_a_channel =
-      std::min(rows.taps, rows.most_shift() + 1) * strip * lanes * static_cast<index_t>(sizeof(T));
-  const index_t deepest = std::min(K, std::max<index_t>(kStripBytes / of_a_channel, 4));
-  b.depth = ceil_divide(K, ceil_divide(K, deepest));
-
-  // And a block of y and of the image in the second-level one.
-  constexpr index_t kBlockBytes = 512 * 1024;
-  const index_t of_a_row =
-      (C * layer.residues() + b.depth) * b.pitch * static_cast<index_t>(sizeof(T));
-  b.block_rows = std::clamp<index_t>(kBlockBytes / of_a_row, 1, rows.numbers.size());
-  b.row_blocks = ceil_divide(rows.numbers.size(), b.block_rows);
-  b.channel_blocks = 1;
-  if (problem.N * problem.groups * b.row_blocks % threads != 0) {
-    constexpr index_t kFewest = 8;  // vectors of a block
-    const index_t more = ceil_divide(b.row_blocks, threads) * threads;
-    const index_t fewer_rows = ceil_divide(rows.numbers.size(), more);
-    if (fewer_rows * b.pitch >= kFewest * lanes || C < 2 * threads) {
-      b.row_blocks = std::min(more, rows.numbers.size());
-    } else {
-      b.channel_blocks = threads;
-    }
-  }
-  b.block_rows = ceil_divide(rows.numbers.size(), b.row_blocks);
-  b.row_blocks = ceil_divide(rows.numbers.size(), b.block_rows);
-  b.block_channels = ceil_divide(C, b.channel_blocks);
-  b.channel_blocks = ceil_divide(C, b.block_channels);
-
-  b.sums_stride = apart(b.block_rows * b.pitch, lanes);
-  b.image_stride =
-      apart(b.margin + columns.numbers.begin + (b.block_rows + rows.most_shift()) * b.pitch + lanes,
-            lanes);
-  const index_t tiles = tiles_of(b.block_channels);
-  // The last block has fewer channels, and perhaps fewer tiles, which then have more rows.
-  const index_t last = C - (b.channel_blocks - 1) * b.block_channels;
-  const index_t tile_rows =
-      std::max(ceil_divide(b.block_channels, tiles), ceil_divide(last, tiles_of(last)));
-  b.weights_pitch = tile_rows >= lanes
-                        ? ceil_divide(tile_rows, lanes) * lanes
-                        : static_cast<index_t>(std::bit_ceil(static_cast<size_t>(tile_rows)));
-  b.weights_tile = apart(K * layer.taps() * b.weights_pitch + lanes, lanes);
-  b.weights_block = tiles * b.weights_tile;
-  return b;
-}
-
-/// Whether images are single pixels that the weights are multiplied by as they are, if these and y
-/// are dense.
-bool has_one_pixel(const Problem& problem) {
-  const Extents y = problem.y_extents();
-  return problem.H == 1 && problem.W == 1 && problem.groups == 1 && problem.is_whole() &&
-         y[2] == problem.h && y[3] == problem.w;
-}
+using namespace implicit;  // NOLINT(google-build-using-namespace): names of this algorithm's own
 
 template <class T>
 class ImplicitGemmPlan final : public Plan<T> {
@@ -460,24 +335,6 @@ class ImplicitGemmPlan final : public Plan<T> {
   Buffer<index_t> first_taps_;  // of each residue
 };
 
-/// Why a problem is not taken, or null.
-template <class T>
-const char* objection(const Problem& problem, int threads) {
-  // Longer rows fit no memory, and the sizes of their copies no integer.
-  constexpr index_t kMostColumns = index_t{1} << 48;
-  if (problem.full_columns() > kMostColumns) return "has rows longer than any memory";
-  const Blocking blocking = choose_blocking<T>(problem, threads);
-  constexpr double kMostImageBytes = 0x1p24, kMostSumsBytes = 0x1p28;
-  if (sizeof(T) * static_cast<double>(blocking.image_stride) > kMostImageBytes) {
-    return "has so wide an image and so tall a kernel that no cache holds the rows it meets";
-  }
-  const double sums = static_cast<double>(blocking.block_channels * blocking.sums_stride) *
-                      static_cast<double>(Layer(problem).residues());
-  if (sizeof(T) * sums > kMostSumsBytes)
-    return "has so large a stride that sums of a row fill memory";
-  return nullptr;
-}
-
 template <class T>
 std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
@@ -507,87 +364,6 @@ Planned<T> plan_implicit_gemm(const Problem& problem, const PlanOptions& options
   const int threads = useful_threads(problem, options, options.threads);
   if (const char* reason = objection<T>(problem, threads)) return Declined{reason};
   return std::make_unique<ImplicitGemmPlan<T>>(problem, options);
-}
-
-/// Of the weights, which are read once, and the rows that they are multiplied by.
-template <class T>
-double seconds_of_pixels(const Problem& problem) {
-  const index_t weights = problem.K * problem.C * problem.h * problem.w;
-  const double vectors = static_cast<double>(ceil_divide(weights, vector_lanes<T>()));
-  constexpr double kFma = 0.14e-9, kLoad = 0.33e-9;
-  constexpr FarByte kFar{0.02, 0x1p18, 16};
-  return vectors * std::max(kLoad, static_cast<double>(problem.N) * kFma) +
-         1e-9 * kFar.of(sizeof(T) * static_cast<double>(weights));
-}
-
-template <class T>
-std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
-  const int threads = useful_threads(problem, options, options.threads);
-  if (objection<T>(problem, threads) != nullptr) return std::nullopt;
-  const Blocking b = choose_blocking<T>(problem, threads);
-  const Layer layer(problem);
-  const index_t lanes = vector_lanes<T>();
-  const auto taps = static_cast<double>(layer.taps());
-  const auto K = static_cast<double>(layer.K), C = static_cast<double>(layer.C);
-  const double images = static_cast<double>(problem.N * problem.groups);
-  const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
-  const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
-  // Fewer sums than hide the latency of an FMA wait for it; and a step loads a vector for each of
-  // B's and an element for each row, two in a cycle. Views are shifted, so that a vector as long as
-  // a line of the cache lies in two lines, and half as long in two every other time.
-  const index_t wide = std::min(vectors, most_tile_vectors(rows));
-  constexpr double kHidden = 8;
-  constexpr double kLine = 64;
-  const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
-  const double loads = static_cast<double>(rows) + static_cast<double>(wide) * lines;
-  const double waits = std::max(
-      {1.0, kHidden / static_cast<double>(rows * wide), loads / static_cast<double>(rows * wide)});
-  const auto row_blocks = static_cast<double>(b.row_blocks);
-  const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
-  const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
-                            static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
-  const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
-  const double output_rows = in_place ? 0
-                                      : images * row_blocks * static_cast<double>(b.block_rows) *
-                                            C * static_cast<double>(layer.residues());
-  const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
-  const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
-  constexpr double kInterleaved = 0.2e-9;  // an output, by pairs
-  constexpr double kScattered = 0.35e-9;
-  const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
-  const double weights = static_cast<double>(problem.groups) * K * C * taps;
-  const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
-  const double room =
-      static_cast<double>(problem.groups) *
-          static_cast<double>(b.channel_blocks * b.weights_block) +
-      static_cast<double>(layer.taps() + layer.residues()) * 16.0 / sizeof(T) +
-      threads *
-          static_cast<double>(
-              share_of_thread(b.depth * b.image_stride, sizeof(T)) +
-              share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
-  constexpr double kFma = 0.13e-9;
-  constexpr double kRow = 5e-9, kVector = 0.7e-9;
-  constexpr double kWeight = 0.08e-9;  // of four bytes
-  constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
-  const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);
-  if (has_one_pixel(problem)) {
-    return Forecast{.terms = divided_among_threads(
-                        {{"products", seconds_of_pixels<T>(problem) + kCall}}, threads),
-                    .workspace_bytes = workspace_bytes};
-  }
-  return Forecast{.terms = divided_among_threads(
-                      {{"products", fmas * waits * kFma + products * kProduct},
-                       {"copies", image_rows * (kRow + image_vectors * kVector) +
-                                      output_rows * (kRow + image_vectors * kVector + scattering)},
-                       {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
-                      threads),
-                  .workspace_bytes = workspace_bytes};
-}
-
-std::optional<Forecast> forecast_implicit_gemm(const Problem& problem, const PlanOptions& options,
-                                               std::size_t scalar_size) {
-  return scalar_size == sizeof(float) ? forecast<float>(problem, options)
-                                      : forecast<double>(problem, options);
 }
 
 /// Two for each product, zeros around the image and between its rows included.

@@ -1,0 +1,103 @@
+// What implicit_gemm takes: products by what hides their latency, copies of the image and of y by
+// rows and vectors, packing by weights; counted by its blocking, times constants that were fitted
+// to times measured with AVX2 and AVX-512.
+
+#include "costs/implicit_gemm.h"
+
+#include <algorithm>
+
+#include "core/buffer.h"
+#include "core/forecast.h"
+#include "core/parallel.h"
+#include "gemm/implicit_blocking.h"
+#include "gemm/product.h"
+
+namespace fullconv {
+namespace {
+
+using namespace implicit;  // NOLINT(google-build-using-namespace)
+
+/// Of the weights, which are read once, and the rows that they are multiplied by.
+template <class T>
+double seconds_of_pixels(const Problem& problem) {
+  const index_t weights = problem.K * problem.C * problem.h * problem.w;
+  const double vectors = static_cast<double>(ceil_divide(weights, vector_lanes<T>()));
+  constexpr double kFma = 0.14e-9, kLoad = 0.33e-9;
+  constexpr FarByte kFar{0.02, 0x1p18, 16};
+  return vectors * std::max(kLoad, static_cast<double>(problem.N) * kFma) +
+         1e-9 * kFar.of(sizeof(T) * static_cast<double>(weights));
+}
+
+template <class T>
+std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
+  const int threads = useful_threads(problem, options, options.threads);
+  if (objection<T>(problem, threads) != nullptr) return std::nullopt;
+  const Blocking b = choose_blocking<T>(problem, threads);
+  const Layer layer(problem);
+  const index_t lanes = vector_lanes<T>();
+  const auto taps = static_cast<double>(layer.taps());
+  const auto K = static_cast<double>(layer.K), C = static_cast<double>(layer.C);
+  const double images = static_cast<double>(problem.N * problem.groups);
+  const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
+  const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
+  // Fewer sums than hide the latency of an FMA wait for it; and a step loads a vector for each of
+  // B's and an element for each row, two in a cycle. Views are shifted, so that a vector as long as
+  // a line of the cache lies in two lines, and half as long in two every other time.
+  const index_t wide = std::min(vectors, most_tile_vectors(rows));
+  constexpr double kHidden = 8;
+  constexpr double kLine = 64;
+  const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
+  const double loads = static_cast<double>(rows) + static_cast<double>(wide) * lines;
+  const double waits = std::max(
+      {1.0, kHidden / static_cast<double>(rows * wide), loads / static_cast<double>(rows * wide)});
+  const auto row_blocks = static_cast<double>(b.row_blocks);
+  const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
+  const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
+                            static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
+  const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
+  const double output_rows = in_place ? 0
+                                      : images * row_blocks * static_cast<double>(b.block_rows) *
+                                            C * static_cast<double>(layer.residues());
+  const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
+  const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
+  constexpr double kInterleaved = 0.2e-9;  // an output, by pairs
+  constexpr double kScattered = 0.35e-9;
+  const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
+  const double weights = static_cast<double>(problem.groups) * K * C * taps;
+  const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
+  const double room =
+      static_cast<double>(problem.groups) *
+          static_cast<double>(b.channel_blocks * b.weights_block) +
+      static_cast<double>(layer.taps() + layer.residues()) * 16.0 / sizeof(T) +
+      threads *
+          static_cast<double>(
+              share_of_thread(b.depth * b.image_stride, sizeof(T)) +
+              share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
+  constexpr double kFma = 0.13e-9;
+  constexpr double kRow = 5e-9, kVector = 0.7e-9;
+  constexpr double kWeight = 0.08e-9;  // of four bytes
+  constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
+  const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);
+  if (has_one_pixel(problem)) {
+    return Forecast{.terms = divided_among_threads(
+                        {{"products", seconds_of_pixels<T>(problem) + kCall}}, threads),
+                    .workspace_bytes = workspace_bytes};
+  }
+  return Forecast{.terms = divided_among_threads(
+                      {{"products", fmas * waits * kFma + products * kProduct},
+                       {"copies", image_rows * (kRow + image_vectors * kVector) +
+                                      output_rows * (kRow + image_vectors * kVector + scattering)},
+                       {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
+                      threads),
+                  .workspace_bytes = workspace_bytes};
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast_implicit_gemm(const Problem& problem, const PlanOptions& options,
+                                               std::size_t scalar_size) {
+  return scalar_size == sizeof(float) ? forecast<float>(problem, options)
+                                      : forecast<double>(problem, options);
+}
+
+}  // namespace fullconv
