@@ -25,7 +25,8 @@ std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& b) 
   const double loads = std::max(1.0, (rows + 2 * vectors) / (rows * vectors));
   constexpr double kFma = 0.165e-9;
   constexpr double kPoint = 1.3e-9;  // of a vector of channels, and for each tile
-  constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;  // of a vector of channels
+  // Of a vector of channels of the kernels: to load its taps, and for each point.
+  constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
   return {{"products", points * tiles * K * vectors_C * loads * kFma},
           {"kernels", passes * K * vectors_C * (kKernel + points * kKernelPoint)},
           {"images", points * tiles * vectors_K * kPoint},
