@@ -90,7 +90,9 @@ TYPED_TEST(Auto, LeavesOutTransformsOfCountlessChannels) {
 }
 
 TYPED_TEST(Auto, ForecastsTheWorkspace) {
-  for (const char* text : {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64"}) {
+  for (const char* text :
+       {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64", "1x1_k1x1",
+        "n1_i64_o48_28x28_k3x3", "n3_i8_o7_1x1_k5x5", "n2_i32_o20_9x7_k1x1"}) {
     const Problem problem = parse_problem(text);
     for (const int threads : {1, 2}) {
       for (const auto& [algorithm, forecast, excluded] :
@@ -99,7 +101,7 @@ TYPED_TEST(Auto, ForecastsTheWorkspace) {
         const auto planned = algorithm->template plan<TypeParam>(
             problem, {.threads = algorithm->threaded ? threads : 1});
         const auto workspace = static_cast<double>(std::get<0>(planned)->workspace_bytes());
-        EXPECT_LE(workspace, static_cast<double>(forecast.workspace_bytes) * 1.01 + 4096)
+        EXPECT_EQ(workspace, static_cast<double>(forecast.workspace_bytes))
             << algorithm->name << " on " << text;
       }
     }

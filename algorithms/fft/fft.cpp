@@ -50,12 +50,12 @@ class FftPlan final : public Plan<T> {
       : Plan<T>(problem),
         oriented_(oriented(problem)),
         sizes_(sizes),
-        frequencies_(sizes.columns / 2 + 1),
+        room_(problem, sizes, sizeof(T)),
+        frequencies_(sizes.frequencies()),
         spectrum_size_(sizes.rows * frequencies_),
-        spectrum_stride_((spectrum_size_ + kAlignment - 1) / kAlignment * kAlignment),
-        kept_(std::min(problem.N, problem.C)),
-        kept_spectra_(kept_ * problem.K * spectrum_stride_),
-        sums_(multiplies_in_place(problem) ? 0 : kept_ * spectrum_stride_),
+        spectrum_stride_(room_.spectrum),
+        kept_spectra_(room_.kept * spectrum_stride_),
+        sums_(room_.sums * spectrum_stride_),
         spectrum_(spectrum_stride_),
         image_states_(problem.N),
         kernel_states_(problem.C) {
@@ -233,9 +233,6 @@ class FftPlan final : public Plan<T> {
     }
   }
 
-  /// Spectra start where FFTW's SIMD codelets want them, as the plan was made for.
-  static constexpr index_t kAlignment = 64 / static_cast<index_t>(sizeof(Complex));
-
   template <class U>
   StridedPlane<U> strided_plane(const TensorView<U>& tensor, index_t a, index_t b) const {
     const StridedPlane<U> plane(tensor, a, b);
@@ -335,9 +332,9 @@ class FftPlan final : public Plan<T> {
 
   Problem oriented_;
   FftSizes sizes_;
+  FftRoom room_;
   index_t frequencies_;  // of a row
   index_t spectrum_size_, spectrum_stride_;
-  index_t kept_;
   Buffer<Complex> kept_spectra_, sums_, spectrum_;
   int image_exponent_ = 0, kernel_exponent_ = 0;  // by which operands are scaled
   Buffer<OperandState> image_states_, kernel_states_;
@@ -396,12 +393,12 @@ std::optional<Forecast> forecast_fft(const Problem& given, const PlanOptions& op
   const double products =
       0.1 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
   const double memory = 0.37 * bytes * distance(bytes, 0x1p20, 64);
-  return Forecast{
-      .terms = {{"rows", 1e-9 * transforms.rows * a_row},
-                {"columns", 1e-9 * transforms.planes * a_plane},
-                {"products", 1e-9 * products},
-                {"memory", 1e-9 * transforms.planes * memory}},
-      .workspace_bytes = static_cast<std::size_t>(sizes.workspace_bytes(problem, scalar_size))};
+  return Forecast{.terms = {{"rows", 1e-9 * transforms.rows * a_row},
+                            {"columns", 1e-9 * transforms.planes * a_plane},
+                            {"products", 1e-9 * products},
+                            {"memory", 1e-9 * transforms.planes * memory}},
+                  .workspace_bytes = static_cast<std::size_t>(
+                      FftRoom(problem, sizes, scalar_size).bytes(scalar_size))};
 }
 
 template <class T>

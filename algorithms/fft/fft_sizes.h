@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 
+#include "core/operand_range.h"
 #include "core/plane.h"
 #include "core/transposed_plan.h"
 #include "fft/unwrapped.h"
@@ -72,11 +73,29 @@ struct FftSizes {
         columns(fast_side(unwrapped_points(problem.W, problem.w, problem.window().columns),
                           kFastColumns)) {}
 
-  double workspace_bytes(const Problem& problem, std::size_t scalar_size) const {
-    const index_t N = problem.N, K = problem.K, C = problem.C;
-    const index_t spectra = multiplies_in_place(problem) ? 2 : std::min(N, C) * (K + 1) + 1;
-    return static_cast<double>(scalar_size) * static_cast<double>(spectra) *
-           (static_cast<double>(rows) * static_cast<double>(columns + 2) + 16);
+  index_t frequencies() const { return columns / 2 + 1; }  // of a row
+};
+
+/// What a plan has room for.
+struct FftRoom {
+  index_t spectrum;  // complex points from one to the next: lines of the cache, where FFTW's plans
+                     // want them
+  index_t kept, sums;  // spectra, beside the one that is being made
+  index_t states;      // one for each image and each channel of y
+
+  FftRoom(const Problem& problem, const FftSizes& sizes, std::size_t scalar_size)
+      : kept(std::min(problem.N, problem.C) * problem.K),
+        sums(multiplies_in_place(problem) ? 0 : std::min(problem.N, problem.C)),
+        states(problem.N + problem.C) {
+    constexpr index_t kLine = 64;
+    const index_t line = kLine / (2 * static_cast<index_t>(scalar_size));
+    spectrum = ceil_divide(sizes.rows * sizes.frequencies(), line) * line;
+  }
+
+  double bytes(std::size_t scalar_size) const {
+    return 2.0 * static_cast<double>(scalar_size) * static_cast<double>(spectrum) *
+               static_cast<double>(kept + sums + 1) +
+           static_cast<double>(states) * sizeof(OperandState);
   }
 };
 
@@ -90,7 +109,7 @@ inline FftSizes sizes_for(const Problem& problem, const PlanOptions& options,
   const auto limit = static_cast<double>(*options.workspace_limit);
   for (index_t count = 1; count <= std::min(kMostBlocks, problem.H); ++count) {
     const FftSizes sizes(problem, count);
-    if (sizes.workspace_bytes(problem, scalar_size) <= limit) return sizes;
+    if (FftRoom(problem, sizes, scalar_size).bytes(scalar_size) <= limit) return sizes;
   }
   return whole;
 }
