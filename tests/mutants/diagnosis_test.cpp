@@ -133,5 +133,34 @@ TEST(Diagnosis, CallsMutantsByTheirNames) {
   }
 }
 
+/// What one algorithm of ours gives for a problem.
+std::vector<double> right_result(const Operands<double>& operands) {
+  return result_of(*algorithms().front(), operands);
+}
+
+TEST(Diagnosis, SaysNothingOfWhatIsLikeMistakesByChance) {
+  const auto operands = make_operands<double>(parse_case("12x9_k3x4"));
+  auto values = right_result(operands);
+  // Of signs alone, half a step away from most numbers.
+  for (double& value : values) value = value > 0 ? 1 : 0;
+  const Diagnosis diagnosis =
+      diagnose(operands, {operands.problem.y_extents(), values, integer_type(1, false)});
+  EXPECT_FALSE(diagnosis.right);
+  EXPECT_EQ(names(diagnosis), "");
+}
+
+TEST(Diagnosis, ExplainsNoNumbersByInfiniteOnes) {
+  auto operands = make_operands<double>(parse_case("12x9_k3x4"));
+  const auto numbers = right_result(operands);
+  for (auto* factors : {&operands.x, &operands.k}) {
+    for (double& value : *factors) value *= 1e200;
+  }
+  const Extents extents = operands.problem.y_extents();
+  EXPECT_TRUE(diagnose(operands, {extents, right_result(operands), floating_type(8)}).right);
+  const Diagnosis diagnosis = diagnose(operands, {extents, numbers, floating_type(8)});
+  EXPECT_FALSE(diagnosis.right);
+  EXPECT_EQ(names(diagnosis), "");
+}
+
 }  // namespace
 }  // namespace fullconv::testing

@@ -143,7 +143,8 @@ Search::Evaluation Search::evaluate(const Candidate& candidate,
 
 bool Search::is_close(std::size_t place, double value, double bound) const {
   const double mine = result_.values[place];
-  return mine == value || std::abs(mine - value) <= bound ||
+  // The bound of what is infinite is infinite, too.
+  return mine == value || (std::isfinite(value) && std::abs(mine - value) <= bound) ||
          (std::isnan(mine) && std::isnan(value));
 }
 
@@ -276,6 +277,8 @@ std::optional<Candidate> Search::find_coarse() const {
 std::vector<Explanation> Search::find_several() const {
   constexpr std::size_t kMost = 3;
   std::vector<Explanation> several;
+  // Numbers that are rounded to integers are like many things by chance.
+  if (truth_.absolute() >= 0.5) return several;
   std::vector<char> left = wrong_;
   const std::size_t all = wrong_outputs();
   std::vector<Candidate> known = candidates_;
