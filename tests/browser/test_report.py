@@ -257,6 +257,30 @@ class Map(BrowserTest):
                 self.open(raw, size)
                 self.assertEqual(self.texts_outside(), [], size)
 
+    def test_codes_are_written_in_one_line(self):
+        self.open(several(), PHONE)
+        names = self.run_script(
+            "return [...document.querySelectorAll('.square .square-name')].map((t) => t.textContent)"
+        )
+        codes = self.run_script("return CONTENDERS.map((contender) => contender.code)")
+        self.assertTrue(names)
+        self.assertLessEqual(set(names), set(codes))
+
+    def test_intervals_lie_within_their_drawings(self):
+        cases = synthetic.square_cases((8, 64, 512), (3, 7))
+        self.open(synthetic.raw(Run(cases, blocks=9, noise=2)))
+        count, outside = self.run_script(
+            "const lines = [...document.querySelectorAll('line.whisker')];"
+            "return [lines.length, lines.filter((line) => {"
+            "  const box = line.ownerSVGElement.getBoundingClientRect();"
+            "  const r = line.getBoundingClientRect();"
+            "  return r.top < box.top - 1 || r.bottom > box.bottom + 1 || r.left < box.left - 1"
+            "    || r.right > box.right + 1;"
+            "}).length]"
+        )
+        self.assertGreater(count, 10)
+        self.assertEqual(outside, 0)
+
     def texts_outside(self) -> list[str]:
         return self.run_script(
             "return [...document.querySelectorAll('.square[data-cell]')].filter((s) => {"
@@ -375,6 +399,14 @@ class Search(BrowserTest):
 
 
 class Sizes(BrowserTest):
+    def test_a_wide_window_shows_all_contents(self):
+        self.open(several())
+        shown, needed = self.run_script(
+            "const nav = document.querySelector('.bar nav');"
+            "return [nav.clientWidth, nav.scrollWidth]"
+        )
+        self.assertEqual(shown, needed)
+
     def test_a_phone_has_nothing_to_scroll_sideways(self):
         for width in (PHONE[0], 320):
             self.open(several(), (width, PHONE[1]))

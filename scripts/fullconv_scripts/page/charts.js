@@ -100,9 +100,7 @@ function drawCurve(svg, { contender, points, leads }, x, y) {
   points.forEach((p) => {
     const [low, high] = p.interval;
     if (low > 0 && high !== null) {
-      const [bottom, top] = y.range();
-      const inside = (value) => Math.max(top, Math.min(bottom, y(value)));
-      whisker(g, p.row, [x(p.x), inside(low)], [x(p.x), inside(high)]);
+      whisker(g, p.row, [x(p.x), inside(y, low)], [x(p.x), inside(y, high)]);
     }
     const ratio = `${timesText(p.ratio[0])} the fastest’s time`;
     point(g, p.row, x(p.x), y(p.value), rowTip(p.row, ratio), leads ? 30 : 18);
@@ -418,7 +416,7 @@ function drawSpeedups(element, width, number, points) {
   });
   mine.forEach(({ row, ratio, low, high }) => {
     const px = x(cellOf(row).multiplyAdds);
-    if (low) whisker(svg, row, [px, y(low)], [px, y(high)]);
+    if (low) whisker(svg, row, [px, inside(y, low)], [px, inside(y, high)]);
     const about = `${timesText(ratio)} as fast (${intervalText(low, high)})`;
     point(svg, row, px, y(ratio), rowTip(row, about), 34);
   });
@@ -523,8 +521,7 @@ function drawLayer(svg, answer, x, middle, { wide, width, margin, step }) {
     wide ? middle + 4 : middle - step * 0.36, wide ? "start" : "end", best);
   [...standings(answer)].reverse().forEach(({ row, ratio }) => {
     const [estimate, low, high] = ratio;
-    const inside = (value) => Math.max(x.range()[0], Math.min(x.range()[1], x(value)));
-    if (low) whisker(svg, row, [inside(low), middle], [inside(high), middle]);
+    if (low) whisker(svg, row, [inside(x, low), middle], [inside(x, high), middle]);
     point(svg, row, x(estimate), middle, rowTip(row, `${timesText(estimate)} the fastest’s time`),
       row === winner ? 64 : 38);
   });

@@ -166,7 +166,7 @@ function drawSquareText(g, layout, answer, winner) {
   const plain = answer.verdict === "clear" || answer.verdict === "alone";
   const [name, under] = layout.wide
     ? [fitted(contender.short, layout.cellWidth - 8), lead[answer.verdict]]
-    : [contender.code, SIGNS[answer.verdict]];
+    : [[contender.code], SIGNS[answer.verdict]];
   const rest = layout.wide ? levelText(answer, under, layout.cellWidth - 26) : under;
   const lines = [...name, rest].filter(Boolean);
   const step = layout.wide ? 13 : 12;

@@ -99,6 +99,12 @@ function point(g, row, px, py, tip, size = 34) {
     .attr("data-who", row.contender).attr("data-row", row.number).attr("data-tip", tip);
 }
 
+/** Where a value lies on a scale; what is beyond its end lies there. */
+function inside(scale, value) {
+  const [least, most] = d3.extent(scale.range());
+  return Math.max(least, Math.min(most, scale(value)));
+}
+
 /** An interval as a thin line; none where it is not known. */
 function whisker(g, row, from, to) {
   g.append("line").attr("class", `whisker ${LOOKS[row.contender].className}`)
