@@ -143,6 +143,9 @@ class Convolve2d(unittest.TestCase):
                 self.assert_same(np.ones((2, 2)), np.ones(shape), mode)
         self.assert_same(np.ones((0, 0)), np.ones((0, 0)))
         self.assert_same(np.ones((3, 3)), np.ones((2, 0)), "valid")
+        for boundary in ("wrap", "symm"):  # nothing surrounds what is not there
+            given = fullconv.convolve2d(np.ones((0, 0)), np.ones((1, 1)), "same", boundary)
+            self.assertEqual((given.shape, given.dtype), ((0, 0), np.float64))
 
     def test_views_of_any_strides(self):
         for dtype in "fdiF":

@@ -100,11 +100,13 @@ def convolve2d(
 
     rows, columns = (_wanted(mode, H, h) for H, h in zip(in1.shape, in2.shape))
     shape = (len(rows), len(columns))
+    if in2.size == 0 or 0 in shape:
+        return np.zeros(shape, dtype)
     if boundary != "fill" or fill != 0:
         # The image and all that can be reached around it; what is wanted is then valid.
         in1 = _surrounded(in1.astype(dtype, copy=False), rows, columns, in2.shape, boundary, fill)
         rows, columns = (_wanted("valid", H, h) for H, h in zip(in1.shape, in2.shape))
-    if in1.size == 0 or in2.size == 0:
+    if in1.size == 0:
         return np.zeros(shape, dtype)
 
     x, k = (a.astype(dtype, copy=False)[np.newaxis, np.newaxis] for a in (in1, in2))
