@@ -276,19 +276,45 @@ Choice<T> choose(const Problem& problem, const PlanOptions& options) {
   return choose_by_forecast<T>(ranked, problem, options);
 }
 
+Problem one_plane_of(Problem problem) {
+  problem.N = problem.C = 1;
+  return problem;
+}
+
 /// A plan for one output plane that sums products, and gives the definition's answer on any
 /// operands.
 template <class T>
-PlanPointer<T> plan_definition(const Problem& problem, PlanOptions options) {
-  Problem one_plane = problem;
-  one_plane.N = one_plane.C = 1;
+Choice<T> plan_definition(const Problem& problem, PlanOptions options) {
+  const Problem one_plane = one_plane_of(problem);
   options.accuracy = ErrorModel::componentwise;
   options.tolerance.reset();
   std::vector<Candidate> ranked = candidates<T>(one_plane, options);
   std::erase_if(ranked, [](const Candidate& candidate) {
     return candidate.algorithm->non_finite != NonFinite::as_defined;
   });
-  return choose_by_forecast<T>(ranked, one_plane, options).plan;
+  return choose_by_forecast<T>(ranked, one_plane, options);
+}
+
+/// A plan in double for one output plane of floats, which takes half as long as sums of products or
+/// less; null where that is not to be had within `bytes`.
+std::unique_ptr<PlanInDouble> plan_in_double(const Problem& problem, PlanOptions options,
+                                             double seconds_of_sums, double bytes) {
+  // Below that, one plan more takes as long as it may ever save.
+  constexpr double kWorthPlanning = 200e-6;
+  const Problem one_plane = one_plane_of(problem);
+  bytes -= static_cast<double>(PlanInDouble::room_bytes(one_plane));
+  if (seconds_of_sums < kWorthPlanning || bytes < 0) return nullptr;
+  options.accuracy = ErrorModel::normwise;
+  options.workspace_limit = static_cast<std::size_t>(bytes);
+  const std::vector<Candidate> ranked = candidates<double>(one_plane, options);
+  if (ranked.front().forecast.seconds() > seconds_of_sums / 2) return nullptr;
+  Choice<double> choice = choose_by_forecast<double>(ranked, one_plane, options);
+  if (!choice.plan) return nullptr;
+  try {
+    return std::make_unique<PlanInDouble>(*choice.algorithm, std::move(choice.plan));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 /// What was chosen, made to keep `auto`'s promises on any operands. Null where it can't be.
@@ -298,10 +324,17 @@ PlanPointer<T> completed(Choice<T> choice, const Problem& problem, PlanOptions o
   options.workspace_limit = static_cast<std::size_t>(std::max(
       0.0,
       workspace_limit<T>(problem, options) - static_cast<double>(choice.plan->workspace_bytes())));
-  PlanPointer<T> definition = plan_definition<T>(problem, options);
-  if (!definition) return nullptr;
+  Choice<T> definition = plan_definition<T>(problem, options);
+  if (!definition.plan) return nullptr;
+  std::unique_ptr<PlanInDouble> in_double;
+  if (std::is_same_v<T, float> &&
+      !CompletedPlan<T>::keeps_whole_numbers(*choice.algorithm, options)) {
+    in_double = plan_in_double(problem, options, definition.seconds,
+                               static_cast<double>(*options.workspace_limit) -
+                                   static_cast<double>(definition.plan->workspace_bytes()));
+  }
   return std::make_unique<CompletedPlan<T>>(*choice.algorithm, options, std::move(choice.plan),
-                                            std::move(definition));
+                                            std::move(definition.plan), std::move(in_double));
 }
 
 /// A plan that takes so many seconds, and before it what is faster for some kernels.

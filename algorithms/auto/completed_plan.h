@@ -4,20 +4,16 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/operand_range.h"
 #include "core/prepared_kernel.h"
+#include "core/staged_plan.h"
 #include "fullconv/algorithm.h"
 
 namespace fullconv {
-
-/// What is known of operands that are whole numbers.
-enum class WholeNumbers {
-  none,   ///< they are not, or their sums need not be numbers that a scalar holds
-  round,  ///< the error bound is below ½: the nearest whole number is right
-  sum     ///< only sums of products are sure to be right
-};
 
 namespace internal {
 
@@ -66,15 +62,17 @@ bool samples_are_whole(const StridedPlane<const T>& first, index_t planes, index
 
 }  // namespace internal
 
-/// A few samples tell most operands that are not whole numbers. The bounds are those of the error
-/// models, with ‖y‖₂ ≤ Σ_o‖x_o‖₂‖k_o‖₁ (Young's inequality).
+/// What bounds are made of for operands that are whole numbers, with ‖y‖₂ ≤ Σ_o‖x_o‖₂‖k_o‖₁
+/// (Young's inequality). None where they are not, or their sums need not be numbers that a scalar
+/// holds: a few samples tell most of those.
 template <class T>
-WholeNumbers whole_numbers(const Problem& problem, const ErrorModel& model,
-                           const TensorView<const T>& x, const TensorView<const T>& k) {
+std::optional<ErrorTerms> terms_of_whole_numbers(const Problem& problem,
+                                                 const TensorView<const T>& x,
+                                                 const TensorView<const T>& k) {
   const index_t K = problem.K;
   if (!internal::samples_are_whole(StridedPlane<const T>(k, 0, 0), K, k.strides[0]) ||
       !internal::samples_are_whole(StridedPlane<const T>(x, 0, 0), K, x.strides[1])) {
-    return WholeNumbers::none;
+    return {};
   }
   // Σ_o‖k_o‖₁ and Σ_o‖k_o‖₂, of the output channel with most.
   double kernels_1 = 0, kernels_2 = 0, largest_tap = 0;
@@ -82,7 +80,7 @@ WholeNumbers whole_numbers(const Problem& problem, const ErrorModel& model,
     double sum_1 = 0, sum_2 = 0;
     for (index_t o = 0; o < K; ++o) {
       const internal::PlaneSums kernel(StridedPlane<const T>(k, o, c));
-      if (!kernel.whole) return WholeNumbers::none;
+      if (!kernel.whole) return {};
       sum_1 += kernel.absolute;
       sum_2 += std::sqrt(kernel.square);
       largest_tap = std::max(largest_tap, kernel.largest);
@@ -94,7 +92,7 @@ WholeNumbers whole_numbers(const Problem& problem, const ErrorModel& model,
   for (index_t n = 0; n < problem.N; ++n)
     for (index_t o = 0; o < K; ++o) {
       const internal::PlaneSums image(StridedPlane<const T>(x, n, o));
-      if (!image.whole) return WholeNumbers::none;
+      if (!image.whole) return {};
       image_2 = std::max(image_2, std::sqrt(image.square));
       largest = std::max(largest, image.largest);
     }
@@ -102,43 +100,107 @@ WholeNumbers whole_numbers(const Problem& problem, const ErrorModel& model,
                           static_cast<double>(std::min(problem.H, problem.h)) *
                           static_cast<double>(std::min(problem.W, problem.w));
   const double magnitude = std::min(largest * kernels_1, largest * largest_tap * products);
-  if (magnitude > std::ldexp(1.0, std::numeric_limits<T>::digits)) return WholeNumbers::none;
-  const long double bound = model.bound({.problem = problem,
-                                         .u = std::numeric_limits<T>::epsilon() / 2,
-                                         .products = products,
-                                         .magnitude = magnitude,
-                                         .local_norms = image_2 * kernels_2,
-                                         .tile_norms = 6 * largest * kernels_2,
-                                         .operand_norms = image_2 * kernels_2,
-                                         .output_norm = image_2 * kernels_1,
-                                         .underflow = 0});
-  return bound < 0.5L ? WholeNumbers::round : WholeNumbers::sum;
+  if (magnitude > std::ldexp(1.0, std::numeric_limits<T>::digits)) return {};
+  return ErrorTerms{.problem = problem,
+                    .u = std::numeric_limits<T>::epsilon() / 2,
+                    .products = products,
+                    .magnitude = magnitude,
+                    .local_norms = image_2 * kernels_2,
+                    .tile_norms = 6 * largest * kernels_2,
+                    .operand_norms = image_2 * kernels_2,
+                    .output_norm = image_2 * kernels_1,
+                    .underflow = 0};
 }
+
+/// Whether the nearest whole number is right.
+inline bool may_be_rounded(const ErrorModel& model, const ErrorTerms& terms) {
+  return model.bound(terms) < 0.5L;
+}
+
+/// A plan for one output plane of floats, in double.
+class PlanInDouble {
+ public:
+  PlanInDouble(const Algorithm& algorithm, std::unique_ptr<Plan<double>> plan)
+      : algorithm_(algorithm),
+        plan_(std::move(plan)),
+        // Not touched, and so not backed by memory, before they are needed.
+        room_(std::make_unique_for_overwrite<double[]>(elements(plan_->problem()))) {}
+
+  /// Beside what the plan takes.
+  static std::size_t room_bytes(const Problem& problem) {
+    return elements(problem) * sizeof(double);
+  }
+  std::size_t workspace_bytes() const {
+    return plan_->workspace_bytes() + room_bytes(plan_->problem());
+  }
+  int threads() const { return plan_->threads(); }
+
+  bool may_be_rounded(ErrorTerms terms) const {
+    terms.u = std::numeric_limits<double>::epsilon() / 2;
+    return fullconv::may_be_rounded(algorithm_.error_model, terms);
+  }
+
+  /// Overwrites y with the whole numbers nearest to x ∗ k.
+  void execute_rounding(const TensorView<const float>& x, const TensorView<const float>& k,
+                        const TensorView<float>& y) {
+    const TensorView<double> wide_x(room_.get(), x.extents);
+    const TensorView<double> wide_k(wide_x.data + element_count(x.extents), k.extents);
+    const TensorView<double> wide_y(wide_k.data + element_count(k.extents), y.extents);
+    const auto widen = [](float from, double& to) { to = from; };
+    for_each_element(x, wide_x, widen);
+    for_each_element(k, wide_k, widen);
+    plan_->execute({wide_x.data, x.extents}, {wide_k.data, k.extents}, wide_y);
+    for_each_element(wide_y, y,
+                     [](double from, float& to) { to = static_cast<float>(std::nearbyint(from)); });
+  }
+
+ private:
+  static std::size_t elements(const Problem& problem) {
+    return static_cast<std::size_t>(element_count(problem.x_extents()) +
+                                    element_count(problem.k_extents()) +
+                                    element_count(problem.y_extents()));
+  }
+
+  const Algorithm& algorithm_;
+  std::unique_ptr<Plan<double>> plan_;
+  std::unique_ptr<double[]> room_;
+};
 
 /// Runs a plan, and `definition`, one of sums of products for a single output plane, where the
 /// first does not give what is promised: on operands that are not finite, if it does not do with
-/// them what the definition does; and on whole numbers, if errors could make others of them.
+/// them what the definition does; and on whole numbers, if errors could make others of them, unless
+/// `in_double` is there for such a plane.
 template <class T>
 class CompletedPlan final : public Plan<T> {
  public:
   CompletedPlan(const Algorithm& algorithm, const PlanOptions& options,
-                std::unique_ptr<Plan<T>> chosen, std::unique_ptr<Plan<T>> definition)
+                std::unique_ptr<Plan<T>> chosen, std::unique_ptr<Plan<T>> definition,
+                std::unique_ptr<PlanInDouble> in_double)
       : Plan<T>(chosen->problem()),
         algorithm_(algorithm),
         keeps_whole_numbers_(keeps_whole_numbers(algorithm, options)),
         chosen_(std::move(chosen)),
-        definition_(std::move(definition)) {}
+        definition_(std::move(definition)),
+        in_double_(std::move(in_double)) {}
 
   /// Whether plans of an algorithm need this.
   static bool is_needed(const Algorithm& algorithm, const PlanOptions& options) {
     return algorithm.non_finite != NonFinite::as_defined ||
            !keeps_whole_numbers(algorithm, options);
   }
+  /// Or need not: whoever states a tolerance is content with that.
+  static bool keeps_whole_numbers(const Algorithm& algorithm, const PlanOptions& options) {
+    return algorithm.error_model.exact_on_integers || options.tolerance.has_value();
+  }
 
   std::size_t workspace_bytes() const override {
-    return chosen_->workspace_bytes() + definition_->workspace_bytes();
+    return chosen_->workspace_bytes() + definition_->workspace_bytes() +
+           (in_double_ ? in_double_->workspace_bytes() : 0);
   }
-  int threads() const override { return std::max(chosen_->threads(), definition_->threads()); }
+  int threads() const override {
+    return std::max(
+        {chosen_->threads(), definition_->threads(), in_double_ ? in_double_->threads() : 1});
+  }
   std::string algorithm() const override { return chosen_->algorithm(); }
   std::string implementation() const override { return chosen_->implementation(); }
 
@@ -174,39 +236,32 @@ class CompletedPlan final : public Plan<T> {
   template <class Run>
   void complete(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y,
                 const Run& run_chosen) {
-    const WholeNumbers whole = keeps_whole_numbers_
-                                   ? WholeNumbers::none
-                                   : whole_numbers(this->problem(), algorithm_.error_model, x, k);
-    if (whole == WholeNumbers::sum) {
-      sum_products(x, k, y, [](index_t, index_t) { return true; });
-      return;
+    const std::optional<ErrorTerms> whole =
+        keeps_whole_numbers_ ? std::nullopt : terms_of_whole_numbers(this->problem(), x, k);
+    if (whole && !may_be_rounded(algorithm_.error_model, *whole)) {
+      if constexpr (std::is_same_v<T, float>) {
+        if (in_double_ && in_double_->may_be_rounded(*whole)) {
+          return for_each_plane(x, k, y,
+                                [&](auto... plane) { in_double_->execute_rounding(plane...); });
+        }
+      }
+      return for_each_plane(x, k, y, [&](auto... plane) { definition_->execute(plane...); });
     }
     run_chosen();
-    if (whole == WholeNumbers::round) round(y);
+    if (whole) round(y);
     if (algorithm_.non_finite == NonFinite::as_defined || (is_finite(x) && is_finite(k))) return;
-    sum_products(x, k, y, [&](index_t n, index_t c) {
-      for (index_t o = 0; o < this->problem().K; ++o) {
-        if (!is_finite(part(x, n, o)) || !is_finite(part(k, o, c))) return true;
-      }
-      return false;
-    });
-  }
-
-  /// Or need not: whoever states a tolerance is content with that.
-  static bool keeps_whole_numbers(const Algorithm& algorithm, const PlanOptions& options) {
-    return algorithm.error_model.exact_on_integers || options.tolerance.has_value();
+    for_each_plane(x, k, y,
+                   [&](const TensorView<const T>& images, const TensorView<const T>& kernels,
+                       const TensorView<T>& output) {
+                     if (is_finite(images) && is_finite(kernels)) return;
+                     definition_->execute(images, kernels, output);
+                   });
   }
 
   static bool is_finite(const TensorView<const T>& operand) {
     OperandScan<T> scan;
     scan.include(operand);
     return scan.all_finite();
-  }
-
-  /// One plane of a tensor.
-  template <class U>
-  static TensorView<U> part(const TensorView<U>& tensor, index_t a, index_t b) {
-    return {&tensor(a, b, 0, 0), {1, 1, tensor.extents[2], tensor.extents[3]}, tensor.strides};
   }
 
   static void round(const TensorView<T>& y) {
@@ -218,23 +273,24 @@ class CompletedPlan final : public Plan<T> {
         }
   }
 
-  /// Of the planes of y for which is_wanted(n, c).
-  template <class IsWanted>
-  void sum_products(const TensorView<const T>& x, const TensorView<const T>& k,
-                    const TensorView<T>& y, const IsWanted& is_wanted) {
+  /// Calls convolve(x[n], k[:,c], y[n,c]) for each plane of y.
+  template <class Convolve>
+  void for_each_plane(const TensorView<const T>& x, const TensorView<const T>& k,
+                      const TensorView<T>& y, const Convolve& convolve) {
     const Problem& problem = this->problem();
     for (index_t n = 0; n < problem.N; ++n)
       for (index_t c = 0; c < problem.C; ++c) {
-        if (!is_wanted(n, c)) continue;
-        definition_->execute({&x(n, 0, 0, 0), {1, problem.K, problem.H, problem.W}, x.strides},
-                             {&k(0, c, 0, 0), {problem.K, 1, problem.h, problem.w}, k.strides},
-                             part(y, n, c));
+        convolve(
+            TensorView<const T>{&x(n, 0, 0, 0), {1, problem.K, problem.H, problem.W}, x.strides},
+            TensorView<const T>{&k(0, c, 0, 0), {problem.K, 1, problem.h, problem.w}, k.strides},
+            TensorView<T>{&y(n, c, 0, 0), {1, 1, y.extents[2], y.extents[3]}, y.strides});
       }
   }
 
   const Algorithm& algorithm_;
   bool keeps_whole_numbers_;
   std::unique_ptr<Plan<T>> chosen_, definition_;
+  std::unique_ptr<PlanInDouble> in_double_;
 };
 
 }  // namespace fullconv
