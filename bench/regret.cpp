@@ -25,6 +25,8 @@ namespace {
 
 struct Settings {
   int problems = 300;
+  bool layers = false;
+  std::vector<std::string> cases;
   unsigned seed = 1;
   std::string scalar = "f32";
   int threads = 1;
@@ -33,7 +35,9 @@ struct Settings {
   double seconds = 0.3;
 };
 
-/// Sides of the image from 8 to 4096, and of the kernel from 1 to the image's, log-uniform.
+/// Log-uniform. Planes: sides of the image from 8 to 4096, and of the kernel from 1 to the image's.
+/// Layers: channels to 512, kernels to 15, batches to 32, images to 200, half of them with the
+/// padding that keeps their size, a fourth of stride 2.
 class RandomProblems {
  public:
   explicit RandomProblems(unsigned seed) : engine_(seed) {}
@@ -45,6 +49,23 @@ class RandomProblems {
     problem.h = draw(1, problem.H);
     problem.w = draw(1, problem.W);
     return problem;
+  }
+
+  Problem next_layer() {
+    Problem layer;
+    layer.N = draw(1, 32);
+    layer.K = draw(1, 512);
+    layer.C = draw(1, 512);
+    layer.H = draw(1, 200);
+    layer.W = engine_() % 2 == 0 ? layer.H : draw(1, 200);
+    layer.h = layer.w = draw(1, 15);
+    const auto kind = engine_() % 4;
+    if (kind % 2 == 1) {
+      const index_t around = (layer.h - 1) / 2;
+      layer.padding = {around, around, around, around};
+    }
+    if (kind == 3) layer.stride = {2, 2};
+    return layer;
   }
 
  private:
@@ -175,16 +196,22 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
 
 int report_regrets(const Settings& settings) {
   RandomProblems problems(settings.seed);
+  const auto wanted =
+      settings.cases.empty() ? settings.problems : static_cast<int>(settings.cases.size());
+  const auto next = [&](std::size_t at) {
+    if (!settings.cases.empty()) return parse_problem(settings.cases[at]);
+    return settings.layers ? problems.next_layer() : problems.next();
+  };
   std::vector<nlohmann::ordered_json> records;
   std::vector<double> regrets, choice_regrets;
   int too_long = 0;
-  while (static_cast<int>(regrets.size()) < settings.problems) {
-    const Problem problem = problems.next();
+  while (static_cast<int>(regrets.size()) < wanted) {
+    const Problem problem = next(regrets.size());
     const PlanOptions options{.threads = settings.threads};
     const bool single = settings.scalar == "f32";
     const auto ranked =
         single ? candidates<float>(problem, options) : candidates<double>(problem, options);
-    if (ranked.front().forecast.seconds() > settings.longest) {
+    if (settings.cases.empty() && ranked.front().forecast.seconds() > settings.longest) {
       ++too_long;
       continue;
     }
@@ -215,6 +242,7 @@ int report_regrets(const Settings& settings) {
       {"version", 1},
       {"environment", environment},
       {"seed", settings.seed},
+      {"layers", settings.layers},
       {"scalar", settings.scalar},
       {"threads", settings.threads},
       {"effort", settings.measure ? "measure" : "estimate"},
@@ -233,6 +261,8 @@ int main(int argc, char** argv) {
   CLI::App app("How much time `auto` loses by what it chooses, on random problems",
                "fullconv_regret");
   app.add_option("--problems", settings.problems)->check(CLI::Range(1, 1000000));
+  app.add_flag("--layers", settings.layers, "Layers instead of planes");
+  app.add_option("--case", settings.cases, "This problem instead; may be repeated");
   app.add_option("--seed", settings.seed);
   app.add_option("--scalar", settings.scalar)->check(CLI::IsMember({"f32", "f64"}));
   app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
