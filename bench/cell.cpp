@@ -33,7 +33,7 @@ template <class T>
 constexpr const char* kScalarName = std::is_same_v<T, float> ? "f32" : "f64";
 
 std::string make_name(const CellSettings& settings, const char* scalar) {
-  const auto& [entrant, problem, threads, phase, mode, limit] = settings;
+  const auto& [entrant, problem, threads, phase, mode, limit, accuracy] = settings;
   std::string_view phase_name = "execute";
   std::string suffix;
   switch (phase) {
@@ -83,7 +83,9 @@ class TypedCell final : public Cell {
       : Cell(stage, settings, kScalarName<T>),
         algorithm_(*settings.entrant->contender.algorithm),
         options_{.threads = settings.threads,
-                 .effort = settings.phase == Phase::oneshot ? Effort::estimate : Effort::measure} {}
+                 .effort = settings.phase == Phase::oneshot ? Effort::estimate : Effort::measure,
+                 .accuracy = settings.accuracy.accuracy,
+                 .tolerance = settings.accuracy.tolerance} {}
 
   void renew() override {
     stage_.enter(*this);

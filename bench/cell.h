@@ -46,7 +46,8 @@ struct CellSettings {
   int threads;
   Phase phase;
   Mode mode;
-  double limit;  // seconds: what is predicted to take longer for one call is left out
+  double limit;            // seconds: what is predicted to take longer for one call is left out
+  PlanOptions accuracy{};  // what `auto` is to promise of errors
 };
 
 class Cell;

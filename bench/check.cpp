@@ -22,7 +22,7 @@ constexpr const char* kScalarName = std::is_same_v<T, float> ? "f32" : "f64";
 /// What one algorithm gave.
 template <class T>
 struct Result {
-  const Algorithm* algorithm;
+  Algorithm algorithm;  // with the error model of what it ran
   std::vector<T> y = {};
   std::string declined = {};
   const Algorithm* farthest = nullptr;
@@ -30,10 +30,10 @@ struct Result {
 };
 
 template <class T>
-Result<T> run(const Algorithm& algorithm, const Operands<T>& operands, int threads) {
-  Result<T> result{&algorithm};
+Result<T> run(const Algorithm& algorithm, const Operands<T>& operands, const PlanOptions& options) {
+  Result<T> result{algorithm};
   const Problem& problem = operands.problem;
-  Planned<T> planned = make_plan<T>(algorithm, problem, {.threads = threads});
+  Planned<T> planned = make_plan<T>(algorithm, problem, options);
   if (const auto* declined = std::get_if<Declined>(&planned)) {
     result.declined = declined->reason;
     return result;
@@ -43,6 +43,7 @@ Result<T> run(const Algorithm& algorithm, const Operands<T>& operands, int threa
                   std::numeric_limits<T>::quiet_NaN());
   std::get<0>(planned)->execute(operands.x_view(), operands.k_view(),
                                 {result.y.data(), problem.y_extents()});
+  result.algorithm.error_model = model_of(algorithm, *std::get<0>(planned));
   return result;
 }
 
@@ -59,13 +60,13 @@ void compare_pairs(const ResultCheck<T>& check, const Problem& problem,
   const auto note = [](Result<T>& result, const Result<T>& other, double distance) {
     if (distance <= result.distance) return;
     result.distance = distance;
-    result.farthest = other.algorithm;
+    result.farthest = &other.algorithm;
   };
   for (std::size_t a = 0; a < results.size(); ++a) {
     for (std::size_t b = a + 1; b < results.size(); ++b) {
       if (results[a].y.empty() || results[b].y.empty()) continue;
-      const double distance = check.distance(*results[a].algorithm, y_view(results[a], problem),
-                                             *results[b].algorithm, y_view(results[b], problem));
+      const double distance = check.distance(results[a].algorithm, y_view(results[a], problem),
+                                             results[b].algorithm, y_view(results[b], problem));
       note(results[a], results[b], distance);
       note(results[b], results[a], distance);
     }
@@ -93,8 +94,14 @@ Row row(const Result<T>& result, const Finding& finding) {
   };
   const std::string farthest =
       result.farthest ? fmt::format("{:.2g} {}", result.distance, result.farthest->name) : kNothing;
-  return {std::string(result.algorithm->name), kScalarName<T>, number(finding.error_in_bounds),
-          number(finding.relative_l2),         farthest,       describe(finding)};
+  return {std::string(result.algorithm.name),
+          kScalarName<T>,
+          number(finding.error_in_bounds),
+          number(finding.relative_l2),
+          number(finding.largest_bound),
+          finding.compared > 0 ? std::to_string(finding.below_bound) : kNothing,
+          farthest,
+          describe(finding)};
 }
 
 }  // namespace
@@ -102,8 +109,8 @@ Row row(const Result<T>& result, const Finding& finding) {
 /// One case: the table, and what is worth saying below it.
 struct Checker::Report {
   std::string title;
-  std::vector<Row> rows = {
-      {"algorithm", "scalar", "error/bound", "relative L2", "farthest other", "result"}};
+  std::vector<Row> rows = {{"algorithm", "scalar", "error/bound", "relative L2", "largest bound",
+                            "outputs below", "farthest other", "result"}};
   std::string remarks = {};
   std::size_t sampled_outputs = 0;  // none where all are compared
 
@@ -130,19 +137,19 @@ void Checker::check(const Operands<T>& operands, Report& report) {
   const ResultCheck<T> check(operands);
   std::vector<Result<T>> results;
   for (const Algorithm* algorithm : algorithms_) {
-    results.push_back(run(*algorithm, operands, threads_));
+    results.push_back(run(*algorithm, operands, options_));
   }
   compare_pairs(check, operands.problem, results);
 
   for (const Result<T>& result : results) {
     const Finding finding = result.y.empty()
                                 ? Finding{.outcome = Outcome::declined, .remark = result.declined}
-                                : check.check(*result.algorithm, y_view(result, operands.problem));
+                                : check.check(result.algorithm, y_view(result, operands.problem));
     ++counts_[finding.outcome];
     report.rows.push_back(row(result, finding));
     if (finding.outcome == Outcome::wrong) {
       report.remarks +=
-          fmt::format("{} {}: {}\n", result.algorithm->name, kScalarName<T>, finding.remark);
+          fmt::format("{} {}: {}\n", result.algorithm.name, kScalarName<T>, finding.remark);
     }
   }
   if (check.sampled()) report.sampled_outputs = check.outputs();

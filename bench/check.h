@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "accuracy.h"
 #include "operand_files.h"
 #include "result_check.h"
 #include "support/case.h"
@@ -14,8 +15,9 @@ namespace fullconv::cli {
 /// Runs algorithms, compares each with the oracle and with each other, and prints a table a case.
 class Checker {
  public:
-  Checker(std::vector<const Algorithm*> algorithms, int threads)
-      : algorithms_(std::move(algorithms)), threads_(threads) {}
+  /// `auto` is asked for what the options say.
+  Checker(std::vector<const Algorithm*> algorithms, const PlanOptions& options)
+      : algorithms_(std::move(algorithms)), options_(options) {}
 
   /// Both scalars of each. Memory is seen to for all before the first runs.
   void check(const std::vector<testing::Case>& cases);
@@ -35,7 +37,7 @@ class Checker {
   void require_memory_for(const Problem& problem) const;
 
   std::vector<const Algorithm*> algorithms_;
-  int threads_;
+  PlanOptions options_;
   std::map<Outcome, int> counts_;
 };
 

@@ -22,6 +22,7 @@ namespace {
 struct CheckArguments {
   std::vector<std::string> files, cases, algorithms;
   std::string threads = "1";
+  std::string accuracy = "normwise";
   LayerFlags layer;
   bool channels_last = false;
   std::string result;
@@ -37,7 +38,8 @@ std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& 
 
 /// Judges somebody else's result.
 ExitCode check_result(const CheckArguments& arguments) {
-  const auto& [files, cases, names, threads, layer, channels_last, result, json] = arguments;
+  const auto& [files, cases, names, threads, accuracy, layer, channels_last, result, json] =
+      arguments;
   if (files.size() != 2 || !cases.empty()) {
     throw UsageError("--result given without files: expected IMAGE.npy KERNEL.npy, too");
   }
@@ -57,10 +59,11 @@ ExitCode check(CheckArguments arguments) {
       return true;
     });
   }
-  const auto& [files, cases, names, threads, layer, channels_last, result, json] = arguments;
+  const auto& [files, cases, names, threads, accuracy, layer, channels_last, result, json] =
+      arguments;
   if (!result.empty()) return check_result(arguments);
   if (json) throw UsageError("--json given without --result: expected it, too");
-  Checker checker(chosen_algorithms(names), parse_threads(threads));
+  Checker checker(chosen_algorithms(names), plan_options(threads, accuracy));
 
   if (files.empty()) {
     if (layer.given() || channels_last) {
@@ -107,6 +110,7 @@ Command add_check(CLI::App& app) {
   command->add_flag("--json", arguments->json, "With --result: as an object");
   add_channels_last(command, arguments->channels_last);
   arguments->layer.add_to(*command);
+  add_accuracy(command, arguments->accuracy);
   add_threads(command, arguments->threads);
   return {command, [arguments] { return check(*arguments); }};
 }

@@ -31,6 +31,7 @@ struct ConvolveArguments {
   std::string memory;
   bool channels_last = false;
   bool verbose = false;
+  bool report = false;
 };
 
 ExitCode print_declined(const std::string& reason) {
@@ -56,6 +57,19 @@ std::string describe(const Algorithm& algorithm, const Plan<T>& plan) {
 template <class T>
 double workspace_in_mib(const Plan<T>& plan) {
   return static_cast<double>(plan.workspace_bytes()) / 0x1p20;
+}
+
+/// What may be wrong with y, to standard error: standard output may be y.
+template <class T>
+void print_bound(const ErrorModel& model, const testing::Operands<T>& operands,
+                 const std::vector<T>& y) {
+  const ResultBound bound =
+      bound_of<T>(model, operands.problem, operands.x_view(), operands.k_view(),
+                  {y.data(), operands.problem.y_extents()});
+  fmt::print(stderr,
+             "bound: no error above {:.3g}, which is {:.2g} of the norms of x, k and y ({}); {} of "
+             "{} values are no larger\n",
+             bound.largest, bound.relative, model.name, bound.below, y.size());
 }
 
 /// An image that is too large for `memory` bytes, or not to be read as a whole.
@@ -95,6 +109,12 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   // Half of it is for the workspace.
   if (files.in_order_of_memory() && is_divisible(problem) &&
       bytes > memory / (memory_flag.empty() ? 1 : 2)) {
+    if (arguments.report) {
+      throw UsageError(
+          fmt::format("--report given, and {} is convolved strip by strip: expected "
+                      "what fits into memory",
+                      to_string(problem)));
+    }
     return convolve_in_strips<T>(files, algorithm, options, memory, arguments);
   }
   if (!memory_flag.empty()) {
@@ -129,6 +149,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
                to_string(problem), describe(algorithm, plan), plan_seconds * 1e3, seconds * 1e3,
                workspace_in_mib(plan));
   }
+  if (arguments.report) print_bound<T>(model_of(algorithm, plan), operands, y);
   y = files.in_order_of_file(std::move(y));
   const std::string header = npy_header(files.scalar(), files.output_shape());
   file.write(std::as_bytes(std::span(header)));
@@ -159,6 +180,8 @@ Command add_convolve(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--verbose", arguments->verbose,
                     "Say which algorithm ran and what it cost, on standard error");
+  command->add_flag("--report", arguments->report,
+                    "Say what the errors of this result are bounded by, on standard error");
   add_channels_last(command, arguments->channels_last);
   arguments->layer.add_to(*command);
   command

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "accuracy.h"
 #include "blocks.h"
 #include "cell.h"
 #include "contender.h"
@@ -41,6 +42,7 @@ struct Options : Selection {
   bool floors = false;
   std::string cache = "hot";
   std::string output = "reused";
+  std::string accuracy = "normwise";
   BlockSettings blocks{.cell_time = 0, .half_width = 0.01, .confidence = 0.95};
 
   bool in_blocks() const { return blocks.cell_time > 0; }
@@ -106,6 +108,8 @@ std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
                                               Stage& stage) {
   std::vector<std::unique_ptr<Cell>> cells;
   const std::set<int> threads(options.threads.begin(), options.threads.end());
+  PlanOptions accuracy;
+  cli::set_accuracy(accuracy, options.accuracy);
   const Mode mode{.cold_cache = options.cache == "cold", .fresh_output = options.output == "fresh"};
   for (const Phase phase : choose_phases(options)) {
     for (const int count : threads) {
@@ -116,7 +120,8 @@ std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
                                              .threads = count,
                                              .phase = phase,
                                              .mode = mode,
-                                             .limit = options.cell_limit}));
+                                             .limit = options.cell_limit,
+                                             .accuracy = accuracy}));
       }
     }
   }
@@ -249,6 +254,8 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"reused", "fresh"}))
       ->capture_default_str();
 
+  cli::add_accuracy(&app, options.accuracy);
+
   auto* cell_time =
       app.add_option("--cell-time", options.blocks.cell_time,
                      "Interleave the contenders of each case and scalar in blocks of random order, "
@@ -318,6 +325,7 @@ int time_algorithms(int argc, char** argv) {
   add_context();
   benchmark::AddCustomContext("algorithms", fmt::format("{}", fmt::join(names, " ")));
   benchmark::AddCustomContext("instruction_set", instruction_set());
+  if (options.accuracy != "normwise") benchmark::AddCustomContext("accuracy", options.accuracy);
   end_orderly_when_interrupted();
   int exit_code = 0;
   try {

@@ -29,16 +29,6 @@ void add_threads(CLI::App* command, std::string& threads) {
       ->capture_default_str();
 }
 
-void add_accuracy(CLI::App* command, std::string& accuracy) {
-  command
-      ->add_option(
-          "--accuracy", accuracy,
-          "Of auto: normwise, componentwise, which rules out transforms, or rel=1e-5, say: "
-          "no error bound larger than that, relative to the norms of x, k and y")
-      ->type_name("BOUND")
-      ->capture_default_str();
-}
-
 void add_channels_last(CLI::App* command, bool& channels_last) {
   command->add_flag("--channels-last", channels_last,
                     "The image is H x W x C or N x H x W x C, and so is the result");
@@ -61,21 +51,8 @@ void add_reproducible(CLI::App* command, bool& reproducible) {
 }
 
 PlanOptions plan_options(const std::string& threads, const std::string& accuracy) {
-  constexpr std::string_view kRelative = "rel=";
   PlanOptions options{.threads = parse_threads(threads)};
-  if (accuracy == "componentwise") options.accuracy = ErrorModel::componentwise;
-  if (accuracy == "componentwise" || accuracy == "normwise") return options;
-  double tolerance = 0;
-  const char* end = accuracy.data() + accuracy.size();
-  const bool relative = accuracy.starts_with(kRelative);
-  const auto parsed =
-      std::from_chars(accuracy.data() + (relative ? kRelative.size() : 0), end, tolerance);
-  if (!relative || parsed.ec != std::errc{} || parsed.ptr != end || !(tolerance > 0)) {
-    throw UsageError(fmt::format(
-        "--accuracy is '{}': expected normwise, componentwise or rel= and a number above 0",
-        accuracy));
-  }
-  options.tolerance = tolerance;
+  set_accuracy(options, accuracy);
   return options;
 }
 

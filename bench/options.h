@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "fullconv/algorithm.h"
+#include "accuracy.h"
 
 namespace CLI {
 class App;
@@ -15,7 +15,6 @@ namespace fullconv::cli {
 /// The operands, and where the result goes.
 void add_files(CLI::App* command, std::string& image, std::string& kernel, std::string& output);
 void add_threads(CLI::App* command, std::string& threads);
-void add_accuracy(CLI::App* command, std::string& accuracy);
 void add_reproducible(CLI::App* command, bool& reproducible);
 void add_channels_last(CLI::App* command, bool& channels_last);
 

@@ -37,8 +37,13 @@ ResultCheck<T>::ResultCheck(const Operands<T>& operands)
 template <class T>
 Finding ResultCheck<T>::check(const Algorithm& algorithm, const TensorView<const T>& y) const {
   const Accuracy accuracy = expectation_.measure(algorithm, y);
-  Finding finding{accuracy.within_bound() ? Outcome::ok : Outcome::wrong, accuracy.compared,
-                  accuracy.error_in_bounds, accuracy.relative_l2, accuracy.worst};
+  Finding finding{accuracy.within_bound() ? Outcome::ok : Outcome::wrong,
+                  accuracy.compared,
+                  accuracy.error_in_bounds,
+                  accuracy.relative_l2,
+                  accuracy.largest_bound,
+                  accuracy.below_bound,
+                  accuracy.worst};
   if (finding.outcome == Outcome::ok && accuracy.lost > 0) {
     finding.outcome = Outcome::not_applicable;
     finding.remark =

@@ -14,6 +14,8 @@ struct Finding {
   std::size_t compared = 0;  ///< outputs that the two numbers are about
   double error_in_bounds = 0;
   double relative_l2 = 0;
+  double largest_bound = 0;     ///< of an output
+  std::size_t below_bound = 0;  ///< outputs that are no larger than theirs
   std::string remark = {};  ///< the worst output of a wrong result; why the bound does not apply
 };
 

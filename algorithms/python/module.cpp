@@ -229,7 +229,8 @@ class SharedPlan {
  public:
   SharedPlan(const Extents& x, const Extents& k, bool is_double, const Layer& layer, bool is_plane,
              const py::handle name, const py::handle threads, bool measure,
-             const std::string_view accuracy, const py::handle workspace_limit)
+             const std::string_view accuracy, const std::optional<double> tolerance,
+             const py::handle workspace_limit)
       : axes_(is_plane ? 2 : 4) {
     const Problem problem = problem_of(x, k, layer);
     const Algorithm& algorithm = algorithm_named(name);
@@ -240,6 +241,7 @@ class SharedPlan {
          .effort = measure ? Effort::measure : Effort::estimate,
          .any_strides = true,
          .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
+         .tolerance = tolerance,
          .workspace_limit = byte_limit(workspace_limit)}};
     const py::gil_scoped_release released;
     if (is_double) {
@@ -373,7 +375,7 @@ Examples
 )");
   plan.attr("__module__") = "fullconv";
   plan.def(py::init<const Extents&, const Extents&, bool, const Layer&, bool, py::handle,
-                    py::handle, bool, std::string_view, py::handle>())
+                    py::handle, bool, std::string_view, std::optional<double>, py::handle>())
       .def_property_readonly("problem",
                              [](const SharedPlan& self) { return to_string(self.problem()); })
       .def_property_readonly("dtype", &SharedPlan::dtype)

@@ -48,12 +48,14 @@ class Check(CliTest):
         for row in rows:
             self.assertRegex(row[-1], r"\Aok\Z|\Adeclined: .")
             if row[-1] == "ok":
-                error, l2, distance = (float(number) for number in row[2:5])
+                error, l2, bound, below, distance = (float(number) for number in row[2:7])
+                self.assertGreater(bound, 0)
+                self.assertGreaterEqual(below, 0)
                 self.assertLessEqual(error, 1)
                 self.assertLess(l2, 1e-6 if row[1] == "f32" else 1e-14)
                 self.assertLessEqual(distance, 1)
-                self.assertIn(row[5], names())
-                self.assertNotEqual(row[5], row[0])
+                self.assertIn(row[7], names())
+                self.assertNotEqual(row[7], row[0])
 
     def test_without_arguments(self):
         code, rows = self.check()
@@ -80,7 +82,7 @@ class Check(CliTest):
     def test_one_algorithm_has_no_other(self):
         code, rows = self.check("--algorithm", names()[0], "--case", CASES[0])
         self.assertEqual(code, 0)
-        self.assertEqual([row[4] for row in rows], ["-", "-"])
+        self.assertEqual([row[6] for row in rows], ["-", "-"])
 
     def test_files(self):
         for dtype, scalar in ((numpy.float32, "f32"), (numpy.float64, "f64")):

@@ -64,6 +64,40 @@ class Candidates(Choosing):
         self.assertEqual(result.returncode, 1, result)
         self.assertIn(b"declined", result.stderr)
 
+    def test_the_bound_of_a_result(self):
+        x, k = random(60, 60), random(33, 33, seed=1)
+        x[30:] *= 1e-7  # which a transform loses beside the rest
+        self.save("x.npy", x), self.save("k.npy", k)
+        convolve = ("convolve", "x.npy", "k.npy", "-o", "y.npy", "--report")
+        y = full_convolution(x.astype("f8"), k.astype("f8"))
+        for options, model in (
+            (["--algorithm", "fft"], "normwise"),
+            (["--accuracy", "componentwise"], "componentwise"),
+        ):
+            result = self.run_cli(*convolve, *options)
+            self.assertEqual(result.returncode, 0, result)
+            text = result.stderr.decode()
+            self.assertIn(f"({model})", text)
+            largest = float(text.split("above ")[1].split(",")[0])
+            error = abs(self.load("y.npy") - y).max()
+            self.assertLess(error, largest)
+            self.assertLess(largest, 1e5 * error)
+            below = int(text.split("); ")[1].split()[0])
+            self.assertEqual(below, (abs(self.load("y.npy")) <= largest).sum())
+            self.assertGreater(below, 0)
+
+    def test_check_takes_the_accuracy(self):
+        case = ("check", "--case", "100x100_k60x60", "--algorithm", "auto", "--accuracy")
+        bounds = []
+        for accuracy in ("rel=1e-3", "componentwise"):
+            rows = [line.split() for line in self.output(*case, accuracy).splitlines()]
+            (row,) = [row for row in rows if row[:2] == ["auto", "f32"]]
+            bounds.append(float(row[4]))
+            self.assertGreater(bounds[-1], 0)
+        self.assertNotEqual(*bounds)
+        self.assertIn("declined", self.output(*case, "rel=1e-30"))
+        self.assert_rejected(*case, "rel=", mentions=["'rel='"])
+
     def test_reproducible_results_have_the_same_bits(self):
         self.save("x.npy", random(130, 140)), self.save("k.npy", random(47, 45))
         for threads in (1, 2, 3):

@@ -56,6 +56,14 @@ class Plans(unittest.TestCase):
         names = {row["name"] for row in fullconv.algorithms()} - {"auto"}
         self.assertIn(fullconv.plan((64, 64), (3, 3)).algorithm, names)
 
+    def test_tolerances(self):
+        shapes = (200, 200), (60, 60)  # 3600 sums of 2^-24, or a transform
+        exact = fullconv.plan(*shapes, accuracy="componentwise").algorithm
+        self.assertNotEqual(fullconv.plan(*shapes, accuracy="rel=1e-4").algorithm, exact)
+        for accuracy in ("rel=1e-30", "rel=1e-8"):
+            with self.assertRaisesRegex(ValueError, "declined"):
+                fullconv.plan(*shapes, accuracy=accuracy)
+
     def test_bad_input(self):
         for arguments, options, error, word in (
             (((4, 5), (3,)), {}, ValueError, "axes"),
@@ -71,6 +79,9 @@ class Plans(unittest.TestCase):
             (((4, 5), (2, 2)), {"algorithm": "nonsense"}, ValueError, "nonsense"),
             (((4, 5), (2, 2)), {"threads": 0}, ValueError, "threads is 0"),
             (((4, 5), (2, 2)), {"accuracy": "high"}, ValueError, "high"),
+            (((4, 5), (2, 2)), {"accuracy": "rel=0"}, ValueError, "rel=0"),
+            (((4, 5), (2, 2)), {"accuracy": 1e-5}, ValueError, "accuracy is 1e-05"),
+            (((4, 5), (2, 2)), {"accuracy": "rel=1e-30"}, ValueError, "declined"),
             (((4, 5), (2, 2)), {"effort": "much"}, ValueError, "much"),
             (((4, 5), (2, 2)), {"stride": 0}, ValueError, "stride"),
             (((4, 5), (2, 2)), {"padding": 9}, ValueError, "p9x9x9x9"),

@@ -87,9 +87,17 @@ Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
 }
 
 template <class T>
-double error_in_bounds(const ErrorModel& model, const Oracle<T>& oracle,
-                       const Reference<T>& reference, T y) {
-  return in_bounds(y - reference.value, error_bound(model, oracle, reference));
+void include(Accuracy& accuracy, const ErrorModel& model, const Oracle<T>& oracle,
+             const Reference<T>& reference, T y) {
+  const Wide<T> bound = error_bound(model, oracle, reference);
+  const double ratio = in_bounds(y - reference.value, bound);
+  ++accuracy.compared;
+  accuracy.largest_bound = std::max(accuracy.largest_bound, static_cast<double>(bound));
+  if (bound > 0 && std::abs(reference.value) <= bound) ++accuracy.below_bound;
+  if (ratio > accuracy.error_in_bounds) {
+    accuracy.error_in_bounds = ratio;
+    accuracy.worst = describe(reference, y);
+  }
 }
 
 template <class T>
@@ -103,12 +111,7 @@ Accuracy measure_accuracy(const Oracle<T>& oracle, const ErrorModel& model,
     const Wide<T> error = is - r.value;
     error_square += error * error;
     value_square += r.value * r.value;
-    ++accuracy.compared;
-    const double ratio = error_in_bounds(model, oracle, r, is);
-    if (ratio > accuracy.error_in_bounds) {
-      accuracy.error_in_bounds = ratio;
-      accuracy.worst = describe(r, is);
-    }
+    include(accuracy, model, oracle, r, is);
   });
   accuracy.relative_l2 =
       error_square == 0 ? 0 : static_cast<double>(std::sqrt(error_square / value_square));
@@ -132,10 +135,10 @@ double distance_in_bounds(const Oracle<T>& oracle, const ErrorModel& a_model,
 template Wide<float> error_bound(const ErrorModel&, const Oracle<float>&, const Reference<float>&);
 template Wide<double> error_bound(const ErrorModel&, const Oracle<double>&,
                                   const Reference<double>&);
-template double error_in_bounds(const ErrorModel&, const Oracle<float>&, const Reference<float>&,
-                                float);
-template double error_in_bounds(const ErrorModel&, const Oracle<double>&, const Reference<double>&,
-                                double);
+template void include(Accuracy&, const ErrorModel&, const Oracle<float>&, const Reference<float>&,
+                      float);
+template void include(Accuracy&, const ErrorModel&, const Oracle<double>&, const Reference<double>&,
+                      double);
 template std::string describe(const Reference<float>&, float);
 template std::string describe(const Reference<double>&, double);
 template Accuracy measure_accuracy(const Oracle<float>&, const ErrorModel&,

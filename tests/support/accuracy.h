@@ -8,10 +8,12 @@ namespace fullconv::testing {
 
 /// How far an output is from the oracle.
 struct Accuracy {
-  double error_in_bounds = 0;  ///< max |error| / bound: at most 1 where the algorithm is right
-  double relative_l2 = 0;      ///< ‖error‖₂ / ‖y‖₂ over the outputs compared
-  bool sampled = false;        ///< the oracle knew only a sample of the outputs
-  std::size_t compared = 0;    ///< outputs that these two are about
+  double error_in_bounds = 0;   ///< max |error| / bound: at most 1 where the algorithm is right
+  double relative_l2 = 0;       ///< ‖error‖₂ / ‖y‖₂ over the outputs compared
+  bool sampled = false;         ///< the oracle knew only a sample of the outputs
+  std::size_t compared = 0;     ///< outputs that these are about
+  double largest_bound = 0;     ///< on |error| of one of them
+  std::size_t below_bound = 0;  ///< of them, those that are no larger than their bound
   /// Others, which neither y nor the definition need have as finite numbers.
   std::size_t lost = 0;
   std::string worst = {};  ///< the output with that error: "y[0,0,3,4] is 1.5 instead of 2"
@@ -24,10 +26,10 @@ template <class T>
 Wide<T> error_bound(const ErrorModel& model, const Oracle<T>& oracle,
                     const Reference<T>& reference);
 
-/// |y − value| in units of that bound.
+/// Compares one output.
 template <class T>
-double error_in_bounds(const ErrorModel& model, const Oracle<T>& oracle,
-                       const Reference<T>& reference, T y);
+void include(Accuracy& accuracy, const ErrorModel& model, const Oracle<T>& oracle,
+             const Reference<T>& reference, T y);
 
 /// "y[0,0,3,4] is 1.5 instead of 2"
 template <class T>

@@ -90,33 +90,27 @@ bool Expectation<T>::may_differ(const Algorithm& algorithm, const Reference<T>& 
 template <class T>
 Accuracy Expectation<T>::measure(const Algorithm& algorithm, const TensorView<const T>& y) const {
   if (is_finite()) return measure_accuracy(*oracle_, algorithm.error_model, y);
-  Accuracy accuracy{.sampled = oracle_->sampled(), .compared = 0};
+  Accuracy accuracy{.sampled = oracle_->sampled()};
   Wide<T> error_square = 0, value_square = 0;
   std::size_t at = 0;
   oracle_->for_each([&](Reference<T> r) {
     const T is = y(r.n, r.c, r.i, r.j);
     const Wide<T> defined = definition_[at++];
-    double ratio = 0;
+    r.value = defined;
     if (std::isfinite(is) && std::isfinite(defined)) {
-      r.value = defined;
-      ++accuracy.compared;
       const Wide<T> error = is - defined;
       error_square += error * error;
       value_square += defined * defined;
-      ratio = error_in_bounds(algorithm.error_model, *oracle_, r, is);
-    } else {
-      const bool same = std::isnan(defined) ? std::isnan(is) : is == static_cast<T>(defined);
-      if (!same && may_differ(algorithm, r, std::isfinite(is))) {
-        ++accuracy.lost;
-      } else if (!same) {
-        ratio = std::numeric_limits<double>::infinity();
-      }
+      return include(accuracy, algorithm.error_model, *oracle_, r, is);
     }
-    if (ratio > accuracy.error_in_bounds) {
-      accuracy.error_in_bounds = ratio;
-      r.value = defined;
-      accuracy.worst = describe(r, is);
+    const bool same = std::isnan(defined) ? std::isnan(is) : is == static_cast<T>(defined);
+    if (same) return;
+    if (may_differ(algorithm, r, std::isfinite(is))) {
+      ++accuracy.lost;
+      return;
     }
+    if (std::isfinite(accuracy.error_in_bounds)) accuracy.worst = describe(r, is);
+    accuracy.error_in_bounds = std::numeric_limits<double>::infinity();
   });
   accuracy.relative_l2 =
       error_square == 0 ? 0 : static_cast<double>(std::sqrt(error_square / value_square));

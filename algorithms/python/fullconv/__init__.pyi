@@ -93,6 +93,6 @@ def plan(
     algorithm: str = "auto",
     threads: int | None = None,
     effort: Literal["estimate", "measure"] = "estimate",
-    accuracy: Literal["normwise", "componentwise"] = "normwise",
+    accuracy: Literal["normwise", "componentwise"] | str = "normwise",
     workspace_limit: int | None = None,
 ) -> Plan: ...

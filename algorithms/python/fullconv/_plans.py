@@ -27,6 +27,23 @@ def algorithms():
     return _core.algorithms()
 
 
+def _tolerance(accuracy):
+    """That of 'rel=1e-5', or None for an error model."""
+    if accuracy in ("normwise", "componentwise"):
+        return None
+    try:
+        name, _, number = accuracy.partition("=")
+        tolerance = float(number)
+    except (AttributeError, ValueError):
+        tolerance = 0
+    if not tolerance > 0 or name != "rel":
+        raise ValueError(
+            f"accuracy is {accuracy!r}: expected 'normwise', 'componentwise' or 'rel=' and a "
+            "number above 0"
+        )
+    return tolerance
+
+
 def plan(
     x,
     k,
@@ -58,8 +75,10 @@ def plan(
         As in `convolve2d`.
     effort : {'estimate', 'measure'}, optional
         Whether planning may take seconds to time the alternatives.
-    accuracy : {'normwise', 'componentwise'}, optional
-        'componentwise' rules out what has errors that are small beside the largest values only.
+    accuracy : {'normwise', 'componentwise'} or str, optional
+        Of 'auto': 'componentwise' rules out what has errors that are small beside the largest
+        values only, and 'rel=1e-5', say, what has no error bound that small, relative to the
+        norms of x, k and y.
     workspace_limit : int, optional
         How many bytes 'auto' may plan for.
 
@@ -102,8 +121,7 @@ def plan(
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"plans are for float32 and float64, not {dtype}")
-    if accuracy not in ("normwise", "componentwise"):
-        raise ValueError(f"accuracy is {accuracy!r}: expected 'normwise' or 'componentwise'")
+    tolerance = _tolerance(accuracy)
     if effort not in ("estimate", "measure"):
         raise ValueError(f"effort is {effort!r}: expected 'estimate' or 'measure'")
     try:
@@ -123,5 +141,6 @@ def plan(
         threads,
         effort == "measure",
         accuracy,
+        tolerance,
         workspace_limit,
     )
