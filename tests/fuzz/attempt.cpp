@@ -18,12 +18,13 @@ std::variant<Examination<float>, Examination<double>> examine(const Attempt& att
 
 /// Whether an answer is right, and its time what it is for operands that nobody remarks on.
 template <class T>
-ConformanceResult examine(Examination<T>& examination, const Algorithm& algorithm,
+ConformanceResult examine(Examination<T>& examination, Family family, const Algorithm& algorithm,
                           const PlanOptions& options) {
   // Of twenty times what takes 50 µs: less than that may be a disturbance.
   constexpr double kMeasurable = 1e-3, kMost = 20;
   ConformanceResult found = examination.check_conformance(algorithm, options);
-  if (!found.declined.empty() || !found.violations.empty() || found.seconds < kMeasurable) {
+  if (!found.declined.empty() || !found.violations.empty() || found.seconds < kMeasurable ||
+      family == Family::random) {
     return found;
   }
   if (const double times = examination.slowdown(algorithm, options, kMost); times > kMost) {
@@ -76,8 +77,11 @@ ConformanceResult PreparedAttempt::check_conformance(const Algorithm& algorithm)
   options.any_strides = !placement.x.has_dense_rows() || !placement.k.has_dense_rows() ||
                         !placement.y.has_dense_rows();
   try {
-    return std::visit([&](auto& examination) { return examine(examination, algorithm, options); },
-                      examination_);
+    return std::visit(
+        [&](auto& examination) {
+          return examine(examination, attempt_.c.family, algorithm, options);
+        },
+        examination_);
   } catch (const std::exception& error) {
     return {{}, {std::string("planning threw ") + error.what()}};
   }

@@ -16,7 +16,7 @@ namespace fullconv::testing {
 struct ConformanceResult {
   std::string declined;                 ///< why the algorithm did not take the case, if so
   std::vector<std::string> violations;  ///< what it did wrong, one line each
-  double seconds = 0;                   ///< of the fastest execution
+  double seconds = 0;                   ///< processor time of the fastest execution
 };
 
 /// Where the operands of an execution lie.
@@ -46,7 +46,8 @@ class Examination {
   ConformanceResult check_conformance(const Algorithm& algorithm, const PlanOptions& options = {});
 
   /// How many times as long an execution takes as with random operands, as far as that is above
-  /// `most`: by the fastest of five pairs, but no more than it takes to see that it is not.
+  /// `most`: by processor time and the fastest of twenty pairs, no more than it takes to see that
+  /// it is not.
   double slowdown(const Algorithm& algorithm, const PlanOptions& options, double most);
 
  private:
