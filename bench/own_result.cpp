@@ -15,6 +15,12 @@ namespace {
 using nlohmann::ordered_json;
 using testing::Diagnosis;
 
+std::size_t elements(const NpyReader& file) {
+  std::size_t count = 1;
+  for (const index_t extent : file.shape()) count *= static_cast<std::size_t>(extent);
+  return count;
+}
+
 testing::ResultType result_type(const ElementType& type) {
   if (type.kind == ElementType::floating) return testing::floating_type(type.bytes);
   return testing::integer_type(type.bytes, type.is_signed);
@@ -61,6 +67,7 @@ ordered_json map_of(const Diagnosis& diagnosis) {
   return {{"plane", {plane / C, plane % C}},
           {"rows_per_cell", down},
           {"columns_per_cell", across},
+          {"bound", diagnosis.bound_of_errors},
           {"errors_in_bounds", cells}};
 }
 
@@ -70,14 +77,12 @@ void print_as_json(const OperandFiles& files, const NpyReader& mine, const Diagn
     explanations.push_back(
         {{"name", mistake.name}, {"sentence", mistake.sentence}, {"outputs", outputs}});
   }
-  index_t outputs = 1;
-  for (const index_t extent : mine.shape()) outputs *= extent;
   ordered_json all{{"right", diagnosis.right},
                    {"problem", to_string(files.problem())},
                    {"type", to_string(mine.type())},
                    {"shape", mine.shape()},
                    {"expected_shape", files.output_shape()},
-                   {"outputs", outputs},
+                   {"outputs", elements(mine)},
                    {"wrong", diagnosis.wrong},
                    {"error_in_bounds", diagnosis.error_in_bounds},  // null where it is infinite
                    {"bound", diagnosis.bound},
@@ -107,6 +112,7 @@ void print_as_text(const OperandFiles& files, const NpyReader& mine, const Diagn
   if (diagnosis.errors.empty()) {
     fmt::print("WRONG: {} has shape {}, expected {}\n", mine.name(), to_string(mine.shape()),
                to_string(files.output_shape()));
+    if (diagnosis.explanations.empty()) return;
   } else {
     fmt::print("WRONG: {} of {} outputs, error up to {:.2g} times the {} bound of {}\n",
                diagnosis.wrong, diagnosis.errors.size(), diagnosis.error_in_bounds, diagnosis.bound,
@@ -122,7 +128,7 @@ bool check_own_result(OperandFiles& files, const std::string& path, bool json) {
   NpyReader mine(path);
   require_room_for(files.problem(), mine);
   Diagnosis diagnosis;
-  diagnosis.wrong = 0;
+  diagnosis.wrong = elements(mine);
   const auto extents = files.result_extents(mine);
   if (extents) {
     const testing::Operands<double> operands = files.read<double>();

@@ -228,12 +228,24 @@ class OwnResult(CliTest):
         )
         self.assertEqual(lines[2:], [("#" if row == 2 else ".") * 9 for row in range(8)])
 
+    def test_another_rank(self):
+        """Right numbers in another shape are wrong, and no mistake of numbers is looked for."""
+        x, k = random(10, 8, dtype="f8"), random(3, 3, dtype="f8")
+        y = scipy.signal.convolve2d(x, k)
+        for shape in ((120,), (2, 3, 4, 5, 1)):
+            with self.subTest(shape):
+                _, diagnosis = self.diagnose(x, k, y.reshape(shape))
+                self.assertEqual((diagnosis["right"], diagnosis["wrong"]), (False, 120))
+                self.assertEqual(diagnosis["shape"], list(shape))
+                self.assertIsNone(diagnosis["map"])
+
     def test_map(self):
         x, k = random(300, 200, dtype="f8"), random(3, 3, dtype="f8")
         _, diagnosis = self.diagnose(x, k, with_row(0, row=7)(x, k))
         cells = diagnosis["map"]["errors_in_bounds"]
         rows, columns = diagnosis["map"]["rows_per_cell"], diagnosis["map"]["columns_per_cell"]
         self.assertEqual((len(cells), len(cells[0])), (-(-302 // rows), -(-202 // columns)))
+        self.assertEqual(diagnosis["map"]["bound"], "widest")
         wrong = [i for i, line in enumerate(cells) if max(line) > 1]
         self.assertEqual(wrong, [7 // rows])
 

@@ -32,7 +32,9 @@ Diagnosis diagnose(const Operands<double>& operands, const OwnResult& result) {
     return std::ranges::count(wrong, 1) > 0;
   };
   // What sums would not leave may be what transforms do.
+  diagnosis.bound_of_errors = "widest";
   if (!mark([&](std::size_t i) { return truth.widest(i); })) {
+    diagnosis.bound_of_errors = "componentwise";
     mark([&](std::size_t i) { return truth.componentwise(i); });
   }
   diagnosis.right = fit.model == "componentwise";

@@ -10,11 +10,12 @@ namespace fullconv::testing {
 /// Whether somebody's result is right, and if not, what it is instead.
 struct Diagnosis {
   bool right = false;
-  Extents extents{};           ///< of the result
-  std::size_t wrong = 0;       ///< outputs; all where the extents are not y's
-  double error_in_bounds = 0;  ///< the largest; infinite where the extents are not y's
-  std::string bound;           ///< the error model whose bound that is
-  std::vector<double> errors;  ///< of each output in units of its bound; above 1 where it is wrong
+  Extents extents{};            ///< of the result
+  std::size_t wrong = 0;        ///< outputs; all where the extents are not y's
+  double error_in_bounds = 0;   ///< the largest; infinite where the extents are not y's
+  std::string bound;            ///< the error model whose bound that is
+  std::vector<double> errors;   ///< of each output in units of its bound; above 1 where it is wrong
+  std::string bound_of_errors;  ///< that model, or "widest" of all models
   std::vector<Explanation> explanations;  ///< several where mistakes come together
 };
 
