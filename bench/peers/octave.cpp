@@ -26,7 +26,8 @@ constinit const Algorithm kRow{
     .name = "octave_conv2",
     .summary = "Octave's conv2 on transposed planes, channels summed plane by plane",
     .error_model = ErrorModel::componentwise,
-    .non_finite = NonFinite::as_defined,
+    // It skips taps of zero, also where the sample is NaN or Inf.
+    .non_finite = NonFinite::unspecified,
     .layers = Layers::none,
     .plan_f32 = plan<float, kConv2>,
     .plan_f64 = plan<double, kConv2>,
