@@ -17,6 +17,8 @@ from fullconv_scripts.names import parse_case
 from fullconv_scripts.report import ratio_text
 
 REFERENCE = ROOT / "results" / "reference"
+# Of which run a page's first table of times is, if not of `run`.
+RUNS = {"README.md": "unstable"}
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _ROW = re.compile(r"^\| `([^`]+)` \| [0-9.]+ [nµm]?s \| ", re.MULTILINE)
 
@@ -67,6 +69,25 @@ def advantage(run: Path) -> str:
     )
 
 
+def layers(run: Path) -> list[str]:
+    """How many times as long as `auto` the fastest peer takes for layers, a row for each kind of
+    kernel and stride: geometric mean, least and most; in float, with one thread."""
+    ratios: dict[str, list[float]] = {}
+    for key, field in results.load(run).fields.items():
+        case = parse_case(key.case)
+        if not case.layer or (key.scalar, key.cache, key.output) != ("f32", "hot", "reused"):
+            continue
+        one = field.among(threads=1)
+        kind = f"{case.h}×{case.w}" + (f", stride {case.stride[0]}" if max(case.stride) > 1 else "")
+        kind = f"depthwise {kind}" if case.groups > 1 else kind
+        ratio = one.ratio(one.among(("peer",)).fastest, to=Contender("auto", 1)).estimate
+        ratios.setdefault(kind, []).append(ratio)
+    return [
+        f"| {kind} ({len(some)}) | {geometric_mean(some):.2f} | {min(some):.2f} | {max(some):.2f} |"
+        for kind, some in sorted(ratios.items())
+    ]
+
+
 def regrets(folder: Path) -> list[str]:
     """What a choice of `auto` costs, a line for each file: median, 95 of 100, worst."""
     lines = []
@@ -88,8 +109,10 @@ def main() -> None:
     lines = []
     for page in PAGES:
         if names := cases(page.read_text(encoding="utf-8")):
-            lines += [f"{page.relative_to(ROOT)}:", *table(REFERENCE / "run", names)]
+            name = page.relative_to(ROOT).as_posix()
+            lines += [f"{name}:", *table(REFERENCE / RUNS.get(name, "run"), names)]
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
+    lines += layers(REFERENCE / "unstable")
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]

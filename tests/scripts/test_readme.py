@@ -34,7 +34,7 @@ class Figures(unittest.TestCase):
         for page, least in {"README.md": 8, "docs/results.md": 16}.items():
             cases = readme.cases(PAGES[page])
             self.assertGreater(len(cases), least)
-            for row in readme.table(readme.REFERENCE / "run", cases):
+            for row in readme.table(readme.REFERENCE / readme.RUNS.get(page, "run"), cases):
                 with self.subTest(page, row=row.split("|")[1]):
                     self.assertIn(row, PAGES[page])
 
@@ -43,6 +43,12 @@ class Figures(unittest.TestCase):
             with self.subTest(run):
                 said = f"faster than the fastest peer in every cell: {readme.advantage(readme.REFERENCE / run)}."
                 self.assertIn(said, prose("docs/results.md"))
+
+    def test_layers(self):
+        rows = readme.layers(readme.REFERENCE / "unstable")
+        self.assertGreater(len(rows), 4)
+        for row in rows:
+            self.assertIn(row, PAGES["docs/results.md"])
 
     def test_what_a_choice_costs(self):
         folders = ("regret", "regret-avx2")
