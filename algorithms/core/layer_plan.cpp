@@ -337,11 +337,16 @@ class LayerPlan final : public Plan<T> {
     }
   }
 
-  /// A view of every so-manieth row and column.
+  /// A view of every so-manieth row and column. Where there is one only, its stride is that of a
+  /// dense view, for whoever is faster on these: n1_i1024_o512_14x14_k1x1_s2x2 took `auto` 2.2
+  /// times as long.
   static TensorView<const T> every(index_t row_step, index_t column_step, const T* first,
                                    const Extents& extents, const Extents& strides) {
-    return {
-        first, extents, {strides[0], strides[1], strides[2] * row_step, strides[3] * column_step}};
+    const Extents dense = dense_strides(extents);
+    return {first,
+            extents,
+            {strides[0], strides[1], extents[2] > 1 ? strides[2] * row_step : dense[2],
+             extents[3] > 1 ? strides[3] * column_step : dense[3]}};
   }
 
   Reduction reduction_;
