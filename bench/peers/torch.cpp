@@ -11,7 +11,11 @@
 namespace fullconv::bench {
 namespace {
 
-std::vector<std::string> start_worker() { return python_worker("torch", ""); }
+// PyTorch's threads call OpenBLAS, which forks once more: 0.3.34 waits forever for threads that it
+// was not given.
+std::vector<std::string> start_worker() {
+  return python_worker("torch", "OMP_MAX_ACTIVE_LEVELS=2");
+}
 constexpr Library kTorch{.name = "PyTorch", .worker = start_worker};
 
 double output(const Problem& problem) { return elements(problem.y_extents()); }
