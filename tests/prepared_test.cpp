@@ -27,15 +27,8 @@ const std::vector<Problem>& problems() {
   return all;
 }
 
-/// ONNX Runtime packs weights that are constants, and sums in another order.
-#ifdef FULLCONV_TESTS_PEERS
-constexpr bool kGivesTheBits = false;
-#else
-constexpr bool kGivesTheBits = true;
-#endif
-
-/// A prepared kernel gives the bits of execute(), whatever happens to k and however the plan is
-/// used meanwhile.
+/// A prepared kernel gives the bits of execute(), unless the row says otherwise, whatever happens
+/// to k and however the plan is used meanwhile.
 TEST_P(Prepared, KernelsGiveTheSame) {
   run([]<class T>(const Contender<T>& contender) {
     for (const Problem& problem : contender.taken(problems())) {
@@ -57,7 +50,8 @@ TEST_P(Prepared, KernelsGiveTheSame) {
         plan->execute_prepared(trial.x(), y.view());
         contender.expect_right(trial.oracle, y.view());
         EXPECT_TRUE(y.guards_intact());
-        if (kGivesTheBits && contender.algorithm.delegates == Delegates::never) {
+        if (contender.algorithm.prepared_bits &&
+            contender.algorithm.delegates == Delegates::never) {
           EXPECT_TRUE(same_bits(std::as_const(y).view(), std::as_const(wanted).view()));
         }
         plan->execute(others.x_view(), others.k_view(), y.view());

@@ -221,6 +221,20 @@ TEST_P(Views, OfOtherInnermostStridesAreRefusedUnlessPlannedFor) {
   });
 }
 
+TEST_P(Views, OfKernelsNeedNoOptionWhereTheRowSaysSo) {
+  run([]<class T>(const Contender<T>& contender) {
+    if (!contender.algorithm.any_kernel_strides) return;
+    for (const Problem& problem : contender.taken(problems())) {
+      const auto plan = contender.plan(problem);
+      EXPECT_TRUE(plan->takes_any_kernel_strides()) << to_string(problem);
+      const Trial<T> trial({problem});
+      for (const Layout& layout : kLayouts) {
+        expect_right(contender, *plan, trial, kLayouts[0], layout, kLayouts[0]);
+      }
+    }
+  });
+}
+
 /// Outputs that share memory, and an input that shares even one element with what y spans.
 TEST_P(Views, ThatOverlapAreRefused) {
   run([]<class T>(const Contender<T>& contender) {

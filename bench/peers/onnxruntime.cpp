@@ -214,6 +214,8 @@ constinit const Algorithm kAlgorithm{
     .threaded = true,
     .layers = Layers::native,
     .prepares = true,
+    // Weights that are constants are packed, and summed in another order.
+    .prepared_bits = false,
     .operations = operations,
     .plan_f32 = plan_conv_transpose,
 };

@@ -108,31 +108,17 @@ class Planes(unittest.TestCase):
         self.assertEqual(len(pieces), 12 + 12 + 9)
 
     def test_memory_of_a_task(self):
+        """A corner depends on its own chunk alone, which is not copied. Of workspace `auto` may take
+        as much as all operands, and 64 MiB."""
         chunk, taps = 3000, 255
-        program = textwrap.dedent(
-            f"""
-            import resource
-            import dask.array as da
-            import numpy as np
-            import fullconv.dask
-
-            def peak():
-                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-            def task(chunk, taps):
-                x = np.ones((chunk + taps - 1, chunk + taps - 1))
-                y = fullconv.dask.convolve2d(da.from_array(x, chunk), np.ones((taps, taps)))
-                before = peak()
-                y.blocks[0, 0].compute(scheduler="sync")
-                return peak() - before
-
-            task(100, 9)
-            print(task({chunk}, {taps}))
+        taken = self.memory_of(
             """
+            x = da.from_array(np.ones((chunk + taps - 1, chunk + taps - 1)), chunk)
+            block = fullconv.dask.convolve2d(x, np.ones((taps, taps))).blocks[0, 0]
+            """,
+            chunk,
+            taps,
         )
-        taken = self.bytes_that_a_program_prints(program)
-        # This corner depends on its own chunk alone, which is not copied. Of workspace `auto` may
-        # take as much as all operands, and 64 MiB.
         operands = 8 * (2 * chunk**2 + taps**2)
         result = 8 * chunk**2
         self.assertLess(taken, result + operands + (64 << 20))
@@ -141,33 +127,37 @@ class Planes(unittest.TestCase):
         """Beside its part of the image and its result, 64 MiB: the outputs beyond a chunk, of which
         there are 81 MiB here, are not kept."""
         chunk, taps = 3000, 255
-        program = textwrap.dedent(
-            f"""
-            import resource
-            import dask.array as da
-            import numpy as np
-            import fullconv.dask
-
-            def peak():
-                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-            def task(chunk, taps):
-                size = chunk + 2 * taps
-                x = da.from_array(np.ones((size, size)), ((taps, chunk, taps),) * 2)
-                y = fullconv.dask.convolve2d(x, np.ones((taps, taps)), "same")
-                before = peak()
-                y.blocks[1, 1].compute(scheduler="sync")
-                return peak() - before
-
-            task(100, 9)
-            print(task({chunk}, {taps}))
+        taken = self.memory_of(
             """
+            x = da.from_array(np.ones((chunk + 2 * taps,) * 2), ((taps, chunk, taps),) * 2)
+            block = fullconv.dask.convolve2d(x, np.ones((taps, taps)), "same").blocks[1, 1]
+            """,
+            chunk,
+            taps,
         )
         image, result = 8 * (chunk + taps - 1) ** 2, 8 * chunk**2
-        taken = self.bytes_that_a_program_prints(program)
         self.assertLess(taken, image + result + (64 << 20))
 
-    def bytes_that_a_program_prints(self, program):
+    def memory_of(self, make_block, chunk, taps):
+        """Peak bytes of computing what `make_block` calls block, beyond what there was before."""
+        program = f"""
+import resource
+import dask.array as da
+import numpy as np
+import fullconv.dask
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def task(chunk, taps):
+{textwrap.indent(textwrap.dedent(make_block), "    ")}
+    before = peak()
+    block.compute(scheduler="sync")
+    return peak() - before
+
+task(100, 9)
+print(task({chunk}, {taps}))
+"""
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         result = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, check=True

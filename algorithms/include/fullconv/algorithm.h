@@ -320,6 +320,8 @@ struct Algorithm {
   bool any_kernel_strides = false;
   /// Plan::prepare() does part of the work, not just a copy of the kernel.
   bool prepares = false;
+  /// With a kernel that was prepared a plan gives the bits of execute().
+  bool prepared_bits = true;
   Delegates delegates = Delegates::never;
   /// Of a problem that the planners below take; operations_of() tells of any.
   OperationCount operations = nominal_operations;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <numeric>
 #include <string_view>
-#include <utility>
 
 #include "fullconv/problem.h"
 
@@ -96,11 +96,7 @@ constexpr long double winograd_growth(std::int64_t taps) {
 /// where stride and dilation have common factors.
 inline long double winograd_growth(const Problem& p) {
   const auto along = [](std::int64_t taps, std::int64_t stride, std::int64_t dilation) {
-    std::int64_t common = stride;
-    for (std::int64_t rest = dilation; rest != 0;) {
-      common = std::exchange(rest, common % rest);
-    }
-    return winograd_growth((taps - 1) / (stride / common) + 1);
+    return winograd_growth((taps - 1) / (stride / std::gcd(stride, dilation)) + 1);
   };
   return along(p.h, p.stride.y, p.dilation.y) * along(p.w, p.stride.x, p.dilation.x);
 }
