@@ -127,6 +127,7 @@ void list_as_json(const ListArguments& arguments) {
                     {"error_model", algorithm.error_model.name},
                     {"non_finite", name(algorithm.non_finite)},
                     {"threaded", algorithm.threaded},
+                    {"same_bits", algorithm.same_bits},
                     {"layers", name(algorithm.layers)},
                     {"prepares", algorithm.prepares},
                     {"binding", contender.kind == bench::Kind::binding},
@@ -138,14 +139,16 @@ void list_as_json(const ListArguments& arguments) {
 }
 
 void list_as_table(const ListArguments& arguments) {
-  std::vector<Row> rows{{"name", "scalars", "threads", "error model", "NaN and Inf", "summary"}};
+  std::vector<Row> rows{
+      {"name", "scalars", "threads", "same bits", "error model", "NaN and Inf", "summary"}};
   if (arguments.peers) rows.front().emplace_back("version");
   for (const bench::Contender& contender : listed(arguments)) {
     const Algorithm& algorithm = *contender.algorithm;
     rows.push_back({std::string(algorithm.name),
                     fmt::format("{}", fmt::join(scalars(algorithm), " ")),
-                    algorithm.threaded ? "many" : "one", std::string(algorithm.error_model.name),
-                    name(algorithm.non_finite), std::string(algorithm.summary)});
+                    algorithm.threaded ? "many" : "one", algorithm.same_bits ? "yes" : "no",
+                    std::string(algorithm.error_model.name), name(algorithm.non_finite),
+                    std::string(algorithm.summary)});
     if (arguments.peers) rows.back().push_back(version(contender));
   }
   fmt::print("{}", format_table(rows));

@@ -130,6 +130,38 @@ TEST_P(Numbers, ReproduciblePlansGiveTheSameBits) {
   });
 }
 
+/// For any number of threads where its row says so, and wherever operands lie in memory.
+TEST_P(Numbers, BitsGoNeitherByMemoryNorByThreads) {
+  run([]<class T>(const Contender<T>& contender) {
+    const Algorithm& algorithm = contender.algorithm;
+    if (!algorithm.same_bits) std::cout << "its row promises nothing of numbers of threads\n";
+    for (const char* text :
+         {"70x91_k7x5", "130x140_k47x45", "n2_i8_o9_40x30_k3x3", "n2_i8_o8_30x31_k5x5_p2x2x2x2_g8",
+          "n2_i32_o33_15x16_k1x1", "n1_i64_o40_14x14_k3x3_p1x1x1x1", "n3_i17_o64_29x7_k3x3",
+          "n1_i6_o5_30x31_k4x4_p1x1x1x1_s2x2"}) {
+      const Problem problem = parse_problem(text);
+      if (!contender.plan(problem)) continue;
+      SCOPED_TRACE(text);
+      const Trial<T> trial({problem});
+      const auto result = [&](int threads, index_t offset) {
+        const Layout layout{.offset = offset};
+        const Tensor<T> x(trial.x(), layout), k(trial.k(), layout);
+        Tensor<T> y(problem.y_extents(), layout);
+        const auto planned = algorithm.plan<T>(problem, {.threads = threads});
+        std::get<0>(planned)->execute(x.view(), k.view(), y.view());
+        return y;
+      };
+      const Tensor<T> usual = result(contender.threads, 0);
+      const auto expect_same = [&](const Tensor<T>& other) {
+        EXPECT_TRUE(same_bits(usual.view(), other.view()));
+      };
+      for (const index_t offset : {1, 3, 8}) expect_same(result(contender.threads, offset));
+      if (!algorithm.same_bits || !algorithm.threaded) continue;
+      for (const int threads : {1, 2, 3, 5}) expect_same(result(threads, 0));
+    }
+  });
+}
+
 template <class T>
 class OfAuto : public ::testing::Test {
  protected:

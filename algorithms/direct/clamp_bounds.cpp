@@ -14,6 +14,7 @@ constinit const Algorithm builtin::clamp_bounds{
     .summary = "first and last tap of each sum by min and max, rows of outputs advanced together",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
+    .same_bits = true,
     .crops = true,
     .plan_f32 = plan_lifted<float, add_clamped<float>>,
     .plan_f64 = plan_lifted<double, add_clamped<double>>,

@@ -363,6 +363,7 @@ constinit const Algorithm builtin::depthwise{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .same_bits = true,
     .layers = Layers::native,
     .crops = true,
     .vectorized = true,

@@ -50,6 +50,7 @@ constinit const Algorithm builtin::naive_branching{
     .summary = "head, middle and tail of each axis told apart by if/else, one output at a time",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
+    .same_bits = true,
     .crops = true,
     .plan_f32 = plan_lifted<float, add_branching<float>>,
     .plan_f64 = plan_lifted<double, add_branching<double>>,

@@ -96,6 +96,7 @@ constinit const Algorithm builtin::openmp_tiled{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .same_bits = true,
     .crops = true,
     .boundaries = boundaries_of_tiles,
     .plan_f32 = plan_openmp_tiled<float>,

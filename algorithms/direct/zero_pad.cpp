@@ -70,6 +70,7 @@ constinit const Algorithm builtin::zero_pad{
         "image padded with h-1 and w-1 zeros, then a valid correlation with the flipped kernel",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::multiplies_padding,
+    .same_bits = true,
     .crops = true,
     .operations = padded_operations,
     .plan_f32 = plan_lifted<float, ZeroPad<float>>,

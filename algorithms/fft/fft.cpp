@@ -417,6 +417,7 @@ constinit const Algorithm builtin::fft{
     .summary = "product of FFTW's real transforms of the whole image, channels summed as spectra",
     .error_model = ErrorModel::normwise,
     .non_finite = NonFinite::as_defined,
+    .same_bits = true,
     .crops = true,
     .prepares = true,
     .operations = fft_operations,

@@ -382,6 +382,7 @@ constinit const Algorithm builtin::implicit_gemm{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .same_bits = true,
     .layers = Layers::native,
     .crops = true,
     .vectorized = true,

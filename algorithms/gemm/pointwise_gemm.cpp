@@ -247,6 +247,7 @@ constinit const Algorithm builtin::pointwise_gemm{
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .same_bits = true,
     .vectorized = true,
     .forecast = forecast_pointwise_gemm,
     .boundaries = boundaries_of_pointwise_gemm,

@@ -365,6 +365,7 @@ constinit const Algorithm builtin::winograd{
     .error_model = ErrorModel::winograd,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
+    .same_bits = true,
     .crops = true,
     .vectorized = true,
     .any_kernel_strides = true,

@@ -16,7 +16,7 @@ class List(CliTest):
 
     def test_table_columns_are_aligned(self):
         lines = self.assert_fine(self.run_cli("list")).stdout.decode().splitlines()
-        for title in ("scalars", "threads", "error model", "NaN and Inf", "summary"):
+        for title in ("scalars", "threads", "same bits", "error model", "NaN and Inf", "summary"):
             column = lines[0].index(title)
             for line in lines:
                 self.assertEqual(line[column - 2 : column], "  ")
@@ -30,7 +30,8 @@ class List(CliTest):
                 list(algorithm),
                 [
                     *("name", "kind", "scalars", "summary", "error_model", "non_finite"),
-                    *("threaded", "layers", "prepares", "binding", "delegates", "version", "ledger"),
+                    *("threaded", "same_bits", "layers", "prepares", "binding", "delegates"),
+                    *("version", "ledger"),
                 ],
             )
             self.assertEqual(algorithm["kind"], "ours")
@@ -39,6 +40,7 @@ class List(CliTest):
             self.assertRegex(algorithm["error_model"], "^[a-z_]+$")
             self.assertIn(algorithm["non_finite"], ("as_defined", "multiplies_padding", "spreads"))
             self.assertIsInstance(algorithm["threaded"], bool)
+            self.assertIsInstance(algorithm["same_bits"], bool)
             self.assertIn(algorithm["layers"], ("adapted", "native"))
             self.assertIsInstance(algorithm["prepares"], bool)
             self.assertIn(algorithm["delegates"], ("never", "sometimes", "always"))

@@ -309,6 +309,8 @@ struct Algorithm {
   ErrorModel error_model;
   NonFinite non_finite;
   bool threaded = false;  ///< takes more than one thread
+  /// Gives the same bits for any number of threads. Of ours, none goes by where operands lie.
+  bool same_bits = false;
   Layers layers = Layers::adapted;
   /// Computes a window of a dense problem's output alone. Without it the whole is computed, in room
   /// that the plan owns, and the window is copied.
