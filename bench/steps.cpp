@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -39,8 +38,8 @@ using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDescription =
-    "Seconds that one call of each algorithm spends in its steps, as JSON: medians over "
-    "repetitions.\n"
+    "Seconds that one call of each algorithm spends in its steps, as JSON: those of the "
+    "repetition with the median total.\n"
     "total is the time of the whole call; what no step covers is total less their sum. With "
     "several threads, the seconds of a step are the sum over threads divided by the number of "
     "threads used, so that waiting is in no step. clock_overhead is the share of total that "
@@ -81,13 +80,6 @@ double reading_cost() {
   return cost;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  if (values.size() % 2 == 1) return *middle;
-  return (*std::max_element(values.begin(), middle) + *middle) / 2;
-}
-
 /// Adds `repetitions`, `seconds` and maybe `clock_overhead` to the entry.
 template <class T>
 void measure(Workload<T>& workload, Plan<T>& plan, const Options& options, Json& entry) {
@@ -96,27 +88,23 @@ void measure(Workload<T>& workload, Plan<T>& plan, const Options& options, Json&
   const double guess = time_calls(workload, plan, 1).total;
   const auto calls = static_cast<index_t>(std::max(1.0, std::ceil(options.min_time / guess)));
 
-  std::vector<double> totals;
-  std::array<std::vector<double>, kStepNames.size()> steps;
-  std::vector<double> overheads;
-  for (int repetition = 0; repetition < options.repetitions; ++repetition) {
-    const auto [total, within] = time_calls(workload, plan, calls);
-    totals.push_back(total / static_cast<double>(calls));
-    const double thread_calls = static_cast<double>(calls) * plan.threads();
-    for (std::size_t step = 0; step < steps.size(); ++step) {
-      steps[step].push_back(within.seconds[step] / thread_calls);
-    }
-    const double reading = cost * static_cast<double>(within.readings) / plan.threads();
-    overheads.push_back(reading / total);
-  }
+  // Steps and total of one repetition belong together: medians of each by itself need not add up
+  // where something else takes the processor for a while.
+  std::vector<Calls> repetitions(static_cast<std::size_t>(options.repetitions));
+  for (Calls& repetition : repetitions) repetition = time_calls(workload, plan, calls);
+  const auto typical = repetitions.begin() + options.repetitions / 2;
+  std::ranges::nth_element(repetitions, typical, {}, &Calls::total);
 
+  const double thread_calls = static_cast<double>(calls) * plan.threads();
   entry["repetitions"] = options.repetitions;
   Json& seconds = entry["seconds"];
-  seconds["total"] = median(totals);
-  for (std::size_t step = 0; step < steps.size(); ++step) {
-    if (const double value = median(steps[step]); value > 0) seconds[kStepNames[step]] = value;
+  seconds["total"] = typical->total / static_cast<double>(calls);
+  for (std::size_t step = 0; step < kStepNames.size(); ++step) {
+    const double value = typical->steps.seconds[step] / thread_calls;
+    if (value > 0) seconds[kStepNames[step]] = value;
   }
-  if (const double overhead = median(overheads); overhead > kOverheadWorthTelling) {
+  const double reading = cost * static_cast<double>(typical->steps.readings) / plan.threads();
+  if (const double overhead = reading / typical->total; overhead > kOverheadWorthTelling) {
     entry["clock_overhead"] = overhead;
   }
 }
@@ -206,7 +194,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   for (const Algorithm* algorithm : algorithms()) names.emplace_back(algorithm->name);
   CLI::App app(kDescription, "fullconv_steps");
   options.add_selection(app, names, "Only these algorithms");
-  app.add_option("--repetitions", options.repetitions, "Of which the medians are taken")
+  app.add_option("--repetitions", options.repetitions,
+                 "Of which the one with the median total is taken")
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

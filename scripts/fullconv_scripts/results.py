@@ -18,7 +18,7 @@ is in records.csv beside it (module records):
     cells                [{case, scalar, cache: hot | cold, output: reused | fresh, started,
                          wall_seconds, warnings[], contenders[]}]: what ran side by side
     steps                [{case, scalar, algorithm, threads, repetitions, seconds: {total, ...}}]:
-                         medians of one call, measured in runs of their own
+                         of one call, where total is the median, measured in runs of their own
 
 A contender of a cell is {phase, algorithm, threads} with either `skipped`, a reason, or `seconds`
 of one call, one value a repetition, and `counters`. `blocks` and `positions`, as long as
