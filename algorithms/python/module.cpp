@@ -227,22 +227,7 @@ void convolve_tensors(const py::array& x, const py::array& k, py::array& y, cons
 /// A plan of the library with the lock that lets several threads share it, one after the other.
 class SharedPlan {
  public:
-  SharedPlan(const Extents& x, const Extents& k, bool is_double, const Layer& layer, bool is_plane,
-             const py::handle name, const py::handle threads, bool measure,
-             const std::string_view accuracy, const std::optional<double> tolerance,
-             const py::handle workspace_limit)
-      : axes_(is_plane ? 2 : 4) {
-    const Problem problem = problem_of(x, k, layer);
-    const Algorithm& algorithm = algorithm_named(name);
-    const Request request{
-        problem,
-        &algorithm,
-        {.threads = thread_count(thread_limit(threads), algorithm, problem),
-         .effort = measure ? Effort::measure : Effort::estimate,
-         .any_strides = true,
-         .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
-         .tolerance = tolerance,
-         .workspace_limit = byte_limit(workspace_limit)}};
+  SharedPlan(const Request& request, bool is_double, std::size_t axes) : axes_(axes) {
     const py::gil_scoped_release released;
     if (is_double) {
       plan_ = make_plan<double>(request);
@@ -340,15 +325,37 @@ py::list describe_algorithms() {
   return result;
 }
 
+std::unique_ptr<SharedPlan> plan(const Extents& x, const Extents& k, bool is_double,
+                                 const Layer& layer, bool is_plane, const py::handle name,
+                                 const py::handle threads, bool measure,
+                                 const std::string_view accuracy,
+                                 const std::optional<double> tolerance, bool reproducible,
+                                 const py::handle workspace_limit) {
+  const Problem problem = problem_of(x, k, layer);
+  const Algorithm& algorithm = algorithm_named(name);
+  const Request request{
+      problem,
+      &algorithm,
+      {.threads = thread_count(thread_limit(threads), algorithm, problem),
+       .effort = measure ? Effort::measure : Effort::estimate,
+       .any_strides = true,
+       .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
+       .tolerance = tolerance,
+       .reproducible = reproducible,
+       .workspace_limit = byte_limit(workspace_limit)}};
+  return std::make_unique<SharedPlan>(request, is_double, is_plane ? 2 : 4);
+}
+
 void define(py::module_& m) {
   m.attr("__version__") = FULLCONV_VERSION;
   m.def("convolve_planes", convolve_planes);
   m.def("convolve_tensors", convolve_tensors);
+  m.def("plan", plan);
   m.def("algorithms", describe_algorithms);
   m.def("allowed_threads", allowed_threads);
   define_diagnose(m);
 
-  py::class_<SharedPlan> plan(m, "Plan",
+  py::class_<SharedPlan> type(m, "Plan",
                               R"(A full convolution made ready to run; `fullconv.plan` makes it.
 
 Attributes
@@ -373,10 +380,8 @@ Examples
 >>> plan.output_shape, plan.threads
 ((12, 12), 1)
 )");
-  plan.attr("__module__") = "fullconv";
-  plan.def(py::init<const Extents&, const Extents&, bool, const Layer&, bool, py::handle,
-                    py::handle, bool, std::string_view, std::optional<double>, py::handle>())
-      .def_property_readonly("problem",
+  type.attr("__module__") = "fullconv";
+  type.def_property_readonly("problem",
                              [](const SharedPlan& self) { return to_string(self.problem()); })
       .def_property_readonly("dtype", &SharedPlan::dtype)
       .def_property_readonly("output_shape", &SharedPlan::output_shape)

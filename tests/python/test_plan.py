@@ -64,6 +64,18 @@ class Plans(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "declined"):
                 fullconv.plan(*shapes, accuracy=accuracy)
 
+    def test_reproducible(self):
+        x, k = random(200, 300, dtype=np.float32), random(45, 47, dtype=np.float32, seed=1)
+        plans = [fullconv.plan(x, k, threads=n, reproducible=True) for n in (1, 2)]
+        np.testing.assert_array_equal(plans[0](x, k), plans[1](x, k))
+        self.assertEqual([plan.threads for plan in plans], [1, 1])
+        if len(os.sched_getaffinity(0)) > 1:
+            self.assertEqual(fullconv.plan(x, k, threads=2).threads, 2)
+
+    def test_is_made_by_the_function_alone(self):
+        with self.assertRaisesRegex(TypeError, r"^fullconv\S*Plan: No constructor defined!$"):
+            fullconv.Plan((8, 8), (5, 5))
+
     def test_bad_input(self):
         for arguments, options, error, word in (
             (((4, 5), (3,)), {}, ValueError, "axes"),
@@ -83,6 +95,7 @@ class Plans(unittest.TestCase):
             (((4, 5), (2, 2)), {"accuracy": 1e-5}, ValueError, "accuracy is 1e-05"),
             (((4, 5), (2, 2)), {"accuracy": "rel=1e-30"}, ValueError, "declined"),
             (((4, 5), (2, 2)), {"effort": "much"}, ValueError, "much"),
+            (((4, 5), (2, 2)), {"reproducible": "no"}, TypeError, "reproducible is 'no'"),
             (((4, 5), (2, 2)), {"stride": 0}, ValueError, "stride"),
             (((4, 5), (2, 2)), {"padding": 9}, ValueError, "p9x9x9x9"),
             (((2**40, 2**40), (2, 2)), {}, ValueError, "too large"),

@@ -94,5 +94,6 @@ def plan(
     threads: int | None = None,
     effort: Literal["estimate", "measure"] = "estimate",
     accuracy: Literal["normwise", "componentwise"] | str = "normwise",
+    reproducible: bool = False,
     workspace_limit: int | None = None,
 ) -> Plan: ...

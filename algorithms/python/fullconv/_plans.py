@@ -58,6 +58,7 @@ def plan(
     threads=None,
     effort="estimate",
     accuracy="normwise",
+    reproducible=False,
     workspace_limit=None,
 ):
     """Make a full convolution ready to run, once for as many calls as you like.
@@ -79,6 +80,8 @@ def plan(
         Of 'auto': 'componentwise' rules out what has errors that are small beside the largest
         values only, and 'rel=1e-5', say, what has no error bound that small, relative to the
         norms of x, k and y.
+    reproducible : bool, optional
+        The same bits for any number of threads and either effort, at the price of one thread.
     workspace_limit : int, optional
         How many bytes 'auto' may plan for.
 
@@ -124,6 +127,8 @@ def plan(
     tolerance = _tolerance(accuracy)
     if effort not in ("estimate", "measure"):
         raise ValueError(f"effort is {effort!r}: expected 'estimate' or 'measure'")
+    if not isinstance(reproducible, (bool, np.bool_)):
+        raise TypeError(f"reproducible is {reproducible!r}: expected True or False")
     try:
         layer = _layer(stride, padding, output_padding, dilation, groups)
     except RuntimeError as error:
@@ -131,7 +136,7 @@ def plan(
     is_plane = len(x_shape) == 2
     if is_plane:
         x_shape, k_shape = (1, 1, *x_shape), (1, 1, *k_shape)
-    return Plan(
+    return _core.plan(
         x_shape,
         k_shape,
         dtype == np.float64,
@@ -142,5 +147,6 @@ def plan(
         effort == "measure",
         accuracy,
         tolerance,
+        bool(reproducible),
         workspace_limit,
     )
