@@ -3,6 +3,7 @@
 #include "winograd/blocking.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "gemm/product.h"
@@ -24,13 +25,23 @@ std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& b) 
   // A step loads a vector for each of B's and an element for each row, two in a cycle.
   const double loads = std::max(1.0, (rows + 2 * vectors) / (rows * vectors));
   constexpr double kFma = 0.165e-9;
-  constexpr double kPoint = 1.3e-9;  // of a vector of channels, and for each tile
+  constexpr double kPoint = 0.7e-9;  // of a vector of channels, and for each tile
+  // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether
+  // a row has as many or one: for each row of a square 13 ns with 16 lanes, of loads and shuffles.
+  const double square_row = 0.16e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
+  const auto square_rows = [&](index_t rows, index_t columns) {
+    return static_cast<double>(b.tile_rows * rows * ceil_divide(columns, lanes)) * square_row;
+  };
+  const index_t columns = b.tiles_across * b.tile.columns.outputs;
   // Of a vector of channels of the kernels: to load its taps, and for each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
   return {{"products", points * tiles * K * vectors_C * loads * kFma},
           {"kernels", passes * K * vectors_C * (kKernel + points * kKernelPoint)},
-          {"images", points * tiles * vectors_K * kPoint},
-          {"outputs", points * tiles * vectors_C * kPoint}};
+          {"images",
+           vectors_K * (points * tiles * kPoint +
+                        square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
+          {"outputs",
+           vectors_C * (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns))}};
 }
 
 namespace {
