@@ -346,6 +346,13 @@ std::unique_ptr<SharedPlan> plan(const Extents& x, const Extents& k, bool is_dou
   return std::make_unique<SharedPlan>(request, is_double, is_plane ? 2 : 4);
 }
 
+/// What is left where arguments are missing, or too many: pybind11 would answer in C++ types.
+py::array refuse_call(const SharedPlan&, const py::args& given, const py::kwargs& named) {
+  std::string what = std::to_string(given.size()) + " arguments";
+  for (const auto& [name, value] : named) what += ", " + std::string(py::str(name));
+  throw py::type_error("a plan is called as plan(x, k, out=None): got " + what);
+}
+
 void define(py::module_& m) {
   m.attr("__version__") = FULLCONV_VERSION;
   m.def("convolve_planes", convolve_planes);
@@ -389,7 +396,8 @@ Examples
       .def_property_readonly("threads", &SharedPlan::threads)
       .def_property_readonly("workspace_bytes", &SharedPlan::workspace_bytes)
       .def("__call__", &SharedPlan::execute, py::arg("x"), py::arg("k"),
-           py::arg("out") = py::none());
+           py::arg("out") = py::none())
+      .def("__call__", refuse_call);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 """Plans that are made once and executed often, by several threads too."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -105,6 +106,19 @@ class Plans(unittest.TestCase):
                 with self.assertRaisesRegex(error, word) as caught:
                     fullconv.plan(*arguments, **options)
                 self.assertNotIn("\n", str(caught.exception))
+
+    def test_bad_calls(self):
+        x, k = random(4, 5), random(2, 3)
+        plan = fullconv.plan(x, k)
+        for given, named, got in (
+            ((), {}, "0 arguments"),
+            ((x,), {}, "1 arguments"),
+            ((x, k, None, 4), {}, "4 arguments"),
+            ((x, k), {"y": 3}, "2 arguments, y"),
+        ):
+            expected = re.escape(f"a plan is called as plan(x, k, out=None): got {got}")
+            with self.assertRaisesRegex(TypeError, f"^{expected}$"):
+                plan(*given, **named)
 
     def test_bad_operands(self):
         x, k, out = random(4, 5), random(2, 3), np.empty((5, 7))
