@@ -120,20 +120,22 @@ TEST_P(Planning, AnswersImpossibleProblemsAtOnce) {
           "n1_i1000000000000000_o1_1x1_k1x1", "1x1_k1x1152921504606846975"}) {
       for (const bool any_strides : {false, true}) {
         SCOPED_TRACE(text);
-        const std::clock_t begin = std::clock();
-        std::size_t workspace = 0;
-        try {
-          const auto plan = contender.plan(parse_problem(text), {.any_strides = any_strides});
-          if (plan) workspace = plan->workspace_bytes();
-        } catch (const InsufficientMemory& error) {
-          expect_one_line(error.what(), {"workspace"});
-        }
-        const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-        EXPECT_LT(workspace, std::size_t{1} << 40);
-        // Filling gigabytes before it finds that more are needed would take longer. What a plan
-        // keeps it may fill: a virtual machine took 1.8 s for 0.5 GiB, when it had to be given the
-        // pages.
-        EXPECT_LT(seconds, 1 + static_cast<double>(workspace) / 100e6);
+        const auto seconds = [&] {
+          const std::clock_t begin = std::clock();
+          try {
+            const auto plan = contender.plan(parse_problem(text), {.any_strides = any_strides});
+            if (plan) {
+              EXPECT_LT(plan->workspace_bytes(), std::size_t{1} << 40);
+            }
+          } catch (const InsufficientMemory& error) {
+            expect_one_line(error.what(), {"workspace"});
+          }
+          return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+        };
+        // Filling gigabytes before it finds that more are needed would take longer. The first of
+        // two may: a virtual machine took 1.8 s for 0.5 GiB when it had to be given the pages, and
+        // 0.15 s when it had them.
+        EXPECT_LT(std::min(seconds(), seconds()), 1);
       }
     }
   });

@@ -111,16 +111,16 @@ void for_each_tile(const Problem& problem, const Visit& visit) {
 
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads) {
-  std::optional<Blocking> best;
+  // By what one thread takes, so that the tile, and with it the bits, do not go by their number.
+  std::optional<Tile> best;
   double shortest = 0;
   for_each_tile(problem, [&](const Tile& tile) {
-    const Blocking blocking = choose_blocking<T>(problem, tile, threads);
-    const double time = seconds(terms_of<T>(problem, blocking));
+    const double time = seconds(terms_of<T>(problem, choose_blocking<T>(problem, tile, 1)));
     if (best && time >= shortest) return;
-    best = blocking;
+    best = tile;
     shortest = time;
   });
-  return *best;
+  return choose_blocking<T>(problem, *best, threads);
 }
 
 template Blocking best_blocking<float>(const Problem&, int);
