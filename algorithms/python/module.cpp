@@ -348,7 +348,7 @@ std::unique_ptr<SharedPlan> plan(const Extents& x, const Extents& k, bool is_dou
 
 /// What is left where arguments are missing, or too many: pybind11 would answer in C++ types.
 py::array refuse_call(const SharedPlan&, const py::args& given, const py::kwargs& named) {
-  std::string what = std::to_string(given.size()) + " arguments";
+  std::string what = std::to_string(given.size()) + " by position";
   for (const auto& [name, value] : named) what += ", " + std::string(py::str(name));
   throw py::type_error("a plan is called as plan(x, k, out=None): got " + what);
 }

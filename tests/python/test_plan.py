@@ -111,10 +111,10 @@ class Plans(unittest.TestCase):
         x, k = random(4, 5), random(2, 3)
         plan = fullconv.plan(x, k)
         for given, named, got in (
-            ((), {}, "0 arguments"),
-            ((x,), {}, "1 arguments"),
-            ((x, k, None, 4), {}, "4 arguments"),
-            ((x, k), {"y": 3}, "2 arguments, y"),
+            ((), {}, "0 by position"),
+            ((x,), {}, "1 by position"),
+            ((x, k, None, 4), {}, "4 by position"),
+            ((x, k), {"y": 3}, "2 by position, y"),
         ):
             expected = re.escape(f"a plan is called as plan(x, k, out=None): got {got}")
             with self.assertRaisesRegex(TypeError, f"^{expected}$"):

@@ -309,7 +309,7 @@ struct Algorithm {
   ErrorModel error_model;
   NonFinite non_finite;
   bool threaded = false;  ///< takes more than one thread
-  /// Gives the same bits for any number of threads. Of ours, none goes by where operands lie.
+  /// Gives the same bits for any number of threads, if planned by estimate.
   bool same_bits = false;
   Layers layers = Layers::adapted;
   /// Computes a window of a dense problem's output alone. Without it the whole is computed, in room
