@@ -25,12 +25,20 @@ class Kind:
     cell_limit: float  # seconds, for one call of one algorithm
     half_width: float  # of the intervals of ratios, where a cell may stop
     modes: int  # so many cases also with a cold cache and with fresh output memory
+    extras: float = 0.0  # of the budget, kept for those modes, steps and planning
 
 
 # Peers take as long again. A slow call is made 16 times: eight blocks, each warmed up.
 SMOKE = Kind(("smoke.txt",), budget=30, cell_limit=0.2, half_width=0.05, modes=1)
-DEFAULT = Kind(("default.txt",), budget=200, cell_limit=0.2, half_width=0.02, modes=2)
-FULL = Kind(("sweep.txt", "layers.txt"), budget=1800, cell_limit=0.2, half_width=0.01, modes=8)
+DEFAULT = Kind(("default.txt",), budget=210, cell_limit=0.2, half_width=0.02, modes=2)
+FULL = Kind(
+    ("sweep.txt", "layers.txt"),
+    budget=1800,
+    cell_limit=0.2,
+    half_width=0.01,
+    modes=8,
+    extras=0.2,
+)
 
 
 def _positive_integer(text: str) -> int:
@@ -121,6 +129,7 @@ class Arguments:
     cell_limit: float
     half_width: float
     modes: int  # so many cases also with a cold cache and with fresh output memory
+    extras: float  # of the budget, kept for those modes, steps and planning
     peers: bool
     out: Path | None
     programs: Path
@@ -151,6 +160,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         cell_limit=given.cell_limit or kind.cell_limit,
         half_width=given.half_width or kind.half_width,
         modes=kind.modes,
+        extras=kind.extras,
         peers=given.peers,
         out=given.out,
         programs=given.programs,

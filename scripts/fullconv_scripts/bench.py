@@ -51,6 +51,7 @@ def _settings(
         confidence=measure.expected_confidence(contenders, threads, cells),
         cell_limit=asked.cell_limit,
         budget=asked.budget,
+        extras=asked.extras,
         peers=asked.peers,
     )
 

@@ -43,6 +43,9 @@ _NOT_KEPT = {
 PLANNING_MATTERS_BELOW = 2**24  # multiply-adds: about a millisecond of executing
 PLANNING_REPETITIONS = 3  # planning for the first time takes FFTW seconds
 _SHORTEST_CELL, _LONGEST_CELL = 0.3, 60.0  # seconds
+# Seconds that a contender of a cell costs beyond its share, for planning, its check, and slow calls:
+# a guess for the first cell, as it was on average of the default cases.
+_OVERHEAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Settings:
     confidence: float  # of that
     cell_limit: float  # a contender whose one call is predicted to take longer is left out
     budget: float  # for all jobs
+    extras: float  # of the budget, kept for what is measured besides executing
     peers: bool
 
 
@@ -75,11 +79,9 @@ class Job:
         return " ".join([self.case.text, *odd])
 
     @property
-    def weight(self) -> float:
-        """Its part of the budget, in that of a case executed in the usual mode."""
-        if self.kind != "execute":
-            return 0.2
-        return 1.0 if (self.cache, self.output) == ("hot", "reused") else 0.5
+    def is_extra(self) -> bool:
+        """Whether it is something else than executing a case in the usual mode."""
+        return (self.kind, self.cache, self.output) != ("execute", "hot", "reused")
 
 
 def spread_out(cases: Iterable[Case]) -> list[Case]:
@@ -110,23 +112,28 @@ def expected_confidence(
     contenders: Iterable[dict[str, Any]], threads: Sequence[int], cells: int
 ) -> float:
     """Of one interval, such that 95 % is that of all of a report of so many cells."""
-    able = (
-        len(threads) if contender["threaded"] else 1
-        for contender in contenders
-        if contender["kind"] != "floor"
-    )
-    return corrected_confidence(cells * count_pairs(sum(able)))
+    rivals = [contender for contender in contenders if contender["kind"] != "floor"]
+    return corrected_confidence(cells * count_pairs(_count_series(rivals, threads)))
+
+
+def _count_series(contenders: Iterable[dict[str, Any]], threads: Sequence[int]) -> int:
+    """What runs in a cell: each with one thread, threaded ones with the other numbers, too."""
+    return sum(len(threads) if contender["threaded"] else 1 for contender in contenders)
 
 
 class Clockwork:
-    """Shares what is left of the budget between the jobs that are left."""
+    """Shares what is left of the budget between the jobs that are left: a part kept for extras
+    between these, the rest, and later what extras leave, between the others. A job's share does not
+    hold what a job costs whatever it is given; that is learnt, from a guess."""
 
-    def __init__(self, jobs: Sequence[Job], budget: float) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], budget: float, extras: float = 0.0, overhead: float = 0.0
+    ) -> None:
         self._began = time.monotonic()
         self._budget = budget
-        self._weight = sum(job.weight for job in jobs)
-        self._overhead = 0.0  # seconds a job takes beyond its share, on average
-        self._done = 0
+        self._left_to = {extra: sum(job.is_extra is extra for job in jobs) for extra in (False, True)}
+        self._kept = budget * extras if self._left_to[True] else 0.0
+        self._overheads = [overhead]
 
     @property
     def left(self) -> float:
@@ -135,14 +142,16 @@ class Clockwork:
 
     def share(self, job: Job) -> float:
         """Seconds for this job, apart from what it costs whatever it is given."""
-        return max(0.0, self.left * job.weight / self._weight - self._overhead)
+        if job.is_extra:
+            return max(0.0, self.left / self._left_to[True])
+        overhead = sum(self._overheads) / len(self._overheads)
+        return max(0.0, (self.left - self._kept) / self._left_to[False] - overhead)
 
     def finish(self, job: Job, share: float, seconds: float) -> None:
         """Notes that it is done, and how long it took."""
-        self._weight -= job.weight
-        if job.kind == "execute":
-            self._done += 1
-            self._overhead += (max(0.0, seconds - share) - self._overhead) / self._done
+        self._left_to[job.is_extra] -= 1
+        if not job.is_extra:
+            self._overheads.append(max(0.0, seconds - share))
 
 
 class Progress:
@@ -222,7 +231,10 @@ class Measurement:
         results.save(self._raw, self._path)
 
     def _jobs(self, jobs: Sequence[Job]) -> None:
-        clockwork = Clockwork(jobs, self._settings.budget)
+        settings = self._settings
+        series = _count_series(self._raw["contenders"], settings.threads)
+        overhead = _OVERHEAD * series * len(settings.scalars)
+        clockwork = Clockwork(jobs, settings.budget, settings.extras, overhead)
         for number, job in enumerate(jobs, 1):
             if clockwork.left <= 0:
                 self._raw["left_out_cells"].append(str(job))

@@ -19,7 +19,8 @@ def cases(count):
 
 def settings(**fields):
     usual = {"threads": (1, 2), "scalars": ("f32", "f64"), "half_width": 0.02}
-    usual |= {"confidence": 0.9995, "cell_limit": 1.5, "budget": 60.0, "peers": False}
+    usual |= {"confidence": 0.9995, "cell_limit": 1.5, "budget": 60.0}
+    usual |= {"extras": 0.0, "peers": False}
     return measure.Settings(**(usual | fields))
 
 
@@ -99,13 +100,17 @@ class Sharing(unittest.TestCase):
         clockwork.finish(job, share, seconds)
         return share
 
-    def test_by_weight(self):
+    def test_extras_have_their_part(self):
         jobs = [self.usual, self.usual, self.cold, self.plan]
-        clockwork = measure.Clockwork(jobs, 27.0)
-        shares = [self.take(clockwork, job, seconds) for job, seconds in zip(jobs, (10, 10, 5, 2))]
-        for share, expected in zip(shares, (10, 10, 5, 2)):
+        clockwork = measure.Clockwork(jobs, 28.0, extras=0.25)
+        shares = [self.take(clockwork, job, seconds) for job, seconds in zip(jobs, (9, 12, 3, 4))]
+        for share, expected in zip(shares, (10.5, 12, 3.5, 4)):
             self.assertAlmostEqual(share, expected)
         self.assertAlmostEqual(clockwork.left, 0)
+
+    def test_nothing_is_kept_for_no_extras(self):
+        clockwork = measure.Clockwork([self.usual], 28.0, extras=0.25)
+        self.assertAlmostEqual(clockwork.share(self.usual), 28)
 
     def test_what_one_leaves_the_others_get(self):
         clockwork = measure.Clockwork([self.usual] * 3, 30.0)
@@ -113,11 +118,11 @@ class Sharing(unittest.TestCase):
         self.assertAlmostEqual(clockwork.share(self.usual), 14)
 
     def test_what_a_job_costs_beyond_its_share_is_kept_back(self):
-        clockwork = measure.Clockwork([self.usual] * 3, 30.0)
-        self.take(clockwork, self.usual, 12)  # 2 more than its share
-        self.assertAlmostEqual(clockwork.share(self.usual), 9 - 2)
-        self.take(clockwork, self.usual, 7)  # none more: 1 on average
-        self.assertAlmostEqual(clockwork.share(self.usual), 11 - 1)
+        clockwork = measure.Clockwork([self.usual] * 3, 30.0, overhead=4)
+        self.assertAlmostEqual(self.take(clockwork, self.usual, 8), 6)  # 2 more than its share
+        self.assertAlmostEqual(clockwork.share(self.usual), 11 - 3)  # 4 and 2: 3 on average
+        self.take(clockwork, self.usual, 7)  # none more
+        self.assertAlmostEqual(clockwork.share(self.usual), 15 - 2)
 
     def test_never_less_than_nothing(self):
         clockwork = measure.Clockwork([self.usual] * 3, 30.0)
@@ -241,8 +246,8 @@ class Measuring(ProgramsTest):
         ):
             self.assertIn(f"{words} ", f"{first} ")
         self.assertIn("--cache hot --output reused", second)
-        # 60 s: a weight of 0.5 and one of 1, for two scalars each.
-        self.assertRegex(first, r"--cell-time (9\.9\d+|10\.000) ")
+        # All of the 60 s are for the one extra, of two scalars.
+        self.assertRegex(first, r"--cell-time (29\.9\d+|30\.000) ")
         seeds = {call.partition("--seed ")[2].partition(" ")[0] for call in (first, second)}
         self.assertEqual(len(seeds), 2)
         contenders = {who["algorithm"] for who in self.raw["cells"][0]["contenders"]}
