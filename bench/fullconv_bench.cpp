@@ -39,6 +39,7 @@ struct Options : Selection {
   std::vector<std::string> handicaps;
   std::vector<std::string> phases;
   bool peers = false;
+  bool instruction_sets = false;
   bool floors = false;
   std::string cache = "hot";
   std::string output = "reused";
@@ -78,8 +79,9 @@ std::vector<Entrant> choose_entrants(const Options& options) {
     const std::string name(contender.algorithm->name);
     const bool is_variant = !contender.instruction_set.empty();
     const bool is_outside = contender.kind == Kind::peer || contender.kind == Kind::binding;
-    const bool in_group =
-        (contender.kind == Kind::ours && !is_variant) || (is_outside && options.peers);
+    const bool is_ours = contender.kind == Kind::ours;
+    const bool in_group = (is_ours && (!is_variant || options.instruction_sets)) ||
+                          (is_outside && options.peers);
     const bool chosen = options.algorithms.empty() ? in_group : selects(options.algorithms, name);
     const bool is_floor = contender.kind == Kind::floor && options.floors;
     if (chosen || is_floor) entrants.push_back({name, contender});
@@ -235,6 +237,8 @@ void add_options(CLI::App& app, Options& options) {
       "Only these algorithms, peers or floors; NAME@SET runs with that instruction set");
   app.add_flag("--peers", options.peers,
                "Also other people's libraries, where --algorithm does not say who");
+  app.add_flag("--instruction-sets", options.instruction_sets,
+               "Also ours by each set of this processor, where a build has code for several");
   app.add_flag("--floors", options.floors, "Also an empty call and a copy of the operands");
   app.add_option("--handicap", options.handicaps,
                  "Also a second plan of NAME that does P % more work; NAME+0 is a twin")

@@ -108,6 +108,10 @@ def _parser() -> Parser:
         help="install SciPy's, OpenCV's, oneDNN's, PyTorch's, ... convolutions and measure them",
     )  # fmt: skip
     parser.add_argument(
+        "--instruction-sets", action="store_true",
+        help="also ours by each instruction set of the processor; needs a portable build",
+    )  # fmt: skip
+    parser.add_argument(
         "--out", type=Path, metavar="DIR",
         help="where results go; results/<machine>/<time> unless given",
     )  # fmt: skip
@@ -131,6 +135,7 @@ class Arguments:
     modes: int  # so many cases also with a cold cache and with fresh output memory
     extras: float  # of the budget, kept for those modes, steps and planning
     peers: bool
+    instruction_sets: bool
     out: Path | None
     programs: Path
 
@@ -162,6 +167,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         modes=kind.modes,
         extras=kind.extras,
         peers=given.peers,
+        instruction_sets=given.instruction_sets,
         out=given.out,
         programs=given.programs,
     )

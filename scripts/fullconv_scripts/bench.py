@@ -53,6 +53,7 @@ def _settings(
         budget=asked.budget,
         extras=asked.extras,
         peers=asked.peers,
+        instruction_sets=asked.instruction_sets,
     )
 
 
@@ -103,11 +104,13 @@ def _make_folder(asked: Arguments, raw: dict[str, Any]) -> Path:
 
 
 def _crosscheck(programs: Programs, raw: dict[str, Any], scalars: Sequence[str]) -> bool:
-    """Whether every algorithm agrees with SciPy; prints the table."""
+    """Whether every algorithm agrees with SciPy, as it is chosen without naming an instruction set;
+    prints the table."""
     progress = measure.Progress()
+    ours = [entry for entry in raw["contenders"] if entry["kind"] == "ours"]
     found = crosscheck.check(
         programs,
-        [entry for entry in raw["contenders"] if entry["kind"] == "ours"],
+        [entry for entry in ours if "@" not in entry["name"]],
         list(scalars),
         lambda picture: progress.refresh(f"checking {picture}"),
     )
@@ -160,7 +163,7 @@ def _run(argv: Sequence[str]) -> int:
     asked = arguments.parse(argv)
     programs = Programs(asked.programs.resolve())
     try:
-        contenders = programs.contenders(asked.peers)
+        contenders = programs.contenders(asked.peers, asked.instruction_sets)
         jobs = measure.plan_jobs(asked.cases, asked.modes)
         settings = _settings(asked, jobs, contenders)
         raw = _new_raw(argv, asked, settings, contenders)

@@ -60,6 +60,7 @@ class Settings:
     budget: float  # for all jobs
     extras: float  # of the budget, kept for what is measured besides executing
     peers: bool
+    instruction_sets: bool
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,7 @@ class Measurement:
             *("--confidence", f"{settings.confidence:.12f}"),
             *("--seed", str(len(self._raw["cells"]) + 1)),
             *(["--peers"] if settings.peers else []),
+            *(["--instruction-sets"] if settings.instruction_sets else []),
             "--floors",
             tick=tick,
         )

@@ -10,9 +10,10 @@ import time
 
 # Seconds of a call; who is threaded takes half as long with two threads.
 OURS = {"naive_branching": 5e-6, "beta": 2e-6}
+VARIANTS = {"beta@AVX2": 4e-6}
 PEERS = {"peer_one": 3e-6}
 FLOORS = {"empty_call": 3e-8, "copy_operands": 4e-8}
-TIMES = {**OURS, **PEERS, **FLOORS}
+TIMES = {**OURS, **VARIANTS, **PEERS, **FLOORS}
 THREADED = {"beta", "peer_one"}
 BLOCKS, FEW_BLOCKS = 8, 4  # the slowest leaves early
 
@@ -35,7 +36,7 @@ def values(arguments, flag, default=()):
 
 
 def show_list(arguments):
-    kinds = {"ours": OURS}
+    kinds = {"ours": (*OURS, *VARIANTS) if "--instruction-sets" in arguments else OURS}
     kinds |= {"peer": PEERS} if "--peers" in arguments else {}
     kinds |= {"floor": FLOORS} if "--floors" in arguments else {}
     print(json.dumps([entry(name, kind) for kind, names in kinds.items() for name in names]))
@@ -122,6 +123,7 @@ def row(name, algorithm, seconds, iterations, **fields):
 def contenders(arguments):
     """Who is timed, with how many threads."""
     names = [*OURS]
+    names += VARIANTS if "--instruction-sets" in arguments else ()
     names += PEERS if "--peers" in arguments else ()
     names += FLOORS if "--floors" in arguments else ()
     names = values(arguments, "--algorithm", names)

@@ -177,7 +177,7 @@ class Script(BenchTest):
         code, stdout, _ = self.bench("--help")
         self.assertEqual(code, 0)
         flags = "full smoke cases case threads scalar budget cell-limit half-width"
-        for flag in f"{flags} peers out programs".split():
+        for flag in f"{flags} peers instruction-sets out programs".split():
             self.assertIn(f"--{flag} ", stdout)
 
 
@@ -296,6 +296,15 @@ class Inside(BenchTest):
         path = self.programs / "fullconv"
         self.assertEqual(stderr, f"bench: {path}: No such file or directory\n")
         self.assertFalse(self.out.exists())
+
+    def test_instruction_sets_are_contenders(self):
+        code, _, stderr = self.bench("--case", "8x8_k3x3", "--instruction-sets")
+        self.assertEqual(code, 0, stderr)
+        raw = self.raw()
+        timed = {who["algorithm"] for cell in raw["cells"] for who in cell["contenders"]}
+        self.assertLessEqual({"beta", "beta@AVX2"}, timed)
+        checked = {entry["algorithm"] for entry in raw["crosscheck"]}
+        self.assertEqual(checked, {"naive_branching", "beta"})
 
 
 class Questions(unittest.TestCase):

@@ -1,3 +1,4 @@
+import json
 import os
 import time
 import unittest
@@ -169,6 +170,12 @@ class Contenders(ProgramsTest):
         self.assertEqual(kinds, expected)
         del expected["peer_one"]
         self.assertEqual({e["name"] for e in programs.contenders(peers=False)}, set(expected))
+
+    def test_instruction_sets_only_where_asked_for(self):
+        programs = Programs(self.programs)
+        (found,) = [e for e in programs.contenders(False, True) if "@" in e["name"]]
+        self.assertEqual((found["name"], found["kind"]), ("beta@AVX2", "ours"))
+        self.assertNotIn("@", json.dumps(programs.contenders(peers=True)))
 
 
 class Running(FolderTest):
