@@ -37,7 +37,7 @@ FULL = Kind(
     cell_limit=0.2,
     half_width=0.01,
     modes=8,
-    extras=0.2,
+    extras=0.1,
 )
 
 

@@ -42,7 +42,10 @@ _NOT_KEPT = {
 
 PLANNING_MATTERS_BELOW = 2**24  # multiply-adds: about a millisecond of executing
 PLANNING_REPETITIONS = 3  # planning for the first time takes FFTW seconds
-_SHORTEST_CELL, _LONGEST_CELL = 0.3, 60.0  # seconds
+_LONGEST_CELL = 60.0  # seconds
+# Seconds of a cell for each contender, at least: eight blocks of 8 ms, and as many again for four
+# near ones as tell them apart. What the budget then does not hold is left out, and named.
+_SHORTEST_SHARE = 0.08
 # Seconds that a contender of a cell costs beyond its share, for planning, its check, and slow calls:
 # a guess for the first cell, as it was on average of the default cases.
 _OVERHEAD = 0.1
@@ -203,6 +206,7 @@ class Measurement:
         self._settings = settings
         self._raw = raw
         self._path = path
+        self._series = max(1, _count_series(raw["contenders"], settings.threads))
         self._progress = Progress()
         self._failures: list[str] = []
 
@@ -233,8 +237,7 @@ class Measurement:
 
     def _jobs(self, jobs: Sequence[Job]) -> None:
         settings = self._settings
-        series = _count_series(self._raw["contenders"], settings.threads)
-        overhead = _OVERHEAD * series * len(settings.scalars)
+        overhead = _OVERHEAD * self._series * len(settings.scalars)
         clockwork = Clockwork(jobs, settings.budget, settings.extras, overhead)
         for number, job in enumerate(jobs, 1):
             if clockwork.left <= 0:
@@ -284,7 +287,8 @@ class Measurement:
 
     def _execute(self, job: Job, share: float, tick: Callable[[], None]) -> None:
         settings = self._settings
-        cell_time = min(max(share / len(settings.scalars), _SHORTEST_CELL), _LONGEST_CELL)
+        shortest = _SHORTEST_SHARE * self._series
+        cell_time = min(max(share / len(settings.scalars), shortest), _LONGEST_CELL)
         self._bench(
             job,
             *("--scalar", *settings.scalars),
