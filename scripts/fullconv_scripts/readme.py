@@ -12,7 +12,7 @@ from statistics import geometric_mean
 from fullconv_scripts import regret, results
 from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.chart_style import seconds_text
-from fullconv_scripts.comparison import Contender, Estimate
+from fullconv_scripts.comparison import Contender, Estimate, Field
 from fullconv_scripts.names import parse_case
 from fullconv_scripts.report import ratio_text
 
@@ -88,6 +88,32 @@ def layers(run: Path) -> list[str]:
     ]
 
 
+SET_ALGORITHMS = ("direct_simd", "fft_overlap_save", "implicit_gemm", "winograd")
+SET_CASES = ("512x512_k7x7", "n1_i64_o64_56x56_k3x3")
+
+
+def instruction_sets(run: Path) -> list[str]:
+    """How many times as long as the fastest each of SET_ALGORITHMS takes on each of SET_CASES, a
+    row for each set, from the best, below the fastest's times; in float, with one thread. The last
+    row is the loop that the compiler vectorises."""
+    found = results.load(run)
+    fields = [found.field(case, "f32").among(threads=1) for case in SET_CASES]
+    names = (contender["name"] for contender in found.raw["contenders"])
+    sets = dict.fromkeys(name.partition("@")[2] for name in names if "@" in name)
+
+    def shown(field: Field, name: str) -> str:
+        who = Contender(name, 1)
+        return f"{field.ratio(who).estimate:.2g}" if who in field else "–"
+
+    times = (seconds_text(field.time(field.fastest).estimate) for field in fields)
+    lines = [", ".join(f"`{case}` {time}" for case, time in zip(SET_CASES, times))]
+    for end in sets:
+        cells = (shown(field, f"{name}@{end}") for field in fields for name in SET_ALGORITHMS)
+        lines.append(f"| {end} | {' | '.join(cells)} |")
+    plain = (shown(field, "clamp_bounds") + " |" * len(SET_ALGORITHMS) for field in fields)
+    return [*lines, f"| `clamp_bounds`, by the compiler | {' '.join(plain)}"]
+
+
 def regrets(folder: Path) -> list[str]:
     """What a choice of `auto` costs, a line for each file: median, 95 of 100, worst."""
     lines = []
@@ -113,6 +139,7 @@ def main() -> None:
             lines += [f"{name}:", *table(REFERENCE / RUNS.get(name, "run"), names)]
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
     lines += layers(REFERENCE / "unstable")
+    lines += instruction_sets(REFERENCE / "instruction-sets")
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]

@@ -50,6 +50,13 @@ class Figures(unittest.TestCase):
         for row in rows:
             self.assertIn(row, PAGES["docs/results.md"])
 
+    def test_instruction_sets(self):
+        times, *rows = readme.instruction_sets(readme.REFERENCE / "instruction-sets")
+        self.assertEqual(len(rows), 6)
+        self.assertIn(times, prose("CONTRIBUTING.md"))
+        for row in rows:
+            self.assertIn(row, PAGES["CONTRIBUTING.md"])
+
     def test_what_a_choice_costs(self):
         folders = ("regret", "regret-avx2")
         lines = [line for name in folders for line in readme.regrets(readme.REFERENCE / name)]
