@@ -121,6 +121,9 @@ class Cell {
   virtual void measure(benchmark::State& state) = 0;
   virtual double time_calls(index_t calls) = 0;
 
+  /// What seconds_per_call() has found, or 0.
+  double seconds_of_call() const { return seconds_of_call_; }
+
   /// Notes the reason, if there is none, or what has gone wrong since.
   template <class Body>
   void guard(const Body& body);
@@ -131,6 +134,7 @@ class Cell {
 
  private:
   std::string name_;
+  double seconds_of_call_ = 0;
   bool verified_ = false;
   std::string skip_;
 };
