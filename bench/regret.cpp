@@ -31,6 +31,7 @@ struct Settings {
   std::string scalar = "f32";
   int threads = 1;
   bool measure = false;
+  bool terms = false;
   double longest = 0.1;
   double seconds = 0.3;
 };
@@ -82,7 +83,7 @@ class RandomProblems {
 template <class T>
 struct Entrant {
   std::string name;
-  double forecast;
+  Forecast forecast;
   std::unique_ptr<Plan<T>> plan;
   std::vector<double> times{};  // of one execution, a round each, in seconds
 };
@@ -125,10 +126,10 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
   for (const Candidate& candidate : ranked) {
     if (!candidate.excluded.empty()) continue;
     if (candidate.forecast.seconds() > 10 * ranked.front().forecast.seconds()) continue;
-    entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast.seconds(),
+    entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast,
                         plan<T>(*candidate.algorithm, problem, options)});
   }
-  entrants.push_back({"auto", ranked.front().forecast.seconds(),
+  entrants.push_back({"auto", ranked.front().forecast,
                       plan<T>(*find_algorithm("auto"), problem, options)});
 
   const auto operands = testing::make_operands<T>({problem});
@@ -187,9 +188,13 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
                                 {"choice_regret", against_best(*same)},
                                 {"candidates", nlohmann::ordered_json::array()}};
   for (const Entrant<T>& entrant : entrants) {
-    record["candidates"].push_back({entrant.name, entrant.forecast, quantile(entrant.times, 0.25),
+    record["candidates"].push_back({entrant.name, entrant.forecast.seconds(), quantile(entrant.times, 0.25),
                                     quantile(entrant.times, 0.5), quantile(entrant.times, 0.75),
                                     entrant.times.size()});
+    if (!settings.terms || &entrant == &entrants.back()) continue;
+    for (const Forecast::Term& term : entrant.forecast.terms) {
+      record["terms"][entrant.name][std::string(term.name)] = term.seconds;
+    }
   }
   return record;
 }
@@ -267,6 +272,7 @@ int main(int argc, char** argv) {
   app.add_option("--scalar", settings.scalar)->check(CLI::IsMember({"f32", "f64"}));
   app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
   app.add_flag("--measure", settings.measure, "Let it time the alternatives");
+  app.add_flag("--terms", settings.terms, "Also what forecasts are made of, for scripts/costs");
   app.add_option("--longest", settings.longest, "Leave out what is forecast to take more seconds");
   app.add_option("--seconds", settings.seconds, "For each problem");
   CLI11_PARSE(app, argc, argv);

@@ -74,7 +74,7 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
               share_of_thread(b.depth * b.image_stride, sizeof(T)) +
               share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
   constexpr double kFma = 0.13e-9;
-  constexpr double kRow = 5e-9, kVector = 0.7e-9;
+  constexpr double kRow = 2e-9, kVector = 0.3e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
   const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);

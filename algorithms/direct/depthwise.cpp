@@ -6,6 +6,8 @@
 // Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
 // SC 2018, on channels as the lanes of vectors.
 
+#include "costs/depthwise.h"
+
 #include <algorithm>
 
 #include "core/buffer.h"
@@ -17,9 +19,12 @@
 #include "core/simd_target.h"
 #include "core/steps.h"
 #include "direct/channel_lanes.h"
+#include "direct/depthwise_blocking.h"
 
 namespace fullconv {
 namespace {
+
+using namespace depthwise;  // NOLINT(google-build-using-namespace): names of this algorithm's own
 
 /// The columns of y that are a multiple of the stride apart. Output s·u + a of the full output
 /// takes tap q of sample u − v where q·d = s·v + a.
@@ -33,15 +38,6 @@ constexpr index_t first_number(index_t output, index_t a, index_t stride) {
   return output <= a ? 0 : ceil_divide(output - a, stride);
 }
 
-/// How the work is cut: y into bands of rows, which with the rows of x that they meet are in a near
-/// cache as vectors of channels.
-struct Blocking {
-  index_t zeros_before, pitch;  // vectors beside a row's samples, and from one row to the next
-  index_t band_rows, bands;
-  index_t most_x_rows;  // that a band meets
-  index_t channel_blocks;
-};
-
 /// Rows of x that rows of the full output meet.
 Range rows_met(const Problem& p, Range outputs) {
   const index_t reach = (p.h - 1) * p.dilation.y;
@@ -49,45 +45,6 @@ Range rows_met(const Problem& p, Range outputs) {
   return intersection({ceil_divide(first, p.stride.y), (outputs.end - 1) / p.stride.y + 1},
                       {0, p.H});
 }
-
-template <class T>
-Blocking choose_blocking(const Problem& p) {
-  const index_t lanes = channel_lanes<T>().lanes;
-  const Window window = p.window();
-  const index_t reach = (p.w - 1) * p.dilation.x / p.stride.x;
-  const index_t first = window.columns.begin / p.stride.x;
-  const index_t last = (window.columns.end - 1) / p.stride.x;
-  Blocking b{};
-  b.zeros_before = std::max<index_t>(0, reach - first);
-  b.pitch = b.zeros_before + std::max(p.W, last + 1);
-  b.channel_blocks = ceil_divide(p.C, lanes);
-  constexpr index_t kBandBytes = 48 * 1024;
-  const index_t x_row = b.pitch * lanes * static_cast<index_t>(sizeof(T));
-  const index_t y_row = p.output_columns() * lanes * static_cast<index_t>(sizeof(T));
-  // Of one more row of y a stride's part meets one more of x.
-  const index_t repeated = std::min((p.h - 1) * p.dilation.y / p.stride.y, p.H) * x_row;
-  const index_t fitting = (kBandBytes - repeated) / (y_row + ceil_divide(x_row, p.stride.y));
-  const index_t fewest = std::min(p.h * p.dilation.y, p.output_rows());
-  b.bands = ceil_divide(p.output_rows(), std::clamp(fitting, fewest, p.output_rows()));
-  b.band_rows = ceil_divide(p.output_rows(), b.bands);
-  b.bands = ceil_divide(p.output_rows(), b.band_rows);
-  b.most_x_rows = std::min(p.H, (b.band_rows - 1 + (p.h - 1) * p.dilation.y) / p.stride.y + 1);
-  return b;
-}
-
-/// Elements of a thread's room.
-template <class T>
-struct Room {
-  index_t x, y, k, rows;
-
-  Room(const Problem& p, const Blocking& b) {
-    const index_t lanes = channel_lanes<T>().lanes;
-    x = share_of_thread(b.most_x_rows * b.pitch * lanes, sizeof(T));
-    y = share_of_thread(b.band_rows * p.output_columns() * lanes, sizeof(T));
-    k = share_of_thread(p.h * p.w * lanes, sizeof(T));
-    rows = share_of_thread(p.h, sizeof(LaneRow<T>));
-  }
-};
 
 template <class T>
 class DepthwisePlan final : public Plan<T> {
@@ -302,30 +259,10 @@ std::optional<Forecast> forecast(const Problem& p, const PlanOptions& options) {
   if (objection<T>(p) != nullptr) return std::nullopt;
   const int threads = threads_for(p, options);
   const Blocking b = choose_blocking<T>(p);
-  const index_t lanes = channel_lanes<T>().lanes;
   const auto of = [](index_t count) { return static_cast<double>(count); };
-  const double blocks = of(p.N * b.channel_blocks);
-  const double outputs = of(p.output_rows() * p.output_columns());
-  const double squares = of(b.bands) * of(ceil_divide(p.h * p.w, lanes)) +
-                         of(b.bands) * of(ceil_divide(std::min(p.H, b.most_x_rows) * p.W, lanes)) +
-                         of(b.bands) * of(ceil_divide(b.band_rows * p.output_columns(), lanes));
-  // Zeros beside the image are multiplied, those above and below are not.
-  const double met = of(std::min(p.H * p.stride.y, p.output_rows()) * p.h) / of(p.stride.y);
-  const double fmas = met * of(p.output_columns() * p.w) / of(p.stride.x);
-  const double bytes = sizeof(T) * of(p.N * p.C) * (of(p.H * p.W) + outputs);
-  constexpr double kFma = 0.13e-9, kRun = 4e-9, kSquare = 13e-9, kCall = 0.2e-6;
-  constexpr FarByte kFar{0.012, 0x1p19, 4};
-  // Operands of FMAs out of the second-level cache: n1_i96_o96_56x56_k7x7_p3x3x3x3_g96.
-  const double band_bytes =
-      sizeof(T) * of(lanes) * (of(b.most_x_rows * b.pitch) + of(b.band_rows * p.output_columns()));
-  const double far = 1 + 0.4 * distance(band_bytes, 0x1p16, 2);
   const Room<T> room(p, b);
   return Forecast{
-      .terms = divided_among_threads(
-          {{"sums", blocks * (fmas * far * kFma + met * of(p.stride.x) * kRun)},
-           {"transpositions", blocks * squares * of(lanes) / 16 * kSquare + kCall},
-           {"copies", 1e-9 * kFar.of(bytes)}},
-          threads),
+      .terms = divided_among_threads(depthwise_terms<T>(p, b), threads),
       .workspace_bytes = static_cast<std::size_t>(
           threads * (of(room.x + room.y + room.k) * sizeof(T) + of(room.rows) * 2 * sizeof(T*)) +
           (of(b.most_x_rows * p.W) + of(p.h * p.w) + 2 * of(p.w + p.h) +

@@ -8,6 +8,8 @@
 // of P points; in place, in a workspace of P·(min(N,C)·(K+1) + 1) scalars, of 2·P for a plane.
 // Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
 
+#include "costs/fft.h"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -341,26 +343,10 @@ class FftPlan final : public Plan<T> {
   FftwPlan<T> image_rows_, kernel_rows_, columns_forward_, columns_back_, rows_back_;
 };
 
-/// Rows that are transformed: those that are all padding are not. For the columns, planes.
-struct Transforms {
-  double rows, planes;
-
-  Transforms(const Problem& problem, const FftSizes& sizes) {
-    const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h;
-    // Not as integers: rows that blocks share could be too many to count.
-    const auto blocks = static_cast<double>(N * sizes.blocks);
-    const double images = blocks * static_cast<double>(K), kernels = static_cast<double>(K * C),
-                 results = blocks * static_cast<double>(C);
-    planes = images + kernels + results;
-    rows = images * static_cast<double>(sizes.image_rows) + kernels * static_cast<double>(h) +
-           results * static_cast<double>(sizes.result_rows.size());
-  }
-};
-
 double fft_operations(const Problem& given) {
   const Problem problem = oriented(given);
   const FftSizes sizes(problem, 1);
-  const Transforms transforms(problem, sizes);
+  const FftCounts transforms(problem, sizes);
   const auto rows = static_cast<double>(sizes.rows);
   const auto columns = static_cast<double>(sizes.columns);
   // A complex multiply-add is eight operations, for half of the points.
@@ -369,34 +355,12 @@ double fft_operations(const Problem& given) {
          4 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C);
 }
 
-/// In nanoseconds for each point and its logarithm, a row takes 0.27 to 0.21, more from 1500 points
-/// on, and some 7 a call, a column 0.12 up to 128 points, 0.17 beyond, and more where it is long;
-/// all else is hidden, but for memory, once planes leave a cache of a megabyte. Next to 1800 times
-/// measured, of planes for which another is not twice as fast, it is off by 10 % (median).
 std::optional<Forecast> forecast_fft(const Problem& given, const PlanOptions& options,
                                      std::size_t scalar_size) {
   const Problem problem = oriented(given);
   if (!counts(problem)) return std::nullopt;
   const FftSizes sizes = sizes_for(problem, options, scalar_size);
-  const Transforms transforms(problem, sizes);
-  const auto rows = static_cast<double>(sizes.rows);
-  const auto columns = static_cast<double>(sizes.columns);
-  const bool single = scalar_size == sizeof(float);
-  const double bytes = static_cast<double>(scalar_size) * rows * columns;
-
-  const double along = (0.265 - 0.06 * distance(columns, 64, 32)) * (single ? 1 : 1.34);
-  const double long_row = 1 + 0.65 * distance(columns, 1500, 8);
-  const double a_row = 7 + along * long_row * columns * std::log2(columns);
-  const double long_columns = (single ? 0.172 : 0.222) * (1 + 0.62 * distance(rows, 512, 16));
-  const double down = rows <= 128 ? 0.12 : long_columns;
-  const double a_plane = down * rows * columns * std::log2(rows);
-  const double products =
-      0.1 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
-  const double memory = 0.37 * bytes * distance(bytes, 0x1p20, 64);
-  return Forecast{.terms = {{"rows", 1e-9 * transforms.rows * a_row},
-                            {"columns", 1e-9 * transforms.planes * a_plane},
-                            {"products", 1e-9 * products},
-                            {"memory", 1e-9 * transforms.planes * memory}},
+  return Forecast{.terms = fft_terms(problem, sizes, scalar_size),
                   .workspace_bytes = static_cast<std::size_t>(
                       FftRoom(problem, sizes, scalar_size).bytes(scalar_size))};
 }

@@ -99,6 +99,22 @@ struct FftRoom {
   }
 };
 
+/// Rows that are transformed: those that are all padding are not. For the columns, planes.
+struct FftCounts {
+  double rows, planes;
+
+  FftCounts(const Problem& problem, const FftSizes& sizes) {
+    const index_t N = problem.N, K = problem.K, C = problem.C, h = problem.h;
+    // Not as integers: rows that blocks share could be too many to count.
+    const auto blocks = static_cast<double>(N * sizes.blocks);
+    const double images = blocks * static_cast<double>(K), kernels = static_cast<double>(K * C),
+                 results = blocks * static_cast<double>(C);
+    planes = images + kernels + results;
+    rows = images * static_cast<double>(sizes.image_rows) + kernels * static_cast<double>(h) +
+           results * static_cast<double>(sizes.result_rows.size());
+  }
+};
+
 /// As few blocks as the workspace has room for: y's rows that two of them share are made twice. One
 /// block where not even many would do, or where spectra of images are to be kept.
 inline FftSizes sizes_for(const Problem& problem, const PlanOptions& options,

@@ -7,6 +7,8 @@
 // Chellapilla, Puri and Simard, High Performance Convolutional Neural Networks, IWFHR 2006; sharing
 // rows between taps: Cho and Brand, MEC: Memory-efficient Convolution, ICML 2017.
 
+#include "costs/im2col_gemm.h"
+
 #include "core/buffer.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
@@ -228,40 +230,20 @@ std::vector<Boundary> boundaries_of_im2col_gemm(const Problem& problem, const Pl
           {Boundary::y_channels, kThin}};
 }
 
-/// An operation takes 2 ps for each four bytes of a scalar, and longer where the weights have few
-/// rows; lowering 0.12 ns a sample; packing 3 ns a weight.
 std::optional<Forecast> forecast_im2col_gemm(const Problem& problem, const PlanOptions& options,
                                              std::size_t scalar_size) {
   if (!blas::takes_size(problem.K * problem.w) || !blas::takes_size(problem.C)) return std::nullopt;
-  const auto bytes = static_cast<double>(scalar_size);
   const int threads = useful_threads(problem, options, options.threads);
   const auto scalar_bytes = static_cast<index_t>(scalar_size);
   const Panel panel = choose_panel(problem, scalar_bytes, threads);
-  const auto C = static_cast<double>(problem.C);
-  const double rows = C == 1 ? 8 : C < 16 ? 16 / C : 1;  // that a product takes as long as
-  const double lowered = static_cast<double>(problem.N * problem.K * problem.w) *
-                         static_cast<double>(problem.output_rows() * problem.output_columns());
-  const double lowered_rows = lowered / static_cast<double>(problem.output_columns());
-  const double weights = C * static_cast<double>(problem.K * problem.w * problem.h);
+  const auto weights =
+      static_cast<double>(problem.C) * static_cast<double>(problem.K * problem.w * problem.h);
   const double room =
       weights + threads * static_cast<double>(panel.lowered_share(scalar_bytes) +
                                               panel.products_share(problem, scalar_bytes));
-  const double unit = bytes / 4 * 1e-9;
-  constexpr double kOperation = 0.013;  // by OpenBLAS with AVX2
-  constexpr double kCall = 0.12e-6;
-  constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
-  constexpr double kFarByte = 0.024e-9;  // of x and y, outside of caches
-  const double operands =
-      bytes * static_cast<double>(problem.N) *
-      static_cast<double>(problem.K * problem.H * problem.W +
-                          problem.C * problem.output_rows() * problem.output_columns());
-  return Forecast{.terms = divided_among_threads(
-                      {{"gemm", unit * padded_operations(problem) * kOperation * rows},
-                       {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
-                                        operands * kFarByte * distance(operands, 0x1p20, 16)},
-                       {"packing", unit * weights * 3 + kCall}},
-                      threads),
-                  .workspace_bytes = static_cast<std::size_t>(bytes * room)};
+  return Forecast{
+      .terms = divided_among_threads(im2col_gemm_terms(problem, scalar_size), threads),
+      .workspace_bytes = static_cast<std::size_t>(static_cast<double>(scalar_size) * room)};
 }
 
 template <class T>

@@ -4,6 +4,8 @@
 // and the sums are transposed when they are complete. 2·H·W·N·K·C flops. Goto and van de Geijn,
 // Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
 
+#include "costs/pointwise_gemm.h"
+
 #include <algorithm>
 
 #include "core/buffer.h"
@@ -13,56 +15,13 @@
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
+#include "gemm/pointwise_blocking.h"
 #include "gemm/product.h"
 
 namespace fullconv {
 namespace {
 
-/// How the work is cut.
-struct Blocking {
-  index_t strip;                           // columns of a tile of products
-  index_t block_channels, channel_blocks;  // of y; whole strips
-  index_t block_pixels, pixel_blocks;      // of all images
-  index_t depth;                           // channels of x that are summed over at a time
-};
-
-template <class T>
-Blocking choose_blocking(const Problem& p, int threads) {
-  const index_t lanes = vector_lanes<T>();
-  const index_t pixels = p.H * p.W;
-  Blocking b{};
-  const index_t vectors_C = ceil_divide(p.C, lanes);
-  b.strip = std::min(most_tile_vectors(pixels), vectors_C) * lanes;
-  const index_t strips = ceil_divide(vectors_C * lanes, b.strip);
-  // The weights of a strip are in the first-level cache, those of a block, the sums and what the
-  // block meets of x in the second-level one.
-  constexpr index_t kStripBytes = 32 * 1024, kMostChannels = 128, kMostPixels = 224;
-  const index_t deepest =
-      std::max<index_t>(kStripBytes / (b.strip * static_cast<index_t>(sizeof(T))), 1);
-  b.depth = ceil_divide(p.K, ceil_divide(p.K, deepest));
-  const index_t most_strips = std::max<index_t>(kMostChannels / b.strip, 1);
-  index_t channel_blocks = ceil_divide(strips, most_strips);
-  // Whole images, or parts of one.
-  b.block_pixels = pixels <= kMostPixels ? std::min(kMostPixels / pixels, p.N) * pixels
-                                         : ceil_divide(pixels, ceil_divide(pixels, kMostPixels));
-  b.pixel_blocks = ceil_divide(p.N * pixels, b.block_pixels);
-  if (b.pixel_blocks * channel_blocks % threads != 0) {
-    channel_blocks = std::min(ceil_divide(channel_blocks, threads) * threads, strips);
-  }
-  b.block_channels = ceil_divide(strips, channel_blocks) * b.strip;
-  b.channel_blocks = ceil_divide(p.C, b.block_channels);
-  return b;
-}
-
-/// Elements of a thread's room.
-template <class T>
-struct Room {
-  index_t weights, sums;
-
-  explicit Room(const Blocking& b)
-      : weights(share_of_thread(b.depth * b.block_channels, sizeof(T))),
-        sums(share_of_thread(b.block_pixels * b.block_channels, sizeof(T))) {}
-};
+using namespace pointwise;  // NOLINT(google-build-using-namespace): names of this algorithm's own
 
 template <class T>
 class PointwiseGemmPlan final : public Plan<T> {
@@ -95,9 +54,10 @@ class PointwiseGemmPlan final : public Plan<T> {
     const Problem& p = this->problem();
     const Blocking& b = blocking_;
     const index_t first = channel_block * b.block_channels;
+    const Window window = p.window();
     const Range channels{first, std::min(first + b.block_channels, p.C)};
     const index_t begin = pixel_block * b.block_pixels;
-    const Range pixels{begin, std::min(begin + b.block_pixels, p.N * p.H * p.W)};
+    const Range pixels{begin, std::min(begin + b.block_pixels, p.N * pixels_of(p))};
     T* weights = weights_.data() + thread * room_.weights;
     T* sums = sums_.data() + thread * room_.sums;
     StepTimer timing(Step::copies);
@@ -111,7 +71,7 @@ class PointwiseGemmPlan final : public Plan<T> {
           multiply<T>({.rows = run.size(),
                        .columns = columns_of(channels.size() - c),
                        .depth = depth,
-                       .a = &x(n, o, row, column),
+                       .a = &x(n, o, window.rows.begin + row, window.columns.begin + column),
                        .a_depth = x.strides[1],
                        .b = weights + c * b.depth,
                        .b_depth = b.strip,
@@ -156,14 +116,15 @@ class PointwiseGemmPlan final : public Plan<T> {
     }
   }
 
-  /// Calls visit(image, row, column, pixels) for runs of pixels that lie one behind the other.
+  /// Calls visit(image, row, column, pixels) for runs of y's pixels that lie one behind the other.
   template <class Visit>
   void for_each_run(Range pixels, index_t row_stride, const Visit& visit) const {
     const Problem& p = this->problem();
-    const index_t at_once = row_stride == p.W || p.H == 1 ? p.H * p.W : p.W;
+    const index_t rows = p.output_rows(), columns = p.output_columns();
+    const index_t at_once = row_stride == columns || rows == 1 ? rows * columns : columns;
     for (index_t begin = pixels.begin; begin < pixels.end;) {
       const index_t end = std::min((begin / at_once + 1) * at_once, pixels.end);
-      visit(begin / (p.H * p.W), begin / p.W % p.H, begin % p.W, Range{begin, end});
+      visit(begin / (rows * columns), begin / columns % rows, begin % columns, Range{begin, end});
       begin = end;
     }
   }
@@ -191,24 +152,10 @@ template <class T>
 Forecast forecast(const Problem& p, const PlanOptions& options) {
   const int threads = useful_threads(p, options, options.threads);
   const Blocking b = choose_blocking<T>(p, threads);
-  const auto of = [](index_t count) { return static_cast<double>(count); };
-  const index_t lanes = vector_lanes<T>();
-  const double pixels = of(p.N * p.H * p.W), K = of(p.K);
-  const double vectors_C = of(ceil_divide(p.C, lanes)), vectors = of(b.strip / lanes);
-  const double rows = of(p.H * p.W) / of(tiles_of(p.H * p.W));
-  // A step loads a vector for each of B's and an element for each row, two in a cycle; fewer sums
-  // than hide the latency of an FMA wait for it.
-  constexpr double kHidden = 8;
-  const double waits =
-      std::max({1.0, kHidden / (rows * vectors), (rows + vectors) / (rows * vectors)});
-  constexpr double kFma = 0.128e-9, kWeight = 1.8e-9, kSum = 1.3e-9, kCall = 0.3e-6;  // vectors
   const Room<T> room(b);
-  return {.terms = divided_among_threads({{"products", pixels * K * vectors_C * waits * kFma},
-                                          {"copies", of(b.pixel_blocks) * K * vectors_C * kWeight +
-                                                         pixels * vectors_C * kSum + kCall}},
-                                         threads),
-          .workspace_bytes =
-              static_cast<std::size_t>(threads * sizeof(T) * (of(room.weights) + of(room.sums)))};
+  const auto elements = static_cast<double>(room.weights + room.sums);
+  return {.terms = divided_among_threads(pointwise_gemm_terms<T>(p, b), threads),
+          .workspace_bytes = static_cast<std::size_t>(threads * elements * sizeof(T))};
 }
 
 std::optional<Forecast> forecast_pointwise_gemm(const Problem& problem, const PlanOptions& options,
@@ -223,12 +170,13 @@ std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& opti
   std::vector<Boundary> all{{Boundary::kernel_rows, 1}, {Boundary::kernel_columns, 1}};
   if (objection(problem) != nullptr) return all;
   const Blocking b = choose_blocking<T>(problem, useful_threads(problem, options, options.threads));
-  all.insert(all.end(), {{Boundary::x_channels, b.depth},
-                         {Boundary::y_channels, b.strip},
-                         {Boundary::y_channels, b.block_channels},
-                         {Boundary::y_channels, vector_lanes<T>()},
-                         {Boundary::image_rows, ceil_divide(b.block_pixels, problem.W)},
-                         {Boundary::batch, ceil_divide(b.block_pixels, problem.H * problem.W)}});
+  all.insert(all.end(),
+             {{Boundary::x_channels, b.depth},
+              {Boundary::y_channels, b.strip},
+              {Boundary::y_channels, b.block_channels},
+              {Boundary::y_channels, vector_lanes<T>()},
+              {Boundary::output_rows, ceil_divide(b.block_pixels, problem.output_columns())},
+              {Boundary::batch, ceil_divide(b.block_pixels, pixels_of(problem))}});
   return all;
 }
 
@@ -248,6 +196,7 @@ constinit const Algorithm builtin::pointwise_gemm{
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .same_bits = true,
+    .crops = true,
     .vectorized = true,
     .forecast = forecast_pointwise_gemm,
     .boundaries = boundaries_of_pointwise_gemm,

@@ -3,46 +3,12 @@
 #include "winograd/blocking.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
+#include "costs/winograd.h"
 #include "gemm/product.h"
 
 namespace fullconv {
-
-template <class T>
-std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& b) {
-  const index_t lanes = vector_lanes<T>();
-  const auto points = static_cast<double>(b.points());
-  const auto K = static_cast<double>(problem.K);
-  const auto vectors_K = static_cast<double>(ceil_divide(problem.K, lanes));
-  const auto vectors_C = static_cast<double>(ceil_divide(problem.C, lanes));
-  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across);
-  const auto passes = static_cast<double>(b.keeps_kernels ? 1 : b.blocks);
-  const double rows =
-      static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
-  const double vectors = static_cast<double>(most_tile_vectors(b.tiles()));
-  // A step loads a vector for each of B's and an element for each row, two in a cycle.
-  const double loads = std::max(1.0, (rows + 2 * vectors) / (rows * vectors));
-  constexpr double kFma = 0.165e-9;
-  constexpr double kPoint = 0.7e-9;  // of a vector of channels, and for each tile
-  // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether
-  // a row has as many or one: for each row of a square 13 ns with 16 lanes, of loads and shuffles.
-  const double square_row = 0.16e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
-  const auto square_rows = [&](index_t rows, index_t columns) {
-    return static_cast<double>(b.tile_rows * rows * ceil_divide(columns, lanes)) * square_row;
-  };
-  const index_t columns = b.tiles_across * b.tile.columns.outputs;
-  // Of a vector of channels of the kernels: to load its taps, and for each point.
-  constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
-  return {{"products", points * tiles * K * vectors_C * loads * kFma},
-          {"kernels", passes * K * vectors_C * (kKernel + points * kKernelPoint)},
-          {"images",
-           vectors_K * (points * tiles * kPoint +
-                        square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
-          {"outputs",
-           vectors_C * (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns))}};
-}
 
 namespace {
 
@@ -115,7 +81,7 @@ Blocking best_blocking(const Problem& problem, int threads) {
   std::optional<Tile> best;
   double shortest = 0;
   for_each_tile(problem, [&](const Tile& tile) {
-    const double time = seconds(terms_of<T>(problem, choose_blocking<T>(problem, tile, 1)));
+    const double time = seconds(winograd_terms<T>(problem, choose_blocking<T>(problem, tile, 1)));
     if (best && time >= shortest) return;
     best = tile;
     shortest = time;
@@ -125,7 +91,5 @@ Blocking best_blocking(const Problem& problem, int threads) {
 
 template Blocking best_blocking<float>(const Problem&, int);
 template Blocking best_blocking<double>(const Problem&, int);
-template std::vector<Forecast::Term> terms_of<float>(const Problem&, const Blocking&);
-template std::vector<Forecast::Term> terms_of<double>(const Problem&, const Blocking&);
 
 }  // namespace fullconv

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <vector>
-
 #include "core/buffer.h"
-#include "core/forecast.h"
+#include "core/plane.h"
 #include "winograd/transforms.h"
 
 namespace fullconv {
@@ -53,9 +51,5 @@ struct Room {
 /// there are tiles for.
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads);
-
-/// The terms of one execution, in seconds, for one thread.
-template <class T>
-std::vector<Forecast::Term> terms_of(const Problem& problem, const Blocking& blocking);
 
 }  // namespace fullconv

@@ -7,11 +7,14 @@
 // other axis alone is transformed. Lavin and Gray, Fast Algorithms for Convolutional Neural
 // Networks, CVPR 2016.
 
+#include "costs/winograd.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 
 #include "core/buffer.h"
+#include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
@@ -308,7 +311,7 @@ Forecast forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
   const Blocking b = best_blocking<T>(problem, threads);
   const double planes = static_cast<double>(problem.N * problem.C);
-  return {.terms = divided_among_threads(terms_of<T>(problem, b), threads),
+  return {.terms = divided_among_threads(winograd_terms<T>(problem, b), threads),
           .workspace_bytes = static_cast<std::size_t>(Room<T>(b, threads).bytes() + planes)};
 }
 

@@ -4,7 +4,8 @@ JSON lines. The first one is the header: format, version, environment (with the 
 scalar, threads, effort, left_out_as_too_long, and `candidate`, the names of a candidate's fields.
 `environment_of` names the run of the same programs that the environment was taken from. Each line
 after it is a problem: problem, best, forecast, regret, candidates; newer files also have chosen and
-choice_regret. Times are in seconds.
+choice_regret, and with `--terms` terms, by algorithm what its forecast is the sum of. Times are in
+seconds.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def _problem(line: Any) -> str:
             return f"{line['problem']} has a candidate without {', '.join(_CANDIDATE)}"
         if not isinstance(candidate[0], str) or not all(map(_is_number, candidate[1:])):
             return f"{line['problem']} has a candidate that is no name with numbers"
+    terms = line.get("terms", {})
+    if not all(isinstance(of, dict) and all(map(_is_number, of.values())) for of in terms.values()):
+        return f"{line['problem']} has terms that are no numbers"
     return ""
 
 

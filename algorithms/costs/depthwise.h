@@ -1,0 +1,15 @@
+#pragma once
+
+#include <vector>
+
+#include "direct/depthwise_blocking.h"
+#include "fullconv/algorithm.h"
+
+namespace fullconv {
+
+/// The terms of one execution, in seconds, for one thread.
+template <class T>
+std::vector<Forecast::Term> depthwise_terms(const Problem& problem,
+                                            const depthwise::Blocking& blocking);
+
+}  // namespace fullconv

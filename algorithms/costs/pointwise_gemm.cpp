@@ -1,0 +1,48 @@
+// What pointwise_gemm takes: products by what hides their latency, copies of weights and sums by
+// vectors; counted by its blocking.
+
+#include "costs/pointwise_gemm.h"
+
+#include <algorithm>
+
+#include "core/buffer.h"
+#include "core/forecast.h"
+#include "gemm/product.h"
+
+namespace fullconv {
+
+template <class T>
+std::vector<Forecast::Term> pointwise_gemm_terms(const Problem& p, const pointwise::Blocking& b) {
+  const auto of = [](index_t count) { return static_cast<double>(count); };
+  const index_t lanes = vector_lanes<T>();
+  const double pixels = of(p.N * pointwise::pixels_of(p)), K = of(p.K);
+  const double vectors_C = of(ceil_divide(p.C, lanes)), vectors = of(b.strip / lanes);
+  const index_t in_a_row = p.is_whole() ? pointwise::pixels_of(p) : p.output_columns();
+  const index_t at_once = std::min(in_a_row, b.block_pixels);
+  const double rows = of(at_once) / of(tiles_of(at_once));
+  // A step loads a vector for each of B's and an element for each row, two in a cycle; fewer sums
+  // than hide the latency of an FMA wait for it.
+  constexpr double kHidden = 8;
+  const double waits =
+      std::max({1.0, kHidden / (rows * vectors), (rows + vectors) / (rows * vectors)});
+  // By squares of as many pixels as a vector has lanes.
+  const double transposed = pixels / of(at_once) * of(ceil_divide(at_once, lanes) * lanes);
+  const double multiplications =
+      pixels / of(at_once) * of(ceil_divide(p.C, b.strip)) * of(ceil_divide(p.K, b.depth));
+  const double bytes =
+      sizeof(T) * of(p.N) * (K * of(p.H * p.W) + of(p.C * pointwise::pixels_of(p)));
+  constexpr double kFma = 0.128e-9, kWeight = 1.8e-9, kSum = 1.3e-9, kCall = 0.3e-6;  // vectors
+  constexpr double kMultiplication = 0.05e-6;
+  constexpr FarByte kFar{0.03, 0x1p19, 16};
+  return {{"products", pixels * K * vectors_C * waits * kFma + multiplications * kMultiplication},
+          {"memory", 1e-9 * kFar.of(bytes)},
+          {"copies",
+           of(b.pixel_blocks) * K * vectors_C * kWeight + transposed * vectors_C * kSum + kCall}};
+}
+
+template std::vector<Forecast::Term> pointwise_gemm_terms<float>(const Problem&,
+                                                                 const pointwise::Blocking&);
+template std::vector<Forecast::Term> pointwise_gemm_terms<double>(const Problem&,
+                                                                  const pointwise::Blocking&);
+
+}  // namespace fullconv

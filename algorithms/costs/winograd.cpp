@@ -1,0 +1,60 @@
+// What winograd takes: products by vectors of channels, transforms of kernels, samples and outputs
+// by the points and the rows of squares that they transpose; counted by its blocking.
+
+#include "costs/winograd.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/forecast.h"
+#include "gemm/product.h"
+
+namespace fullconv {
+
+template <class T>
+std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blocking& b) {
+  const index_t lanes = vector_lanes<T>();
+  const auto points = static_cast<double>(b.points());
+  const auto K = static_cast<double>(problem.K);
+  const auto vectors_K = static_cast<double>(ceil_divide(problem.K, lanes));
+  const auto vectors_C = static_cast<double>(ceil_divide(problem.C, lanes));
+  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across);
+  const auto passes = static_cast<double>(b.keeps_kernels ? 1 : b.blocks);
+  const double rows =
+      static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
+  const double vectors = std::min(vectors_C, static_cast<double>(most_tile_vectors(b.tiles())));
+  // A step loads a vector for each of B's and an element for each row, two in a cycle; fewer sums
+  // than hide the latency of an FMA wait for it.
+  constexpr double kHidden = 8;
+  const double waits =
+      std::max({1.0, kHidden / (rows * vectors), (rows + 2 * vectors) / (rows * vectors)});
+  constexpr double kFma = 0.165e-9;
+  constexpr double kPoint = 1.1e-9;  // of a vector of channels, and for each tile
+  // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether
+  // a row has as many or one: for each row of a square 20 ns with 16 lanes, of loads and shuffles.
+  const double square_row = 0.25e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
+  const auto square_rows = [&](index_t tile, index_t across) {
+    return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
+  };
+  const index_t columns = b.tiles_across * b.tile.columns.outputs;
+  // Of a vector of channels of the kernels: to load its taps, and for each point.
+  constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
+  const double bytes =
+      sizeof(T) * static_cast<double>(problem.N) *
+      (K * static_cast<double>(problem.H * problem.W) +
+       static_cast<double>(problem.C * problem.output_rows() * problem.output_columns()));
+  constexpr FarByte kFar{0.03, 0x1p19, 16};
+  return {{"products", points * tiles * K * vectors_C * waits * kFma},
+          {"kernels", passes * K * vectors_C * (kKernel + points * kKernelPoint)},
+          {"images",
+           vectors_K * (points * tiles * kPoint +
+                        square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
+          {"memory", 1e-9 * kFar.of(bytes)},
+          {"outputs",
+           vectors_C * (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns))}};
+}
+
+template std::vector<Forecast::Term> winograd_terms<float>(const Problem&, const Blocking&);
+template std::vector<Forecast::Term> winograd_terms<double>(const Problem&, const Blocking&);
+
+}  // namespace fullconv
