@@ -140,7 +140,8 @@ Problem problem_of(const Extents& x, const Extents& k, const Layer& layer) {
 /// Overwrites y, whose elements are of type T as those of x and k.
 template <class T>
 void convolve(const Problem& problem, const py::array& x, const py::array& k, py::array& y,
-              const Algorithm& algorithm, const std::optional<int>& threads) {
+              const Algorithm& algorithm, const std::optional<int>& threads,
+              const std::optional<std::size_t>& workspace_limit = {}) {
   const auto x_view = const_view<T>(x), k_view = const_view<T>(k);
   const auto y_view = mutable_view<T>(y);
   const bool dense = rows_are_dense(x_view) && rows_are_dense(k_view) && rows_are_dense(y_view);
@@ -151,7 +152,8 @@ void convolve(const Problem& problem, const py::array& x, const py::array& k, py
                         &algorithm,
                         {.threads = thread_count(threads, algorithm, problem),
                          .any_strides = !dense,
-                         .accuracy = layer ? ErrorModel::componentwise : ErrorModel::normwise}};
+                         .accuracy = layer ? ErrorModel::componentwise : ErrorModel::normwise,
+                         .workspace_limit = workspace_limit}};
   LentPlan<T> plan(request);
   unlocked(problem, [&] { plan.execute(x_view, k_view, y_view); });
 }
@@ -198,15 +200,18 @@ void convolve_integers(const Problem& problem, const py::array& x, const py::arr
   });
 }
 
-/// Overwrites y. All have 4 axes and elements of one type: float, double or an integer.
+/// Overwrites y. All have 4 axes and elements of one type: float, double or an integer, whose plans
+/// take little workspace whatever the limit.
 void convolve_tensors(const py::array& x, const py::array& k, py::array& y, const Layer& layer,
-                      const py::handle name, const py::handle threads_or_none) {
+                      const py::handle name, const py::handle threads_or_none,
+                      const py::handle workspace_limit) {
   const Algorithm& algorithm = algorithm_named(name);
   const std::optional<int> threads = thread_limit(threads_or_none);
   const Problem problem = problem_of(extents(x), extents(k), layer);
   const Scalar scalar = scalar_of(x);
-  if (scalar == Scalar::f32) return convolve<float>(problem, x, k, y, algorithm, threads);
-  if (scalar == Scalar::f64) return convolve<double>(problem, x, k, y, algorithm, threads);
+  const auto limit = byte_limit(workspace_limit);
+  if (scalar == Scalar::f32) return convolve<float>(problem, x, k, y, algorithm, threads, limit);
+  if (scalar == Scalar::f64) return convolve<double>(problem, x, k, y, algorithm, threads, limit);
 
   const auto convolve_as = [&]<class I>(I) {
     convolve_integers<I>(problem, x, k, y, algorithm, threads);

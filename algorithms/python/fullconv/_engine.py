@@ -34,26 +34,27 @@ class Layer(NamedTuple):
         return (N, C * self.groups, self.output_size(0, H, h), self.output_size(1, W, w))
 
 
-def convolve(x, k, layer=Layer(), algorithm="auto", threads=None):
+def convolve(x, k, layer=Layer(), algorithm="auto", threads=None, workspace_limit=None):
     """Both operands are of one type, and neither is empty. y lies in memory as x does: channels
-    last, if x has them last."""
+    last, if x has them last. The limit is in bytes, of what a plan holds beside the operands."""
     dtype = x.dtype
+    how = (layer, algorithm, threads, workspace_limit)
     if dtype in (np.complex64, np.complex128):
-        return _convolve_complex(x, k, layer, algorithm, threads)
+        return _convolve_complex(x, k, *how)
     if dtype == np.float16:
-        return _convolve_as(np.float64, x, k, layer, algorithm, threads).astype(dtype)
+        return _convolve_as(np.float64, x, k, *how).astype(dtype)
     if dtype == bool:
         # NumPy's sum of bools says whether any is true.
-        return _convolve_as(np.int64, x, k, layer, algorithm, threads) != 0
+        return _convolve_as(np.int64, x, k, *how) != 0
     if dtype in (np.float32, np.float64) or dtype.kind in "iu":
         y = _empty_like(x, layer.output_shape(x.shape, k.shape), dtype)
-        _core.convolve_tensors(_addressable(x), _addressable(k), y, layer, algorithm, threads)
+        _core.convolve_tensors(_addressable(x), _addressable(k), y, *how)
         return y
     return _scatter(x, k, layer)
 
 
-def _convolve_as(dtype, x, k, *arguments):
-    return convolve(x.astype(dtype), k.astype(dtype), *arguments)
+def _convolve_as(dtype, x, k, *how):
+    return convolve(x.astype(dtype), k.astype(dtype), *how)
 
 
 def _empty_like(x, shape, dtype):
@@ -70,7 +71,7 @@ def _addressable(array):
     return array if whole else array.copy()
 
 
-def _convolve_complex(x, k, layer, algorithm, threads):
+def _convolve_complex(x, k, layer, *how):
     """A layer with twice the channels: re = re*re - im*im, im = re*im + im*re."""
     N, K, H, W = x.shape
     _, C, h, w = k.shape
@@ -80,7 +81,7 @@ def _convolve_complex(x, k, layer, algorithm, threads):
     k_parts[:, 1, :, 0] = -k.imag
     k_parts[:, 0, :, 1] = k.imag
     k_parts[:, 1, :, 1] = k.real
-    y_parts = convolve(x_parts, k_parts.reshape(2 * K, 2 * C, h, w), layer, algorithm, threads)
+    y_parts = convolve(x_parts, k_parts.reshape(2 * K, 2 * C, h, w), layer, *how)
     y = _empty_like(x, layer.output_shape(x.shape, k.shape), x.dtype)
     y.real = y_parts[:, 0::2]
     y.imag = y_parts[:, 1::2]

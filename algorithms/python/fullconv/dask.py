@@ -16,6 +16,8 @@ from . import _engine, _layers, _planes
 
 __all__ = ["conv_transpose2d", "convolve2d"]
 
+_TASK_WORKSPACE = 64 << 20  # bytes that a task takes beside its part of the image and its result
+
 
 def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
     """Convolve a Dask array of two axes, lazily.
@@ -219,4 +221,5 @@ def _convolve(pieces, kernel, crop, dtype, algorithm, threads):
     x, k = (a.astype(dtype, copy=False)[np.newaxis, np.newaxis] for a in (image, kernel))
     (H, W), (h, w) = image.shape, kernel.shape
     padding = (top, left, H + h - 1 - top - rows, W + w - 1 - left - columns)
-    return _engine.convolve(x, k, _engine.Layer(padding), algorithm, threads)[0, 0]
+    layer = _engine.Layer(padding)
+    return _engine.convolve(x, k, layer, algorithm, threads, _TASK_WORKSPACE)[0, 0]
