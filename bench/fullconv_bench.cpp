@@ -80,8 +80,8 @@ std::vector<Entrant> choose_entrants(const Options& options) {
     const bool is_variant = !contender.instruction_set.empty();
     const bool is_outside = contender.kind == Kind::peer || contender.kind == Kind::binding;
     const bool is_ours = contender.kind == Kind::ours;
-    const bool in_group = (is_ours && (!is_variant || options.instruction_sets)) ||
-                          (is_outside && options.peers);
+    const bool in_group =
+        (is_ours && (!is_variant || options.instruction_sets)) || (is_outside && options.peers);
     const bool chosen = options.algorithms.empty() ? in_group : selects(options.algorithms, name);
     const bool is_floor = contender.kind == Kind::floor && options.floors;
     if (chosen || is_floor) entrants.push_back({name, contender});
