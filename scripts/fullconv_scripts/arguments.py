@@ -30,7 +30,7 @@ class Kind:
 
 # Peers take as long again. A slow call is made 16 times, eight blocks, each warmed up; of ours 8 times.
 SMOKE = Kind(("smoke.txt",), budget=30, cell_limit=0.2, half_width=0.05, modes=1)
-DEFAULT = Kind(("default.txt",), budget=210, cell_limit=0.2, half_width=0.02, modes=2)
+DEFAULT = Kind(("default.txt",), budget=200, cell_limit=0.2, half_width=0.02, modes=2)
 FULL = Kind(
     ("sweep.txt", "layers.txt"),
     budget=1800,
