@@ -129,8 +129,8 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
     entrants.push_back({std::string(candidate.algorithm->name), candidate.forecast,
                         plan<T>(*candidate.algorithm, problem, options)});
   }
-  entrants.push_back({"auto", ranked.front().forecast,
-                      plan<T>(*find_algorithm("auto"), problem, options)});
+  entrants.push_back(
+      {"auto", ranked.front().forecast, plan<T>(*find_algorithm("auto"), problem, options)});
 
   const auto operands = testing::make_operands<T>({problem});
   std::vector<T> y(static_cast<std::size_t>(testing::element_count(problem.y_extents())));
@@ -188,9 +188,9 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
                                 {"choice_regret", against_best(*same)},
                                 {"candidates", nlohmann::ordered_json::array()}};
   for (const Entrant<T>& entrant : entrants) {
-    record["candidates"].push_back({entrant.name, entrant.forecast.seconds(), quantile(entrant.times, 0.25),
-                                    quantile(entrant.times, 0.5), quantile(entrant.times, 0.75),
-                                    entrant.times.size()});
+    record["candidates"].push_back({entrant.name, entrant.forecast.seconds(),
+                                    quantile(entrant.times, 0.25), quantile(entrant.times, 0.5),
+                                    quantile(entrant.times, 0.75), entrant.times.size()});
     if (!settings.terms || &entrant == &entrants.back()) continue;
     for (const Forecast::Term& term : entrant.forecast.terms) {
       record["terms"][entrant.name][std::string(term.name)] = term.seconds;
