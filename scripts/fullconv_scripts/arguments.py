@@ -28,7 +28,8 @@ class Kind:
     extras: float = 0.0  # of the budget, kept for those modes, steps and planning
 
 
-# Peers take as long again. A slow call is made 16 times, eight blocks, each warmed up; of ours 8 times.
+# Peers take as long again. A slow call is made 16 times, eight blocks, each warmed up; of ours
+# with one thread 8 times.
 SMOKE = Kind(("smoke.txt",), budget=30, cell_limit=0.2, half_width=0.05, modes=1)
 DEFAULT = Kind(("default.txt",), budget=200, cell_limit=0.2, half_width=0.02, modes=2)
 FULL = Kind(

@@ -384,15 +384,19 @@ class Drawn:
 
 
 def draw_all(results: Results, folder: Path) -> Drawn:
-    """Draws what the results hold into a folder, and removes older pictures there."""
+    """Draws what the results hold into a folder, and removes older pictures there. Of algorithms
+    by one instruction set there are too many to be told apart: they are in the report."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("*.png"), *folder.glob("*.svg")):
         old.unlink()
     files: list[Path] = []
     missing = []
+    shown = results.without_variants()
+    if len(shown.names) < len(results.names):
+        missing.append("algorithms by one instruction set: too many; the report has them")
     for chart in CHARTS:
         try:
-            for picture in chart(results):
+            for picture in chart(shown):
                 files += style.save(picture.figure, folder, picture.name)
         except NothingToDraw as reason:
             missing.append(f"{chart.__name__.replace('_', ' ')}: {reason}")

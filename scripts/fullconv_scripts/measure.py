@@ -126,9 +126,9 @@ def _count_series(contenders: Iterable[dict[str, Any]], threads: Sequence[int]) 
 
 
 class Clockwork:
-    """Shares what is left of the budget between the jobs that are left: a part kept for extras
-    between these, the rest, and later what extras leave, between the others. A job's share does not
-    hold what a job costs whatever it is given; that is learnt, from a guess."""
+    """Shares the budget between jobs. Extras come last and get what is left, at least the part that
+    is kept for them. The other jobs share the rest; what such a job costs beyond its share is
+    learnt, beginning with a guess."""
 
     def __init__(
         self, jobs: Sequence[Job], budget: float, extras: float = 0.0, overhead: float = 0.0

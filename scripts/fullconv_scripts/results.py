@@ -38,7 +38,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,6 +161,15 @@ class Results:
     def algorithms(self) -> list[str]:
         """Our own names."""
         return self.of_kind("ours")
+
+    def without_variants(self) -> Results:
+        """The same without algorithms by one instruction set, as `direct_simd@AVX2`."""
+
+        def kept(table: pd.DataFrame) -> pd.DataFrame:
+            return table if table.empty else table[~table["algorithm"].str.contains("@")]
+
+        names = [name for name in self.names if "@" not in name]
+        return replace(self, names=names, times=kept(self.times), skipped=kept(self.skipped))
 
     def select(
         self, cache: str | None = "hot", output: str | None = "reused", **fields: Any

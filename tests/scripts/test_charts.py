@@ -53,6 +53,19 @@ class Drawing(FolderTest):
                 *("threads-2", "layers-1-thread", "layers-2-threads", "first-call-k3x3"),
             },
         )
+        again = [
+            cell(
+                entry["case"],
+                entry["contenders"]
+                + [{**who, "algorithm": f"{who['algorithm']}@AVX2"} for who in entry["contenders"]],
+            )
+            for entry in several_cells() + first
+        ]
+        files = {path.name for path in drawn.files}
+        drawn = self.draw(again, floors=floors)
+        self.assertEqual(len(drawn.missing), 1)
+        self.assertIn("by one instruction set", drawn.missing[0])
+        self.assertEqual(files, {path.name for path in drawn.files})
         for path in drawn.files:
             with self.subTest(path.name):
                 self.assertLess(path.stat().st_size, 150_000 if path.suffix == ".png" else 200_000)
