@@ -230,10 +230,12 @@ class TypedCell final : public Cell {
   /// Maps the workspace, wakes the threads, sends another process the operands, and lets the
   /// processor change its clock. Right after vectorised code the if/else loop was 1.6 % slower with
   /// 2 ms of this than with 8, where all others were the same to within 1 %; a shorter one leaves
-  /// time for more blocks. A long call of ours needs none, for planning has mapped its workspace.
+  /// time for more blocks. A long call of ours with one thread needs none: planning has mapped its
+  /// workspace.
   void warm_up(const auto& execute) {
     constexpr double kEnough = 0.002, kLong = 0.05, kMost = 0.1;
-    if (kind() == Kind::ours && seconds_of_call() > kLong) return;
+    const bool alone = kind() == Kind::ours && settings_.threads == 1;
+    if (alone && seconds_of_call() > kLong) return;
     const auto start = Clock::now();
     double end = 0, call = 0;
     do {

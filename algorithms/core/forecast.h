@@ -23,6 +23,13 @@ struct FarByte {
   double of(double bytes) const { return bytes * nanoseconds * distance(bytes, cache, factor); }
 };
 
+/// Of x and y.
+inline double image_bytes(const Problem& p, std::size_t scalar_size) {
+  const auto of = [](index_t count) { return static_cast<double>(count); };
+  return static_cast<double>(scalar_size) * of(p.N) *
+         (of(p.K) * of(p.H * p.W) + of(p.C) * of(p.output_rows() * p.output_columns()));
+}
+
 /// The time of a fork and join: 1 µs on a Xeon, 2 to 5 µs on an EPYC. With 5 µs two threads took up
 /// to 1.5 times as long here, for problems of 9 to 15 µs that they did not share; with 2 µs some
 /// took 1.1 times as long.

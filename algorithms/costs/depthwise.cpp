@@ -15,14 +15,12 @@ std::vector<Forecast::Term> depthwise_terms(const Problem& p, const depthwise::B
   const index_t lanes = channel_lanes<T>().lanes;
   const auto of = [](index_t count) { return static_cast<double>(count); };
   const double blocks = of(p.N * b.channel_blocks);
-  const double outputs = of(p.output_rows() * p.output_columns());
   const double squares = of(b.bands) * of(ceil_divide(p.h * p.w, lanes)) +
                          of(b.bands) * of(ceil_divide(std::min(p.H, b.most_x_rows) * p.W, lanes)) +
                          of(b.bands) * of(ceil_divide(b.band_rows * p.output_columns(), lanes));
   // Zeros beside the image are multiplied, those above and below are not.
   const double met = of(std::min(p.H * p.stride.y, p.output_rows()) * p.h) / of(p.stride.y);
   const double fmas = met * of(p.output_columns() * p.w) / of(p.stride.x);
-  const double bytes = sizeof(T) * of(p.N * p.C) * (of(p.H * p.W) + outputs);
   constexpr double kFma = 0.13e-9, kRun = 4e-9, kSquare = 13e-9, kCall = 0.2e-6;
   constexpr FarByte kFar{0.012, 0x1p19, 4};
   // Operands of FMAs out of the second-level cache: n1_i96_o96_56x56_k7x7_p3x3x3x3_g96.
@@ -31,7 +29,7 @@ std::vector<Forecast::Term> depthwise_terms(const Problem& p, const depthwise::B
   const double far = 1 + 0.4 * distance(band_bytes, 0x1p16, 2);
   return {{"sums", blocks * (fmas * far * kFma + met * of(p.stride.x) * kRun)},
           {"transpositions", blocks * squares * of(lanes) / 16 * kSquare + kCall},
-          {"copies", 1e-9 * kFar.of(bytes)}};
+          {"copies", 1e-9 * kFar.of(image_bytes(p, sizeof(T)))}};
 }
 
 template std::vector<Forecast::Term> depthwise_terms<float>(const Problem&,

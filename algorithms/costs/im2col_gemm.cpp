@@ -20,10 +20,7 @@ std::vector<Forecast::Term> im2col_gemm_terms(const Problem& problem, std::size_
   constexpr double kCall = 0.12e-6;
   constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
   constexpr double kFarByte = 0.024e-9;  // of x and y, outside of caches
-  const double operands =
-      bytes * static_cast<double>(problem.N) *
-      static_cast<double>(problem.K * problem.H * problem.W +
-                          problem.C * problem.output_rows() * problem.output_columns());
+  const double operands = image_bytes(problem, scalar_size);
   return {{"gemm", unit * padded_operations(problem) * kOperation * rows},
           {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
                            operands * kFarByte * distance(operands, 0x1p20, 16)},

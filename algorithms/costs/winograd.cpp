@@ -39,17 +39,13 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blockin
   const index_t columns = b.tiles_across * b.tile.columns.outputs;
   // Of a vector of channels of the kernels: to load its taps, and for each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
-  const double bytes =
-      sizeof(T) * static_cast<double>(problem.N) *
-      (K * static_cast<double>(problem.H * problem.W) +
-       static_cast<double>(problem.C * problem.output_rows() * problem.output_columns()));
   constexpr FarByte kFar{0.03, 0x1p19, 16};
   return {{"products", points * tiles * K * vectors_C * waits * kFma},
           {"kernels", passes * K * vectors_C * (kKernel + points * kKernelPoint)},
           {"images",
            vectors_K * (points * tiles * kPoint +
                         square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
-          {"memory", 1e-9 * kFar.of(bytes)},
+          {"memory", 1e-9 * kFar.of(image_bytes(problem, sizeof(T)))},
           {"outputs",
            vectors_C * (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns))}};
 }
