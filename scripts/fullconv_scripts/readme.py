@@ -14,7 +14,7 @@ from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.chart_style import seconds_text
 from fullconv_scripts.comparison import Contender, Estimate, Field
 from fullconv_scripts.names import parse_case
-from fullconv_scripts.report import ratio_text
+from fullconv_scripts.report import ratio_text, reliance_line
 
 REFERENCE = ROOT / "results" / "reference"
 # Of which run a page's first table of times is, if not of `run`.
@@ -114,6 +114,12 @@ def instruction_sets(run: Path) -> list[str]:
     return [*lines, f"| `clamp_bounds`, by the compiler | {' '.join(plain)}"]
 
 
+def reliance(run: Path) -> str:
+    """How well a run knows ratios of those that a decision is between, as it said itself."""
+    said = reliance_line(results.load(run))
+    return re.search(r"between contenders .*?\)", said)[0]
+
+
 def regrets(folder: Path) -> list[str]:
     """What a choice of `auto` costs, a line for each file: median, 95 of 100, worst."""
     lines = []
@@ -140,6 +146,7 @@ def main() -> None:
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
     lines += layers(REFERENCE / "unstable")
     lines += instruction_sets(REFERENCE / "instruction-sets")
+    lines.append(reliance(REFERENCE / "default"))
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]

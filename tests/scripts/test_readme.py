@@ -50,6 +50,9 @@ class Figures(unittest.TestCase):
         for row in rows:
             self.assertIn(row, PAGES["docs/results.md"])
 
+    def test_how_well_ratios_are_known(self):
+        self.assertIn(readme.reliance(readme.REFERENCE / "default"), prose("docs/measuring.md"))
+
     def test_instruction_sets(self):
         times, *rows = readme.instruction_sets(readme.REFERENCE / "instruction-sets")
         self.assertEqual(len(rows), 6)
