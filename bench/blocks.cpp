@@ -27,7 +27,7 @@ constexpr std::size_t kFewestBlocks = 8;
 
 // Who is not surely far off has so many, whatever its share: with all peers on unstable those that
 // had to stop after 8 were known to 5 to 17 %.
-constexpr std::size_t kFewestOfNear = 24;
+constexpr std::size_t kFewestOfNear = 48;
 
 // Who surely takes more than this many times as long as the fastest is no matter of decision, and
 // what it would take to know by how much is better spent on the others. The surety, and not the

@@ -328,7 +328,7 @@ def _run(argv: Sequence[str]) -> int:
     spread = given.layout_spread
     if spread is None:
         spread = layout_spread(given.new)
-    kinds = ("ours", "peer") if given.all else ("ours",)
+    kinds = ("ours", "variant", *(("peer",) if given.all else ()))
     listed = changes(old, new, kinds, spread)
     if not listed:
         raise BadResults(f"{given.old} and {given.new}: no cell with a contender that both hold")

@@ -40,7 +40,8 @@ CONFIDENCE = 0.95  # of a whole report, and of one comparison shown on its own
 EQUAL_WITHIN = 1.02  # two times whose ratio surely lies within this factor are equal
 FEWEST_BLOCKS = 3  # with fewer in common there is no interval: (0, infinity)
 
-WINNERS = ("ours", "peer")  # kinds that can win: a floor is no convolution, a binding runs ours
+# Kinds that can win: a floor is no convolution; a binding runs ours, as a variant does.
+WINNERS = ("ours", "peer")
 Samples = Mapping[int, float]  # block -> seconds of one call
 DELEGATION = ("never", "sometimes", "always")  # how often an algorithm runs another's code
 
@@ -213,7 +214,7 @@ class Win:
 class Field:
     """What was measured side by side in one cell.
 
-    samples: by contender. kinds: `ours`, `peer`, `binding` or `floor` of each algorithm.
+    samples: by contender. kinds: `ours`, `variant`, `peer`, `binding` or `floor` of each algorithm.
     confidence: that of each interval, unless another is asked for: corrected for all comparisons of
     the report.
     layout_spread: of ratios between layouts of the same program, as the audit found it.

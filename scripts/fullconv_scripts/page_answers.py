@@ -34,7 +34,7 @@ class Answer:
     ratios: dict[Contender, comparison.Ratio]  # of these to the first
     margin: comparison.Ratio | None  # of the next that counts
     level: tuple[Contender, ...]  # those that count and are not told to be slower than the first
-    aside: tuple[Contender, ...]  # bindings, which are compared with the first, and cannot win
+    aside: tuple[Contender, ...]  # variants and bindings: compared with the first, cannot win
 
     @property
     def fastest(self) -> Contender:
@@ -49,7 +49,7 @@ def find_answer(table: Table, number: int, threads: int, group: str) -> Answer |
     order = (win.winner, *(who for who in field.best_variants if who != win.winner))
     verdict = win.verdict if win.runner_up else "alone"
     ratios = {who: field.ratio(who, to=win.winner) for who in order}
-    aside = tuple(table.fields[number].among(("binding",), threads))
+    aside = tuple(table.fields[number].among(("variant", "binding"), threads))
     return Answer(number, field, verdict, order, ratios, win.margin, win.level_with, aside)
 
 

@@ -50,7 +50,7 @@ class Table:
     def __init__(self, results: Results) -> None:
         self.results = results
         seen = {*results.times["algorithm"], *results.skipped["algorithm"]}
-        order = ("ours", "peer", "binding", "floor")
+        order = ("ours", "peer", "variant", "binding", "floor")
         self.names = [name for kind in order for name in results.of_kind(kind) if name in seen]
         self.cases: list[Case] = []
         self.cells: list[dict[str, Any]] = []

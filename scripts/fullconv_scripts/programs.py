@@ -121,7 +121,8 @@ class Programs:
 
     def contenders(self, peers: bool, instruction_sets: bool = False) -> list[dict[str, Any]]:
         """Who takes part, in the registry's order: our own, each by each instruction set if asked
-        for, as `direct_simd@AVX2`, peers if asked for, floors. A peer that is our own library, called from another language, is of the kind `binding`."""
+        for, as `direct_simd@AVX2`, peers if asked for, floors. A peer that is our own library,
+        called from another language, is of the kind `binding`."""
         more = ["--peers"] * peers + ["--instruction-sets"] * instruction_sets
         listed = run_for_json([self.cli, "list", "--json", "--floors", *more])
         return [

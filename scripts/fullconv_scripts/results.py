@@ -114,7 +114,8 @@ class Results:
     """What charts, tables and reports are made of.
 
     names: ours, peers, bindings, floors, in the registry's order, then whoever else was measured.
-    kinds: `ours`, `peer`, `binding` (ours from another language) or `floor` of each of them.
+    kinds: `ours`, `variant` (ours by one instruction set, as `direct_simd@AVX2`), `peer`, `binding`
+        (ours from another language) or `floor` of each of them.
     contenders: the registry's entry of each of them: ledger, version, summary, ...
     times: one row a contender that was measured: case and its sizes, scalar, cache, output, phase,
         algorithm, kind, threads, cell (the number of its cell), samples (seconds), blocks and
@@ -166,9 +167,9 @@ class Results:
         """The same without algorithms by one instruction set, as `direct_simd@AVX2`."""
 
         def kept(table: pd.DataFrame) -> pd.DataFrame:
-            return table if table.empty else table[~table["algorithm"].str.contains("@")]
+            return table[table["kind"] != "variant"]
 
-        names = [name for name in self.names if "@" not in name]
+        names = [name for name in self.names if self.kinds[name] != "variant"]
         return replace(self, names=names, times=kept(self.times), skipped=kept(self.skipped))
 
     def select(
@@ -336,7 +337,10 @@ def tabulate(raw: dict[str, Any], spread: float = 0.0) -> Results:
     names = _names(raw)
     registry = {entry["name"]: entry for entry in raw.get("contenders", [])}
     contenders = {name: registry.get(name) or _stranger(name, registry) for name in names}
-    kinds = {name: entry.get("kind", "ours") for name, entry in contenders.items()}
+    kinds = {
+        name: "variant" if "@" in name else entry.get("kind", "ours")
+        for name, entry in contenders.items()
+    }
     floors = _floors(raw)
     machine = _Machine(floors, _second_level_cache(raw.get("environment", {})))
     rows: dict[tuple[str, ...], list[dict[str, Any]]] = {}

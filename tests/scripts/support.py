@@ -146,3 +146,10 @@ def several_cells(threads: tuple[int, ...] = (1, 2), names: tuple[str, ...] = AL
                 contenders.append(contender(name, [base * f for f in (1, 1.01, 1.02, 1.03)], count))
         cells.append(cell(case, contenders))
     return cells
+
+
+def audit_finding(name: str, met: bool = True, **fields: Any) -> Any:
+    """What a check of the audit has found."""
+    from fullconv_scripts.audit_checks import Finding
+
+    return Finding(name, "≤ 1 %", "0.5%", met, "in detail", **fields)

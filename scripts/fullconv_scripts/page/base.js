@@ -213,7 +213,7 @@ const MARKS = [
 
 /** By number: its family's class, its colour's class, its mark. Ours are solid, peers hollow. */
 const LOOKS = (() => {
-  const seen = { ours: 0, peer: 0, binding: 0, floor: 0 };
+  const seen = { ours: 0, peer: 0, variant: 0, binding: 0, floor: 0 };
   return CONTENDERS.map((contender) => {
     const { kind } = contender;
     const place = seen[kind]++;

@@ -196,10 +196,11 @@ function drawRoofline(body, width, found, peak, floors) {
       .classed("faint", !p.best);
   });
   const roofs = roofTexts(peak, floors);
-  drawRoofs(svg, x, y, peak, floors, wide ? roofs : []);
+  const written = drawRoofs(svg, x, y, peak, floors, wide ? roofs : []);
+  const others = roofs.filter((text) => !written.includes(text));
   fill(body, svg.node(), lookKey(points.filter((p) => p.best).map((p) => p.row.contender)),
     h("p", { class: "note" }, "Large marks: the fastest of a problem. Small ones: the others.",
-      wide ? "" : ` Roofs: ${roofs.join("; ")}.`));
+      others.length ? ` Roofs: ${others.join("; ")}.` : ""));
 }
 
 /** What each roof is: the peak, then the bandwidths. */
@@ -208,8 +209,9 @@ function roofTexts(peak, floors) {
     ...floors.map(([floor, text]) => `${text}: ${digits(floor.rate)} GB/s`)];
 }
 
-/** The roofs, with their texts along them. */
+/** The roofs, with their texts along them where there is room. Returns the texts that are there. */
 function drawRoofs(svg, x, y, peak, floors, texts) {
+  const written = [];
   const [x0, x1] = x.domain();
   const roof = ([ax, ay], [bx, by], text) => {
     svg.append("line").attr("class", "roof").attr("x1", ax).attr("y1", ay).attr("x2", bx)
@@ -218,6 +220,7 @@ function drawRoofs(svg, x, y, peak, floors, texts) {
     if (!text || textWidth(text, 12) + 10 > Math.hypot(bx - ax, by - ay)) return;
     svg.append("text").attr("class", "roof-text").attr("y", -6).attr("x", 8)
       .attr("transform", `translate(${ax},${ay}) rotate(${angle})`).text(text);
+    written.push(text);
   };
   const level = y(peak.rate);
   roof([x(x0), level], [x(x1), level], texts[0]);
@@ -228,6 +231,7 @@ function drawRoofs(svg, x, y, peak, floors, texts) {
       roof([x(low), y(low * floor.rate)], [x(knee), y(knee * floor.rate)], texts[place + 1]);
     }
   });
+  return written;
 }
 
 /** Marks and names of contenders, for charts where labels have no place of their own. */

@@ -128,6 +128,8 @@ const LEDGER_FIELDS = {
 };
 const SHARES = { inside: "● inside", outside: "○ outside", none: "– none" };
 
+const isOurs = ({ kind }) => ["ours", "variant"].includes(kind);
+
 function startFairness(body) {
   const withLedger = CONTENDERS.map((contender, number) => ({ ...contender, number }))
     .filter((contender) => contender.kind !== "floor");
@@ -139,7 +141,7 @@ function startFairness(body) {
       ? h("span", { class: `share-${ledger[field]}` }, SHARES[ledger[field]] || ledger[field])
       : null));
     return tableRow(columns, [nameTag(contender.number), ...shares, ledger.precision || null,
-      threadsOf(contender), contender.version || (contender.kind === "ours" ? "this commit" : null),
+      threadsOf(contender), contender.version || (isOurs(contender) ? "this commit" : null),
       ledger.note || contender.summary || null]);
   });
   fill(body, table(columns, rows, { class: "ledger", label: "What is inside the time" }),
