@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <tuple>
 #include <utility>
 
 #include "fullconv/algorithm.h"
@@ -12,12 +14,13 @@
 
 namespace fullconv {
 
+/// A fork and join of two threads takes 1 µs, or up to 5 µs, the time of 5·10⁴ multiply-adds of the
+/// direct forms; below twice that there is nothing to win.
+inline bool is_worth_forking(const Problem& problem) { return problem.multiply_adds() >= 100'000; }
+
 /// Threads worth using for `problem`: at most as many as asked for and as there are `parts`.
 inline int useful_threads(const Problem& problem, const PlanOptions& options, index_t parts) {
-  // A fork and join of two threads takes 1 µs, or up to 5 µs, the time of 5·10⁴ multiply-adds of
-  // the direct forms; below twice that there is nothing to win.
-  constexpr std::int64_t kWorthForking = 100'000;
-  if (problem.multiply_adds() < kWorthForking) return 1;
+  if (!is_worth_forking(problem)) return 1;
   return static_cast<int>(std::min<index_t>(options.threads, parts));
 }
 
@@ -67,6 +70,39 @@ template <class Body>
 void parallel_for(int threads, index_t parts, const Body& body) {
   parallel_for(
       threads, parts, [](int) {}, body);
+}
+
+namespace internal {
+
+/// Loops within each other, without the divisions that find a block by its number: with those,
+/// 8x8_k5x5 by direct_simd took 1.07 times as long.
+template <std::size_t kDimensions, class Body, class... Index>
+void for_each_in_order(const std::array<index_t, kDimensions>& counts, const Body& body,
+                       Index... index) {
+  if constexpr (sizeof...(Index) == kDimensions) {
+    body(index..., 0);
+  } else {
+    for (index_t i = 0; i < counts[sizeof...(Index)]; ++i) {
+      for_each_in_order(counts, body, index..., i);
+    }
+  }
+}
+
+}  // namespace internal
+
+/// Calls body(index..., thread) for each block of a grid, such as batch × channels × blocks of
+/// rows, which has so many along each dimension: the last one's are neighbours. Threads take blocks
+/// as parallel_for deals them out.
+template <std::size_t kDimensions, class Body>
+void for_each_block(int threads, const std::array<index_t, kDimensions>& counts, const Body& body) {
+  if (threads == 1) return internal::for_each_in_order(counts, body);
+  index_t blocks = 1;
+  for (const index_t count : counts) blocks *= count;
+  parallel_for(threads, blocks, [&](index_t block, int thread) {
+    std::array<index_t, kDimensions> index;
+    for (std::size_t d = kDimensions; d-- > 0; block /= counts[d]) index[d] = block % counts[d];
+    std::apply([&](auto... i) { body(i..., thread); }, index);
+  });
 }
 
 /// Calls body(round, member) for each round in [0, rounds) and each member in [0, members), those

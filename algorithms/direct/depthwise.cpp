@@ -107,11 +107,10 @@ class DepthwisePlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     const Problem& p = this->problem();
-    const index_t blocks = blocking_.channel_blocks;
-    parallel_for(threads_, p.N * blocks * blocking_.bands, [&](index_t part, int thread) {
-      const index_t band = part % blocking_.bands, block = part / blocking_.bands;
-      compute(block / blocks, block % blocks, band, thread, x, k, y);
-    });
+    for_each_block(threads_, std::array{p.N, blocking_.channel_blocks, blocking_.bands},
+                   [&](index_t n, index_t block, index_t band, int thread) {
+                     compute(n, block, band, thread, x, k, y);
+                   });
   }
 
  private:

@@ -262,17 +262,14 @@ class SeparablePasses final : public Shortcut<T> {
   bool try_execute(const TensorView<const T>& x, const TensorView<const T>& k,
                    const TensorView<T>& y) override {
     if (!all_of_low_rank(k) || !keeps_whole_numbers(x, k)) return false;
-    const auto& [count, C] = std::pair(blocks_.count, problem_.C);
-    parallel_for(blocks_.threads, problem_.N * C * count,
-                 [&, count = count, C = C](index_t part, int thread) {
-                   const StepTimer timing(Step::direct);
-                   const index_t first = part % count * blocks_.rows;
-                   const Range rows{first, std::min(first + blocks_.rows, problem_.output_rows())};
-                   const index_t c = part / count % C;
-                   const index_t n = part / (count * C);
-                   convolve_block(x, k, y, n, c, rows,
-                                  between_.data() + thread * blocks_.elements());
-                 });
+    for_each_block(blocks_.threads, std::array{problem_.N, problem_.C, blocks_.count},
+                   [&](index_t n, index_t c, index_t block, int thread) {
+                     const StepTimer timing(Step::direct);
+                     const index_t first = block * blocks_.rows;
+                     const index_t end = std::min(first + blocks_.rows, problem_.output_rows());
+                     convolve_block(x, k, y, n, c, {first, end},
+                                    between_.data() + thread * blocks_.elements());
+                   });
     return true;
   }
 

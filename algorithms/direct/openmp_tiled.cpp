@@ -30,8 +30,8 @@ class OpenMpTiledPlan final : public Plan<T> {
       : Plan<T>(problem),
         tiles_down_(ceil_divide(problem.output_rows(), kTileRows)),
         tiles_across_(ceil_divide(problem.output_columns(), kTileColumns)),
-        tiles_(problem.N * problem.C * tiles_down_ * tiles_across_),
-        threads_(useful_threads(problem, options, tiles_)),
+        threads_(
+            useful_threads(problem, options, problem.N * problem.C * tiles_down_ * tiles_across_)),
         sums_(threads_ * kTileRows * kTileColumns) {}
 
   std::size_t workspace_bytes() const override { return sums_.bytes(); }
@@ -40,20 +40,20 @@ class OpenMpTiledPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    parallel_for(threads_, tiles_,
-                 [&](index_t tile, int thread) { compute_tile(tile, thread, x, k, y); });
+    const Problem& problem = this->problem();
+    for_each_block(threads_, std::array{problem.N, problem.C, tiles_down_, tiles_across_},
+                   [&](index_t n, index_t c, index_t down, index_t across, int thread) {
+                     compute_tile(n, c, down, across, thread, x, k, y);
+                   });
   }
 
  private:
   static constexpr index_t kTileColumns = kTileRowBytes / static_cast<index_t>(sizeof(T));
 
-  void compute_tile(index_t tile, int thread, const TensorView<const T>& x,
-                    const TensorView<const T>& k, const TensorView<T>& y) const {
+  [[gnu::noinline]] void compute_tile(index_t n, index_t c, index_t down, index_t across,
+                                      int thread, const TensorView<const T>& x,
+                                      const TensorView<const T>& k, const TensorView<T>& y) const {
     const Problem& problem = this->problem();
-    const index_t across = tile % tiles_across_;
-    const index_t down = tile / tiles_across_ % tiles_down_;
-    const index_t c = tile / (tiles_across_ * tiles_down_) % problem.C;
-    const index_t n = tile / (tiles_across_ * tiles_down_ * problem.C);
     const Window window = problem.window();
     const Range rows = intersection(window.rows, {window.rows.begin + down * kTileRows,
                                                   window.rows.begin + (down + 1) * kTileRows});
@@ -78,7 +78,7 @@ class OpenMpTiledPlan final : public Plan<T> {
     }
   }
 
-  index_t tiles_down_, tiles_across_, tiles_;
+  index_t tiles_down_, tiles_across_;
   int threads_;
   Buffer<T> sums_;
 };

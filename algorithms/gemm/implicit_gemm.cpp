@@ -104,20 +104,18 @@ class ImplicitGemmPlan final : public Plan<T> {
                const TensorView<T>& y) {
     const Problem& problem = this->problem();
     if (weights == nullptr) {
-      parallel_for(threads_, problem.N * problem.C, [&](index_t part, int) {
-        recompute(problem, x, k, part / problem.C, part % problem.C, y);
-      });
+      for_each_block(threads_, std::array{problem.N, problem.C},
+                     [&](index_t n, index_t c, int) { recompute(problem, x, k, n, c, y); });
       return;
     }
-    const index_t blocks = blocking_.row_blocks * blocking_.channel_blocks;
-    parallel_for(threads_, problem.N * problem.groups * blocks, [&](index_t part, int thread) {
-      const index_t block = part % blocks, group = part / blocks % problem.groups;
-      compute_block({.n = part / (blocks * problem.groups),
-                     .group = group,
-                     .row_block = block / blocking_.channel_blocks,
-                     .channel_block = block % blocking_.channel_blocks},
-                    thread, x, weights, y);
-    });
+    for_each_block(
+        threads_,
+        std::array{problem.N, problem.groups, blocking_.row_blocks, blocking_.channel_blocks},
+        [&](index_t n, index_t group, index_t row_block, index_t channel_block, int thread) {
+          compute_block(
+              {.n = n, .group = group, .row_block = row_block, .channel_block = channel_block},
+              thread, x, weights, y);
+        });
   }
 
   /// Whether images are single pixels, and y is what the weights are multiplied by them.
@@ -166,21 +164,21 @@ class ImplicitGemmPlan final : public Plan<T> {
   bool pack_weights(const TensorView<const T>& k, T* weights) {
     const index_t most_tiles = tiles_of(blocking_.block_channels);
     std::atomic<bool> finite = true;
-    parallel_for(threads_, this->problem().groups * blocking_.channel_blocks * most_tiles,
-                 [&](index_t part, int) {
-                   const StepTimer timing(Step::copies);
-                   const index_t block = part / most_tiles, t = part % most_tiles;
-                   const Range channels = channels_of(block % blocking_.channel_blocks);
-                   const index_t tiles = tiles_of(channels.size());
-                   if (t >= tiles) return;
-                   const Range rows = rows_of_tile(channels.size(), tiles, t);
-                   const index_t first_o = block / blocking_.channel_blocks * layer_.K;
-                   T* to = weights + block * blocking_.weights_block + t * blocking_.weights_tile;
-                   if (!pack_tile(k, first_o,
-                                  {channels.begin + rows.begin, channels.begin + rows.end}, to)) {
-                     finite = false;
-                   }
-                 });
+    for_each_block(
+        threads_, std::array{this->problem().groups, blocking_.channel_blocks, most_tiles},
+        [&](index_t group, index_t block, index_t t, int) {
+          const StepTimer timing(Step::copies);
+          const Range channels = channels_of(block);
+          const index_t tiles = tiles_of(channels.size());
+          if (t >= tiles) return;
+          const Range rows = rows_of_tile(channels.size(), tiles, t);
+          T* to = weights + (group * blocking_.channel_blocks + block) * blocking_.weights_block +
+                  t * blocking_.weights_tile;
+          if (!pack_tile(k, group * layer_.K,
+                         {channels.begin + rows.begin, channels.begin + rows.end}, to)) {
+            finite = false;
+          }
+        });
     return finite;
   }
 

@@ -41,10 +41,10 @@ class PointwiseGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    const index_t blocks = blocking_.channel_blocks;
-    parallel_for(threads_, blocking_.pixel_blocks * blocks, [&](index_t part, int thread) {
-      compute_block(part / blocks, part % blocks, thread, x, k, y);
-    });
+    for_each_block(threads_, std::array{blocking_.pixel_blocks, blocking_.channel_blocks},
+                   [&](index_t pixel_block, index_t channel_block, int thread) {
+                     compute_block(pixel_block, channel_block, thread, x, k, y);
+                   });
   }
 
  private:

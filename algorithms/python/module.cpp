@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "arrays.h"
+#include "core/parallel.h"
 #include "diagnose.h"
 #include "integers.h"
 #include "plans.h"
@@ -29,9 +30,6 @@ namespace {
 
 /// Below this a call takes less than the 2 µs that other Python threads would gain by.
 constexpr std::int64_t kWorthReleasing = 20'000;
-
-/// Below this no algorithm forks, and how many threads there might be need not be found out.
-constexpr std::int64_t kWorthForking = 100'000;
 
 /// Runs `body` without the interpreter's lock, where the work is worth giving it up.
 template <class Body>
@@ -105,7 +103,8 @@ const Algorithm& algorithm_named(const py::handle given) {
 int thread_count(const std::optional<int>& asked, const Algorithm& algorithm,
                  const Problem& problem) {
   if (asked) return *asked;
-  if (!algorithm.threaded || problem.multiply_adds() < kWorthForking) return 1;
+  // Where nothing forks, how many threads there might be need not be found out.
+  if (!algorithm.threaded || !is_worth_forking(problem)) return 1;
   return allowed_threads();
 }
 

@@ -83,15 +83,16 @@ class WinogradPlan final : public Plan<T> {
     const Blocking& b = blocking_;
     // Of each block so many pieces that threads have as much to do.
     const index_t pieces = threads_ == 1 ? 1 : 4 * threads_;
-    parallel_for(threads_, b.channel_blocks * b.depth_blocks * pieces, [&](index_t part, int) {
-      const index_t block = part / pieces, piece = part % pieces;
-      const Range depth = depth_of(block % b.depth_blocks);
-      const Range within{piece * depth.size() / pieces, (piece + 1) * depth.size() / pieces};
-      if (within.empty()) return;
-      transform_kernels(k, block / b.depth_blocks,
-                        {depth.begin + within.begin, depth.begin + within.end},
-                        to + block * b.kernel_block + within.begin * b.block_channels);
-    });
+    for_each_block(
+        threads_, std::array{b.channel_blocks, b.depth_blocks, pieces},
+        [&](index_t c, index_t part, index_t piece, int) {
+          const Range depth = depth_of(part);
+          const Range within{piece * depth.size() / pieces, (piece + 1) * depth.size() / pieces};
+          if (within.empty()) return;
+          transform_kernels(
+              k, c, {depth.begin + within.begin, depth.begin + within.end},
+              to + (c * b.depth_blocks + part) * b.kernel_block + within.begin * b.block_channels);
+        });
   }
 
   /// `kernels`: all of them, transformed; null where each is transformed when it is met.
@@ -253,8 +254,8 @@ class WinogradPlan final : public Plan<T> {
     const index_t C = this->problem().C;
     const auto suspects = is_suspect_.elements();
     if (std::ranges::find(suspects, 1) == suspects.end()) return;
-    parallel_for(threads_, this->problem().N * C, [&](index_t part, int) {
-      if (is_suspect_[part]) recompute(this->problem(), x, k, part / C, part % C, y);
+    for_each_block(threads_, std::array{this->problem().N, C}, [&](index_t n, index_t c, int) {
+      if (is_suspect_[n * C + c]) recompute(this->problem(), x, k, n, c, y);
     });
   }
 
