@@ -12,7 +12,7 @@
 
 #include <algorithm>
 
-#include "direct/staging-inl.h"
+#include "core/staging-inl.h"
 #include "direct/tile_kernels-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "core/staging-inl.h"
 #include "direct/strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -326,7 +327,7 @@ class RollingConvolution {
     const auto stage_vectors = [&](index_t begin, index_t end) {
       if (begin == end) return;
       for (index_t at = begin * kLanes<T>; at < edge + end * kLanes<T>; at += kLanes<T>) {
-        stage_vector(reach.column - edge + at, rows, staged + at, pitch);
+        stage_vector(x_, rows, reach.column - edge + at, staged + at, pitch);
       }
     };
     stage_vectors(0, reach.from_image.begin);
@@ -334,28 +335,6 @@ class RollingConvolution {
     strip.staged = staged + edge;
     strip.staged_stride = pitch;
     kRolls<T, EdgeRows>[height][width](strip);
-  }
-
-  /// A vector of each row from a column on, which may be beside the image, with zeros there.
-  void stage_vector(index_t column, Range rows, T* staged, index_t pitch) const {
-    const Tag<T> d;
-    const auto stage_rows = [&](const auto& load) HWY_ATTR {
-      const T* from = x_.row(rows.begin) + column;
-      T* to = staged;
-      for (T* const end = to + rows.size() * pitch; to < end; to += pitch) {
-        hn::Store(load(from), d, to);
-        from += x_.row_stride;
-      }
-    };
-    if (column + kLanes<T> <= 0 || column >= x_.columns) {
-      stage_rows([d](const T*) HWY_ATTR { return hn::Zero(d); });
-    } else if (column >= 0 && column + kLanes<T> <= x_.columns) {
-      stage_rows([d](const T* row) HWY_ATTR { return hn::LoadU(d, row); });
-    } else {
-      const Mask<T> inside = lanes_of<T>(-column, x_.columns - column);
-      stage_rows([&](const T* row)
-                     HWY_ATTR { return load_lanes<T>(row, -column, x_.columns - column, inside); });
-    }
   }
 
   static constexpr index_t kStagedElements =

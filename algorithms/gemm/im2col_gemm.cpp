@@ -14,6 +14,7 @@
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/registry.h"
+#include "core/staging.h"
 #include "core/steps.h"
 #include "gemm/blas.h"
 
@@ -114,13 +115,10 @@ class Im2colGemmPlan final : public Plan<T> {
            const TensorView<T>& y) override {
     const blas::OneThread in_this_scope;
     gather_weights(k);
-    const index_t panels = this->problem().N * panels_down_ * panels_across_;
-    parallel_for(threads_, panels, [&](index_t panel, int thread) {
-      const index_t across = panel % panels_across_;
-      const index_t down = panel / panels_across_ % panels_down_;
-      const index_t n = panel / (panels_across_ * panels_down_);
-      compute_panel(n, down * panel_.rows, across * panel_.columns, thread, x, y);
-    });
+    for_each_block(threads_, std::array{this->problem().N, panels_down_, panels_across_},
+                   [&](index_t n, index_t down, index_t across, int thread) {
+                     compute_panel(n, down * panel_.rows, across * panel_.columns, thread, x, y);
+                   });
   }
 
  private:
@@ -161,8 +159,8 @@ class Im2colGemmPlan final : public Plan<T> {
         for (index_t d = 0; d < slice; ++d) {
           const index_t o = (depth + d) / problem.w;
           const index_t q = (depth + d) % problem.w;
-          lower(plane(x, n, o), {top, down + rows - p_begin}, right - q,
-                lowered + d * panel_.lowered_columns());
+          stage(plane(x, n, o), {top, down + rows - p_begin}, {right - q, right - q + panel_.pitch},
+                lowered + d * panel_.lowered_columns(), panel_.pitch);
         }
         timing.enter(Step::gemm);
         for (index_t p = p_begin; p < p_end; ++p) {
@@ -181,27 +179,6 @@ class Im2colGemmPlan final : public Plan<T> {
         for (index_t i = 0; i < rows; ++i)
           std::copy_n(products + c * products_stride + i * panel_.pitch, columns,
                       &y(n, c, row + i, column));
-    }
-  }
-
-  /// Image rows [begin, end).
-  struct Rows {
-    index_t begin;
-    index_t end;
-  };
-
-  /// Copies `pitch` samples of each row from `column` on, zeros where there is no image.
-  void lower(const Plane<const T>& x, Rows rows, index_t column, T* to) const {
-    const index_t begin = std::clamp<index_t>(-column, 0, panel_.pitch);
-    const index_t end = std::clamp<index_t>(x.columns - column, begin, panel_.pitch);
-    for (index_t i = rows.begin; i < rows.end; ++i, to += panel_.pitch) {
-      if (i < 0 || i >= x.rows) {
-        std::fill_n(to, panel_.pitch, T{0});
-      } else {
-        std::fill(to, to + begin, T{0});
-        std::copy_n(x.row(i) + column + begin, end - begin, to + begin);
-        std::fill(to + end, to + panel_.pitch, T{0});
-      }
     }
   }
 
