@@ -141,6 +141,7 @@ class Plans(unittest.TestCase):
             ((memory[:20].reshape(4, 5), k, memory[10:45].reshape(5, 7)), ValueError, "overlaps x"),
             ((x, memory[:6].reshape(2, 3), memory[5:40].reshape(5, 7)), ValueError, "overlaps k"),
             ((x, k, np.broadcast_to(memory[:1], (5, 7))), ValueError, "read-only"),
+            ((x, k, np.lib.stride_tricks.as_strided(memory, (5, 7), (48, 8))), ValueError, "share"),
         ):
             with self.subTest(word=word):
                 with self.assertRaisesRegex(error, word) as caught:

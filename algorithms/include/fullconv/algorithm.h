@@ -116,7 +116,8 @@ class Plan {
   /// call may allocate: where an algorithm can't add in place, a room as large as y.
   ///
   /// Throws std::invalid_argument, with y untouched, if a shape or stride is not what the plan was
-  /// made for, or if the memory that y spans overlaps that of x or k.
+  /// made for, if elements of y could share memory, or if the memory that y spans overlaps that of
+  /// x or k.
   void execute(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y,
                Accumulate accumulate = Accumulate::no);
 
