@@ -124,7 +124,7 @@ class NonFiniteValues : public EachSubject {
     static const std::vector<Problem> all = parse_problems(
         {"1x1_k1x1", "8x7_k3x4", "3x4_k6x5", "1x40_k1x7", "40x1_k7x1", "20x21_k3x3", "5x600_k3x5",
          "64x65_k9x7", "11x40_k9x17", "n2_i3_o2_9x8_k3x2", "n3_i2_o9_9x8_k3x3",
-         "n2_i9_o3_14x14_k3x3", "n1_i60_o1_20x20_k3x3", "130x140_k2x3"});
+         "n2_i9_o3_14x14_k3x3", "n1_i200_o1_20x20_k3x3", "130x140_k2x3"});
     return all;
   }
 

@@ -132,8 +132,8 @@ TYPED_TEST(ThreadsOfAll, MayBeMany) {
     for (const int threads : {3, 5, 8}) {
       const Contender<TypeParam> contender{*algorithm, threads};
       for (const Problem& problem : parse_problems(
-               {"n1_i4_o1_3x3000_k14x5", "n1_i3_o2_5x2000_k10x5", "7x6_k200x180", "130x140_k2x3",
-                "n1_i60_o1_20x20_k3x3", "n1_i40_o3_40x50_k5x5", "n2_i2_o3_33x29_k5x3"})) {
+               {"n1_i4_o1_3x3000_k14x5", "n1_i3_o2_5x2000_k10x5", "7x6_k300x280", "130x140_k2x3",
+                "n1_i200_o1_20x20_k3x3", "n1_i40_o3_40x50_k5x5", "n2_i2_o3_33x29_k5x3"})) {
         SCOPED_TRACE(::testing::Message() << algorithm->name << ", " << threads << " threads");
         const auto plan = contender.plan(problem);
         if (!plan) continue;
@@ -154,7 +154,7 @@ TYPED_TEST(ThreadsOfAll, MayBeMany) {
 TYPED_TEST(ThreadsOfAll, ShareATile) {
   const Algorithm* algorithm = find_algorithm("fft_overlap_save");
   if (algorithm == nullptr) GTEST_SKIP() << "fft_overlap_save is not among these";
-  for (const Problem& problem : parse_problems({"7x6_k200x180", "n1_i60_o1_20x20_k3x3"})) {
+  for (const Problem& problem : parse_problems({"7x6_k300x280", "n1_i200_o1_20x20_k3x3"})) {
     const auto plan = Contender<TypeParam>{*algorithm, 2}.plan(problem);
     EXPECT_EQ(plan->threads(), 2) << to_string(problem);
   }

@@ -45,17 +45,17 @@ double flat_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
 /// (median).
 template <class T>
 double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
-  constexpr double kCall = 19;
-  constexpr double kFma = 0.1004;
-  constexpr double kLoad = 0.205;  // of the image
-  constexpr double kTap = 0.0815;  // to all lanes
-  constexpr double kRow = 1.03;    // of a strip, and each of its vectors
-  constexpr double kVector = 0.286;
-  constexpr double kStaged = 0.32;  // a vector
-  constexpr double kRun = 7.9;      // of rows, and each sum that it leaves and the next one takes
-  constexpr double kSum = 0.51;
-  constexpr double kWait = 0.0115;  // for an FMA that is missing to hide others' latency
-  constexpr FarByte kNear{0.0045, 0x1p15, 4}, kFar{0.0198, 0x1p20, 16};
+  constexpr double kCall = 15;
+  constexpr double kFma = 0.08;
+  constexpr double kLoad = 0.164;  // of the image
+  constexpr double kTap = 0.065;   // to all lanes
+  constexpr double kRow = 0.82;    // of a strip, and each of its vectors
+  constexpr double kVector = 0.23;
+  constexpr double kStaged = 0.256;  // a vector
+  constexpr double kRun = 6.3;       // of rows, and each sum that it leaves and the next one takes
+  constexpr double kSum = 0.41;
+  constexpr double kWait = 0.0092;  // for an FMA that is missing to hide others' latency
+  constexpr FarByte kNear{0.0036, 0x1p15, 4}, kFar{0.0158, 0x1p20, 16};
 
   const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
   double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
@@ -135,14 +135,14 @@ constexpr TileCosts kNarrowCosts[] = {{.call = 84,
 
 /// The same with AVX-512, where there are no low kernels: off by 4 %.
 constexpr TileCosts kWideCosts{.call = 0,
-                               .fma = 0.172,
+                               .fma = 0.138,
                                .wrapped = 1.27,
-                               .tile = 5.35,
-                               .staged = 1.83,
-                               .row = 0.41,
-                               .latency = 0.266,
-                               .near = {0.0082, 0x1p15, 4},
-                               .far = {0.0318, 0x1p20, 16}};
+                               .tile = 4.3,
+                               .staged = 1.46,
+                               .row = 0.33,
+                               .latency = 0.213,
+                               .near = {0.0066, 0x1p15, 4},
+                               .far = {0.0254, 0x1p20, 16}};
 
 /// The nanoseconds of one plane, with a kernel that is one piece.
 template <class T>

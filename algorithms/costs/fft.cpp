@@ -20,14 +20,14 @@ std::vector<Forecast::Term> fft_terms(const Problem& problem, const FftSizes& si
   const bool single = scalar_size == sizeof(float);
   const double bytes = static_cast<double>(scalar_size) * rows * columns;
 
-  const double along = (0.265 - 0.06 * distance(columns, 64, 32)) * (single ? 1 : 1.34);
+  const double along = (0.165 - 0.045 * distance(columns, 64, 32)) * (single ? 1 : 1.34);
   const double long_row = 1 + 0.65 * distance(columns, 1500, 8);
-  const double a_row = 7 + along * long_row * columns * std::log2(columns);
-  const double long_columns = (single ? 0.172 : 0.222) * (1 + 0.62 * distance(rows, 512, 16));
-  const double down = rows <= 128 ? 0.12 : long_columns;
+  const double a_row = 14 + along * long_row * columns * std::log2(columns);
+  const double long_columns = (single ? 0.09 : 0.116) * (1 + 0.62 * distance(rows, 512, 16));
+  const double down = rows <= 128 ? 0.03 + 0.035 * distance(rows, 16, 8) : long_columns;
   const double a_plane = down * rows * columns * std::log2(rows);
   const double products =
-      0.1 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
+      0.09 * rows * columns * static_cast<double>(problem.N * problem.K * problem.C * sizes.blocks);
   const double memory = 0.37 * bytes * distance(bytes, 0x1p20, 64);
   return {{"rows", 1e-9 * transforms.rows * a_row},
           {"columns", 1e-9 * transforms.planes * a_plane},

@@ -48,8 +48,11 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   constexpr double kLine = 64;
   const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
   const double loads = static_cast<double>(rows) + static_cast<double>(wide) * lines;
-  const double waits = std::max(
-      {1.0, kHidden / static_cast<double>(rows * wide), loads / static_cast<double>(rows * wide)});
+  // Loads for one row are more than are fetched ahead, too.
+  constexpr double kOneRow = 1.3;
+  const double waits =
+      (rows == 1 ? kOneRow : 1) * std::max({1.0, kHidden / static_cast<double>(rows * wide),
+                                            loads / static_cast<double>(rows * wide)});
   const auto row_blocks = static_cast<double>(b.row_blocks);
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
@@ -74,9 +77,10 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
               share_of_thread(b.depth * b.image_stride, sizeof(T)) +
               share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
   constexpr double kFma = 0.13e-9;
-  constexpr double kRow = 2e-9, kVector = 0.3e-9;
+  constexpr double kRow = 1.8e-9, kVector = 0.27e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
+  constexpr FarByte kFar{0.02, 0x1p19, 16};
   const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);
   if (has_one_pixel(problem)) {
     return Forecast{.terms = divided_among_threads(
@@ -87,6 +91,7 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
                       {{"products", fmas * waits * kFma + products * kProduct},
                        {"copies", image_rows * (kRow + image_vectors * kVector) +
                                       output_rows * (kRow + image_vectors * kVector + scattering)},
+                       {"memory", 1e-9 * kFar.of(image_bytes(problem, sizeof(T)))},
                        {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
                       threads),
                   .workspace_bytes = workspace_bytes};

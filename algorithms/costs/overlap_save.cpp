@@ -9,20 +9,20 @@ namespace {
 
 /// Measured on processors with AVX-512 and with AVX2. A strip that leaves the first-level cache
 /// takes longer.
-constexpr Side kSides[] = {{16, {3, 0.7}, {5.8, 2.2}},         {32, {3.9, 1.6}, {5.7, 2.4}},
-                           {48, {5.1, 2.6}, {5.9, 3.1}},       {64, {5, 2.3}, {6, 3.1}},
-                           {80, {6.2, 3.2}, {6.4, 3.4}},       {96, {6.4, 3.3}, {6.5, 3.4}},
-                           {128, {7, 3.4}, {6.8, 3.4}},        {160, {7.9, 3.8}, {7.3, 3.8}},
-                           {192, {8.5, 3.8}, {7.6, 4.4}},      {240, {10, 4.9}, {8.2, 4.6}},
-                           {256, {9.2, 4}, {8, 4.4}},          {320, {10.3, 4.7}, {9.6, 4.7}},
-                           {384, {14.5, 9.2}, {9.9, 4.7}},     {480, {16.2, 9.9}, {10.9, 5.5}},
-                           {512, {12.6, 6}, {10.5, 5.3}},      {640, {16.1, 9.7}, {12.5, 7.3}},
-                           {768, {16.2, 9.3}, {14.3, 9.6}},    {960, {17.6, 10.5}, {16.1, 11.3}},
-                           {1024, {17.4, 10.6}, {16.8, 11.3}}, {1280, {17.8, 10.3}, {18.4, 14.1}},
-                           {1536, {18.2, 10.7}, {19.3, 13.7}}, {2048, {19.1, 11.1}, {22, 17}},
-                           {2560, {22.3, 11.7}, {24.6, 18.9}}, {3072, {22.4, 13.9}, {31.5, 24.9}},
-                           {4096, {25.7, 12.2}, {29.1, 23}},   {5120, {25.4, 16.1}, {39.1, 31.5}},
-                           {6144, {27.4, 14.8}, {36.8, 29}},   {8192, {33.3, 16.5}, {39.9, 31.2}}};
+constexpr Side kSides[] = {{16, {2.85, 0.665}, {5.8, 2.2}},    {32, {3.51, 1.44}, {5.7, 2.4}},
+                           {48, {4.59, 2.34}, {5.9, 3.1}},     {64, {4.25, 1.95}, {6, 3.1}},
+                           {80, {5.27, 2.72}, {6.4, 3.4}},     {96, {5.44, 2.8}, {6.5, 3.4}},
+                           {128, {5.46, 2.65}, {6.8, 3.4}},    {160, {6.16, 2.96}, {7.3, 3.8}},
+                           {192, {6.63, 2.96}, {7.6, 4.4}},    {240, {7.8, 3.82}, {8.2, 4.6}},
+                           {256, {7.18, 3.12}, {8, 4.4}},      {320, {8.03, 3.67}, {9.6, 4.7}},
+                           {384, {11.3, 7.18}, {9.9, 4.7}},    {480, {12.6, 7.72}, {10.9, 5.5}},
+                           {512, {9.83, 4.68}, {10.5, 5.3}},   {640, {12.6, 7.57}, {12.5, 7.3}},
+                           {768, {12.6, 7.25}, {14.3, 9.6}},   {960, {13.7, 8.19}, {16.1, 11.3}},
+                           {1024, {13.6, 8.27}, {16.8, 11.3}}, {1280, {13.9, 8.03}, {18.4, 14.1}},
+                           {1536, {14.2, 8.35}, {19.3, 13.7}}, {2048, {14.9, 8.66}, {22, 17}},
+                           {2560, {17.4, 9.13}, {24.6, 18.9}}, {3072, {17.5, 10.8}, {31.5, 24.9}},
+                           {4096, {20, 9.52}, {29.1, 23}},     {5120, {19.8, 12.6}, {39.1, 31.5}},
+                           {6144, {21.4, 11.5}, {36.8, 29}},   {8192, {26, 12.9}, {39.9, 31.2}}};
 
 /// What else there is to do, in seconds.
 struct OtherCosts {
@@ -43,7 +43,7 @@ constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
                                 .far = 1.6e-9,
                                 .near_row = 0.5e-9,
                                 .far_row = 4e-9,
-                                .far_byte = 0.0097e-9,
+                                .far_byte = 0.014e-9,
                                 .far_spectrum = 0.078e-9};
 constexpr OtherCosts kNarrowCosts{.clear = 0.7e-9,
                                   .store = 0.7e-9,
@@ -124,8 +124,8 @@ OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling
                                     const TileTimes& tile, int threads, std::size_t scalar_size) {
   // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
   // memory adds to that, and to write it there.
-  constexpr double kProductByte = 0.04e-9;
-  constexpr double kFarProductByte = 0.06e-9;
+  constexpr double kProductByte = 0.017e-9;
+  constexpr double kFarProductByte = 0.026e-9;
   constexpr double kFarKernelByte = 0.25e-9;
   constexpr double kRound = 0.6e-6;
   // From one core's cache to another's: a kernel's spectrum to all threads; and what a residue
@@ -145,7 +145,7 @@ OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling
   const double writing =
       kFarKernelByte * tiling.bytes(scalar_size) *
       distance(tiling.bytes(scalar_size) * static_cast<double>(K * kept), 0x1p20, 16);
-  const double piece = tile.forward * images * passages + products + tile.backward * outputs;
+  const double piece = tile.forward * images * passages + tile.backward * outputs;
   const int sharing = tiling.residues > 1 ? 1 : threads;  // the pieces
   const auto shared_pieces = static_cast<double>(ceil_divide(N * tiling.pieces(), sharing));
   const bool copied = kernel_copies(problem, tiling, threads) > 1;
@@ -164,6 +164,7 @@ OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling
         passages * kForkingSeconds + shared_pieces * outputs * (2 * kRound + left * kLeftByte);
   }
   return {.tiles = shared_pieces * piece + kCall,
+          .products = shared_pieces * products,
           .kernels = shared_kernels * (tile.kernel + (K * C == 1 ? 0 : writing)),
           .memory = operands * costs.far_byte * 2 * distance(operands, 0x1p21, 64),
           .forking = forking};

@@ -34,8 +34,8 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
 
 /// Seconds of what there is to do.
 struct OverlapSaveTimes {
-  double tiles, kernels, memory, forking;
-  double sum() const { return tiles + kernels + memory + forking; }
+  double tiles, products, kernels, memory, forking;
+  double sum() const { return tiles + products + kernels + memory + forking; }
 };
 
 OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling,

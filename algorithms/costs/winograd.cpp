@@ -29,10 +29,10 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blockin
   const double waits =
       std::max({1.0, kHidden / (rows * vectors), (rows + 2 * vectors) / (rows * vectors)});
   constexpr double kFma = 0.165e-9;
-  constexpr double kPoint = 1.1e-9;  // of a vector of channels, and for each tile
+  constexpr double kPoint = 1.35e-9;  // of a vector of channels, and for each tile
   // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether
   // a row has as many or one: for each row of a square 20 ns with 16 lanes, of loads and shuffles.
-  const double square_row = 0.25e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
+  const double square_row = 0.31e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
   const auto square_rows = [&](index_t tile, index_t across) {
     return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
   };

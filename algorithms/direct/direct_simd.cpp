@@ -16,10 +16,17 @@ template <class T>
 double serial_seconds(const Problem& problem) {
   const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
                 h = problem.h, w = problem.w;
-  // Of several planes each is in a farther cache, and most add to y: with AVX-512 1.1 to 1.25 times
-  // as long.
-  const double more = N * K * C > 1 ? 1.15 : 1;
-  return more * static_cast<double>(N * K * C) * convolve_seconds<T>(H, W, h, w);
+  const double planes = static_cast<double>(N * K * C) * convolve_seconds<T>(H, W, h, w);
+  if (N * K * C == 1) return planes;
+  // Of several planes each is in a farther cache, and with several channels of y that is, too: with
+  // AVX-512 1.1 to 1.25 times as long. One that adds to y loads it. No kernel of few taps hides
+  // what comes from memory.
+  constexpr double kAddedByte = 0.008e-9;
+  constexpr FarByte kFar{0.15, 0x1p20, 16};
+  const double added = static_cast<double>(N * (K - 1) * C) * sizeof(T) *
+                       static_cast<double>((H + h - 1) * (W + w - 1));
+  return std::max((C > 1 ? 1.15 : 1.0) * planes + added * kAddedByte,
+                  1e-9 * kFar.of(image_bytes(problem, sizeof(T))));
 }
 
 /// Threads that are worth forking for.

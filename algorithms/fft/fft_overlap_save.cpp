@@ -390,14 +390,13 @@ class OverlapSavePlan final : public Plan<T> {
     const Window window = problem.window();
     const index_t rows = completed_rows(problem);
     const index_t blocks = ceil_divide(window.rows.size(), rows);
-    parallel_for(threads_, N * C * blocks, [&](index_t part, int) {
-      const StepTimer timing(Step::direct);
-      const index_t c = part / blocks % C;
-      const index_t n = part / (blocks * C);
-      const index_t first = window.rows.begin + part % blocks * rows;
-      const Range block{first, std::min(first + rows, window.rows.end)};
-      complete(problem, x, k, n, c, image_state(n), kernel_state(c), {block, window.columns}, y);
-    });
+    for_each_block(
+        threads_, std::array{N, C, blocks}, [&](index_t n, index_t c, index_t block, int) {
+          const StepTimer timing(Step::direct);
+          const index_t first = window.rows.begin + block * rows;
+          const Range part{first, std::min(first + rows, window.rows.end)};
+          complete(problem, x, k, n, c, image_state(n), kernel_state(c), {part, window.columns}, y);
+        });
   }
 
   Tiling tiling_;
@@ -434,10 +433,12 @@ std::optional<Forecast> forecast_overlap_save(const Problem& problem, const Plan
   const std::optional<Decomposition> chosen = best_decomposition(problem, options, scalar_size);
   if (!chosen || !spectra_fit(problem, chosen->tiling, scalar_size)) return std::nullopt;
   const auto& [tiling, threads, seconds] = *chosen;
-  Forecast forecast{
-      .terms = {{"tiles", seconds.tiles}, {"kernels", seconds.kernels}, {"memory", seconds.memory}},
-      .workspace_bytes = static_cast<std::size_t>(
-          OverlapSaveLayout(problem, tiling, threads, scalar_size).bytes())};
+  Forecast forecast{.terms = {{"tiles", seconds.tiles},
+                              {"products", seconds.products},
+                              {"kernels", seconds.kernels},
+                              {"memory", seconds.memory}},
+                    .workspace_bytes = static_cast<std::size_t>(
+                        OverlapSaveLayout(problem, tiling, threads, scalar_size).bytes())};
   if (threads > 1) forecast.terms.push_back({"forking", seconds.forking});
   return forecast;
 }

@@ -231,7 +231,7 @@ std::vector<Case> make_conformance_cases() {
            "n3_i17_o17_20x23_k3x3",
            "n1_i40_o3_40x50_k5x5",
            // a tile of which two threads take a residue each, and a kernel that each transforms
-           "7x6_k200x180",
+           "7x6_k300x280",
            "130x140_k2x3",
            // blocks of low images
            "n1_i4_o1_3x3000_k14x5",

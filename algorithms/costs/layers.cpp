@@ -39,7 +39,8 @@ double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::s
   const auto parts = static_cast<double>(layer.groups) *
                      static_cast<double>(reduction.rows.parts.size()) *
                      static_cast<double>(reduction.columns.parts.size());
-  constexpr double kPart = 0.03e-6, kSpreadPart = 0.04e-6, kSpread = 0.1e-9, kFarSpread = 0.4e-9;
+  constexpr double kPart = 0.02e-6, kSpreadPart = 0.027e-6, kSpread = 0.05e-9, kFarSpread = 0.27e-9;
+  constexpr double kSpreadRow = 7e-9;
   constexpr double kTap = 4.5e-9;  // gathered, since taps of a part are not neighbours
   // Loaded where it lies; fitted to n1_i512_o256_8x8_k4x4_p1x1x1x1_s2x2, which takes 1.8 ms.
   constexpr double kTapApart = 0.2e-9;
@@ -52,7 +53,9 @@ double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::s
     const auto outputs = static_cast<double>(element_count(layer.y_extents()));
     const double staged =
         static_cast<double>(scalar_size) * outputs / static_cast<double>(layer.groups);
-    seconds += parts * kSpreadPart + outputs * (kSpread + kFarSpread * distance(staged, 0x1p20, 4));
+    const double rows = outputs / static_cast<double>(layer.output_columns());
+    seconds += parts * kSpreadPart + rows * kSpreadRow +
+               outputs * (kSpread + kFarSpread * distance(staged, 0x1p20, 4));
   }
   return seconds;
 }
