@@ -156,7 +156,12 @@ HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t ro
     HWY_ALIGN T staged[kLanes<T> * kLanes<T>];
     (hn::Store(square[i], d, staged + i * kLanes<T>), ...);
     for (index_t c = 0; c < columns; ++c) {
-      std::copy_n(staged + c * kLanes<T>, count, to + first + c * to_stride);
+      const T* column = staged + c * kLanes<T>;
+      if (count == kLanes<T>) {
+        hn::StoreU(hn::Load(d, column), d, to + first + c * to_stride);
+      } else {
+        copy_few(column, count, to + first + c * to_stride);
+      }
     }
   });
 }
@@ -166,6 +171,10 @@ HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t ro
 template <class T>
 HWY_INLINE void transpose_matrix(const T* from, index_t from_stride, index_t rows, index_t columns,
                                  T* to, index_t to_stride) {
+  if (rows == 1) {  // images of one pixel
+    for (index_t j = 0; j < columns; ++j) to[j * to_stride] = from[j];
+    return;
+  }
   for (index_t j = 0; j < columns; j += kLanes<T>) {
     transpose_vectors(from + j, from_stride, rows, std::min(kLanes<T>, columns - j),
                       to + j * to_stride, to_stride, SquareIndices<T>());
