@@ -25,9 +25,11 @@ using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 // more often than they say with 3 blocks, and not with 8.
 constexpr std::size_t kFewestBlocks = 8;
 
-// Who is not surely far off has so many, whatever its share: with all peers on unstable those that
-// had to stop after 8 were known to 5 to 17 %.
-constexpr std::size_t kFewestOfNear = 48;
+// Who is not surely far off has so many, whatever its share, and so much of the cell's time: with
+// all peers on unstable those that had to stop after 8 were known to 5 to 17 %, with two threads
+// after 24 to 5.5 %.
+constexpr std::size_t kFewestOfNear = 24;
+constexpr double kTimeOfNear = 0.15;
 
 // Who surely takes more than this many times as long as the fastest is no matter of decision, and
 // what it would take to know by how much is better spent on the others. The surety, and not the
@@ -202,7 +204,8 @@ class Field {
       if (series->stopped) return true;
       if (series->log_seconds.size() < kFewestBlocks) return false;
       if (leads(series) && !all_lead) return false;  // the others are measured against it
-      const bool is_spent = series->spent > budget && series->log_seconds.size() >= kFewestOfNear;
+      const bool is_spent = series->spent > std::max(budget, kTimeOfNear * settings_.cell_time) &&
+                            series->log_seconds.size() >= kFewestOfNear;
       return series->is_floor() || is_spent || is_known(series);
     };
     const auto finished = std::ranges::stable_partition(active_, std::not_fn(is_finished));
