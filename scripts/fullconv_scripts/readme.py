@@ -120,6 +120,14 @@ def instruction_sets(run: Path) -> list[str]:
     return [*lines, f"| `clamp_bounds`, by the compiler | {' '.join(plain)}"]
 
 
+def large_image(path: Path) -> str:
+    """What convolving an image larger than memory takes beside the bytes and the arithmetic."""
+    *rounds, said = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    ratio, low, high = said["own_ratio"]
+    peak = max(line["peak_bytes"] for line in rounds) / 2**20
+    return f"{ratio:.2f} times ({low:.2f}–{high:.2f}) of these, in {peak:.0f} MiB"
+
+
 def reliance(run: Path) -> str:
     """How well a run knows ratios of those that a decision is between, as it said itself."""
     said = reliance_line(results.load(run))
@@ -153,6 +161,7 @@ def main() -> None:
     lines += layers(REFERENCE / "unstable")
     lines += instruction_sets(REFERENCE / "instruction-sets")
     lines.append(reliance(REFERENCE / "default"))
+    lines.append(large_image(REFERENCE / "large_image.jsonl"))
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]

@@ -53,6 +53,10 @@ class Figures(unittest.TestCase):
     def test_how_well_ratios_are_known(self):
         self.assertIn(readme.reliance(readme.REFERENCE / "default"), prose("docs/measuring.md"))
 
+    def test_what_a_large_image_takes(self):
+        said = readme.large_image(readme.REFERENCE / "large_image.jsonl")
+        self.assertIn(said, prose("docs/large_images.md"))
+
     def test_instruction_sets(self):
         times, *rows = readme.instruction_sets(readme.REFERENCE / "instruction-sets")
         self.assertEqual(len(rows), 6)
