@@ -13,6 +13,7 @@
 #include "bench/contender.h"
 #include "contender.h"
 #include "support/conformance.h"
+#include "support/trial.h"
 
 namespace fullconv {
 
@@ -100,6 +101,25 @@ TEST(Peers, DeclineWhatTakesThemMoreMemoryThanThereIs) {
       if (declined) std::cout << peer->name << " declined: " << declined->reason << '\n';
     });
   }
+}
+
+/// Long transforms, whose roots of unity not everybody has to the last digit.
+TEST(Peers, AreRightOnLongImages) {
+  const Problem problem = parse_problem("1x65536_k1x63");
+  const Trial<double> trial({problem});
+  int checked = 0;
+  for (const Algorithm* algorithm : algorithms()) {
+    SCOPED_TRACE(algorithm->name);
+    const Contender<double> contender{*algorithm, 1};
+    if (!algorithm->plan_f64) continue;
+    const auto plan = contender.plan(problem);
+    if (!plan) continue;
+    Tensor<double> y(problem.y_extents());
+    plan->execute(trial.x(), trial.k(), y.view());
+    contender.expect_right(trial.oracle, y.view());
+    ++checked;
+  }
+  if (checked == 0) GTEST_SKIP() << "no peer that takes this is linked";
 }
 
 /// What a peer says that it runs on a problem, or why it doesn't.

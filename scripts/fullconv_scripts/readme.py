@@ -160,7 +160,7 @@ def main() -> None:
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
     lines += layers(REFERENCE / "unstable")
     lines += instruction_sets(REFERENCE / "instruction-sets")
-    lines.append(reliance(REFERENCE / "default"))
+    lines += [reliance(REFERENCE / run) for run in ("default", "full")]
     lines.append(large_image(REFERENCE / "large_image.jsonl"))
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2"):
