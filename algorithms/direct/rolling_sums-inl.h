@@ -324,7 +324,7 @@ class RollingConvolution {
     HWY_ALIGN T staged[kStagedElements];
     const index_t edge = reach.edge();
     const index_t pitch = edge + vectors * kLanes<T>;
-    const auto stage_vectors = [&](index_t begin, index_t end) {
+    const auto stage_vectors = [&](index_t begin, index_t end) HWY_ATTR {
       if (begin == end) return;
       for (index_t at = begin * kLanes<T>; at < edge + end * kLanes<T>; at += kLanes<T>) {
         stage_vector(x_, rows, reach.column - edge + at, staged + at, pitch);
