@@ -32,9 +32,9 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 /// spent; the fastest stay while there are others. Whoever surely takes more than 1.2 times as long
 /// has eight blocks, and so has a floor; what they leave of their shares is for the others.
 ///
-/// At least eight blocks, and 24 of those who may be as fast as the fastest, even where they take
-/// longer than the cell's time. What FFTW has found by
-/// measuring once stays for all blocks.
+/// At least eight blocks, and 24 and a part of the cell's time for those who may be as fast as the
+/// fastest, even where they take longer than the cell's time. What FFTW has found by measuring once
+/// stays for all blocks.
 ///
 /// Returns all repetitions, each with its block and position as counters; after an
 /// interruption() there are not all of them.

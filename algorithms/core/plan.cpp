@@ -219,7 +219,7 @@ template <class T>
 void Plan<T>::check_output(const TensorView<T>& y) const {
   check_operand('y', y, dense_y_.extents);
   if (may_share_memory(y)) {
-    refuse("y has the strides " + to_text(y.strides) + ": its elements would share memory");
+    refuse("y has the strides " + to_text(y.strides) + ": its elements could share memory");
   }
 }
 

@@ -8,7 +8,8 @@ namespace fullconv {
 namespace {
 
 /// Measured on processors with AVX-512 and with AVX2. A strip that leaves the first-level cache
-/// takes longer.
+/// takes longer. A Zen 5 takes 0.95 of what a Xeon does for the shortest and 0.78 for the longest,
+/// down wide strips, which is what stands here: off by 12 % next to 120 random planes.
 constexpr Side kSides[] = {{16, {2.85, 0.665}, {5.8, 2.2}},    {32, {3.51, 1.44}, {5.7, 2.4}},
                            {48, {4.59, 2.34}, {5.9, 3.1}},     {64, {4.25, 1.95}, {6, 3.1}},
                            {80, {5.27, 2.72}, {6.4, 3.4}},     {96, {5.44, 2.8}, {6.5, 3.4}},

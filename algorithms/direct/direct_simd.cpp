@@ -1,6 +1,10 @@
 // Direct convolution by vectors: direct/convolve_rows.h has the loops; here they are dealt out to
 // threads.
 
+#include "costs/direct_simd.h"
+
+#include <algorithm>
+
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "core/registry.h"
@@ -11,28 +15,10 @@
 namespace fullconv {
 namespace {
 
-/// One thread's time in seconds.
-template <class T>
-double serial_seconds(const Problem& problem) {
-  const index_t N = problem.N, K = problem.K, C = problem.C, H = problem.H, W = problem.W,
-                h = problem.h, w = problem.w;
-  const double planes = static_cast<double>(N * K * C) * convolve_seconds<T>(H, W, h, w);
-  if (N * K * C == 1) return planes;
-  // Of several planes each is in a farther cache, and with several channels of y that is, too: with
-  // AVX-512 1.1 to 1.25 times as long. One that adds to y loads it. No kernel of few taps hides
-  // what comes from memory.
-  constexpr double kAddedByte = 0.008e-9;
-  constexpr FarByte kFar{0.15, 0x1p20, 16};
-  const double added = static_cast<double>(N * (K - 1) * C) * sizeof(T) *
-                       static_cast<double>((H + h - 1) * (W + w - 1));
-  return std::max((C > 1 ? 1.15 : 1.0) * planes + added * kAddedByte,
-                  1e-9 * kFar.of(image_bytes(problem, sizeof(T))));
-}
-
 /// Threads that are worth forking for.
 template <class T>
 int threads_for(const Problem& problem, const PlanOptions& options) {
-  if (serial_seconds<T>(problem) < 3 * kForkingSeconds) return 1;
+  if (direct_simd_seconds<T>(problem) < 3 * kForkingSeconds) return 1;
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 
@@ -113,7 +99,7 @@ Forecast forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = threads_for<T>(problem, options);
   const index_t blocks = blocks_of_a_plane(problem, threads);
   return {divided_among_threads(
-      {{"planes", serial_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
+      {{"planes", direct_simd_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
 }
 
 std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanOptions& options,

@@ -163,7 +163,7 @@ def main() -> None:
     lines += [reliance(REFERENCE / run) for run in ("default", "full")]
     lines.append(large_image(REFERENCE / "large_image.jsonl"))
     lines += audit(REFERENCE / "audit.json")
-    for folder in ("regret", "regret-avx2"):
+    for folder in ("regret", "regret-avx2", "regret-layers"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]
     print("\n".join(lines))
 

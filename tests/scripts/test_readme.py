@@ -79,6 +79,12 @@ class Figures(unittest.TestCase):
                 self.assertIn(p95, said)
                 self.assertRegex(said, rf"\b{most}\b")
 
+    def test_what_a_choice_costs_for_layers(self):
+        [line] = readme.regrets(readme.REFERENCE / "regret-layers")
+        median, p95, most = line.partition(": ")[2].split(", ")
+        said = f"loses {median} in the median, {p95} at most in 95 of 100, {most} in the worst case"
+        self.assertIn(said, prose("docs/results.md"))
+
     def test_what_the_audit_found(self):
         page = "docs/measuring.md"
         for row in readme.audit(readme.REFERENCE / "audit.json"):
