@@ -45,6 +45,7 @@ struct Options : Selection {
   std::string output = "reused";
   std::string accuracy = "normwise";
   BlockSettings blocks{.cell_time = 0, .half_width = 0.01, .confidence = 0.95};
+  bool interleave_cases = false;
 
   bool in_blocks() const { return blocks.cell_time > 0; }
 };
@@ -143,7 +144,10 @@ std::vector<Field> make_fields(const Options& options, const std::vector<Entrant
       fields.push_back(make_cells<double>(options, entrants, c, stage));
     }
   }
-  return fields;
+  if (!options.interleave_cases) return fields;
+  std::vector<Field> whole(1);
+  for (Field& field : fields) std::ranges::move(field, std::back_inserter(whole.front()));
+  return whole;
 }
 
 /// Drops what --benchmark_filter does not name; Google Benchmark does that itself where it drives.
@@ -266,6 +270,9 @@ void add_options(CLI::App& app, Options& options) {
                      "one JSON row a repetition, for so long at most; phase execute or prepared")
           ->type_name("SECONDS")
           ->check(positive("a number of seconds"));
+  app.add_flag("--interleave-cases", options.interleave_cases,
+               "All cases and scalars in the same blocks, to compare an algorithm's times on them")
+      ->needs(cell_time);
   app.add_option("--half-width", options.blocks.half_width,
                  "Less long where every ratio to the fastest is known to within this, for each "
                  "10 % that it is from 1")

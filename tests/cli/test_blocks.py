@@ -233,6 +233,31 @@ class Handicaps(BlocksTest):
                 self.assert_bad_question(done, f"'{text}'")
 
 
+class InterleavedCases(BlocksTest):
+    CASES = ("8x8_k3x3", "16x16_k3x3_dead")
+
+    def timed(self, *more):
+        return self.rows(*QUICK, "--case", *self.CASES, "--scalar", "f32", "--algorithm",
+                         "zero_pad", *more)  # fmt: skip
+
+    def test_share_blocks(self):
+        blocks = collections.defaultdict(dict)
+        for row in self.timed("--interleave-cases"):
+            blocks[row["block"]][row["position"]] = fields(row)[3]
+        self.assertGreaterEqual(len(blocks), 8)
+        first_eight = [blocks[block] for block in sorted(blocks)[:8]]
+        for block in first_eight:
+            self.assertEqual(sorted(block.values()), sorted(self.CASES))
+        self.assertEqual({block[0] for block in first_eight}, set(self.CASES))
+
+    def test_do_not_otherwise(self):
+        self.assertEqual({row["position"] for row in self.timed()}, {0})
+
+    def test_need_blocks(self):
+        done = self.run_bench("--case", *self.CASES, "--interleave-cases")
+        self.assert_bad_question(done, "--interleave-cases")
+
+
 class Modes(BlocksTest):
     def test_are_in_the_name(self):
         rows = self.rows(*QUICK, "--case", "64x64_k3x3", "--scalar", "f32", "--algorithm",
