@@ -92,7 +92,11 @@ TYPED_TEST(Auto, LeavesOutTransformsOfCountlessChannels) {
 TYPED_TEST(Auto, ForecastsTheWorkspace) {
   for (const char* text :
        {"8x8_k5x5", "500x300_k31x17", "n2_i3_o4_30x20_k5x5", "64x64_k64x64", "1x1_k1x1",
-        "n1_i64_o48_28x28_k3x3", "n3_i8_o7_1x1_k5x5", "n2_i32_o20_9x7_k1x1"}) {
+        "n1_i64_o48_28x28_k3x3", "n3_i8_o7_1x1_k5x5", "n2_i32_o20_9x7_k1x1", "300x1_k20x1",
+        "64x50_k9x9_p8x8x8x8", "40x30_k5x5_p4x4x4x4_s3x1", "n2_i6_o8_14x14_k3x3_p1x1x1x1",
+        "n1_i64_o64_56x56_k3x3_s2x2", "n2_i8_o8_13x9_k4x3_p1x1x1x1_s2x3", "n1_i4_o6_10x9_k3x3_d2x2",
+        "n1_i8_o8_12x12_k3x3_s2x2_d3x1", "n2_i16_o16_28x28_k3x3_p1x1x1x1_s2x2_g16",
+        "n1_i32_o16_20x20_k3x3_s1x2_g8"}) {
     const Problem problem = parse_problem(text);
     for (const int threads : {1, 2}) {
       for (const auto& [algorithm, forecast, excluded] :
@@ -135,6 +139,32 @@ TYPED_TEST(Auto, StaysWithinItsWorkspace) {
     if (!without_limit->excluded.empty()) continue;  // for another reason
     EXPECT_EQ(excluded.empty(), forecast.workspace_bytes == 0) << algorithm->name;
   }
+}
+
+/// Each of a layer's dense problems has a plan of its own, and their outputs are staged.
+TYPED_TEST(Auto, StaysWithinItsWorkspaceForLayers) {
+  const auto* automatic = find_algorithm("auto");
+  int plans = 0, declined = 0;
+  for (const char* text : {"n1_i64_o64_56x56_k3x3_s2x2", "n2_i16_o16_28x28_k3x3_p1x1x1x1_s2x2_g16",
+                           "n1_i4_o6_100x90_k31x31_d2x2", "n1_i8_o8_40x40_k9x9_p4x4x4x4_s3x2"}) {
+    const Problem problem = parse_problem(text);
+    for (const std::size_t limit : {0u, 100u << 10, 1u << 20, 4u << 20}) {
+      for (const int threads : {1, 2}) {
+        auto planned =
+            automatic->plan<TypeParam>(problem, {.threads = threads, .workspace_limit = limit});
+        if (auto* plan = std::get_if<0>(&planned)) {
+          EXPECT_LE((*plan)->workspace_bytes(), limit) << text;
+          ++plans;
+        } else {
+          EXPECT_EQ(std::get<Declined>(planned).reason,
+                    "no algorithm takes this problem within the limits given");
+          ++declined;
+        }
+      }
+    }
+  }
+  EXPECT_GT(plans, 0);
+  EXPECT_GT(declined, 0);
 }
 
 TYPED_TEST(Auto, ChoosesByTimeToo) {

@@ -221,6 +221,15 @@ TEST_P(Views, OfOtherInnermostStridesAreRefusedUnlessPlannedFor) {
   });
 }
 
+TEST_P(Views, NeedNoOptionWhereTheRowSaysSo) {
+  run([]<class T>(const Contender<T>& contender) {
+    if (!contender.algorithm.any_strides) return;
+    for (const Problem& problem : contender.taken(problems())) {
+      EXPECT_TRUE(contender.plan(problem)->takes_any_strides()) << to_string(problem);
+    }
+  });
+}
+
 TEST_P(Views, OfKernelsNeedNoOptionWhereTheRowSaysSo) {
   run([]<class T>(const Contender<T>& contender) {
     if (!contender.algorithm.any_kernel_strides) return;

@@ -27,6 +27,9 @@
 namespace fullconv {
 namespace {
 
+constexpr const char* kNothingWithinLimits =
+    "no algorithm takes this problem within the limits given";
+
 template <class T>
 ShortcutPlanner<T> shortcut_planner_of(const Algorithm& algorithm) {
   if constexpr (std::is_same_v<T, float>) {
@@ -50,12 +53,16 @@ double workspace_limit(const Problem& problem, const PlanOptions& options) {
          0x1p26;
 }
 
+template <class T>
+std::size_t workspace_limit_bytes(const Problem& problem, const PlanOptions& options) {
+  constexpr double kMost = 0x1p62;  // that a size_t holds
+  return static_cast<std::size_t>(std::min(workspace_limit<T>(problem, options), kMost));
+}
+
 /// What an algorithm is asked for: a serial one takes no more than one thread.
 template <class T>
 PlanOptions options_for(const Algorithm& algorithm, const Problem& problem, PlanOptions options) {
-  constexpr double kNoLimit = 0x1p62;  // that a size_t holds
-  options.workspace_limit =
-      static_cast<std::size_t>(std::min(workspace_limit<T>(problem, options), kNoLimit));
+  options.workspace_limit = workspace_limit_bytes<T>(problem, options);
   if (!algorithm.threaded) options.threads = 1;
   options.any_strides = false;  // the adapter is around the chooser
   return options;
@@ -407,9 +414,14 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
       if (auto plan = completed<T>(std::move(choice), problem, options)) return plan;
     }
     choice.plan.reset();
-    return plan_adapted<T>(self, problem, options);
+    PlanOptions limited = options;
+    limited.workspace_limit = workspace_limit_bytes<T>(problem, options);
+    Planned<T> planned = plan_adapted<T>(self, problem, limited);
+    const auto* plan = std::get_if<PlanPointer<T>>(&planned);
+    if (plan == nullptr || (*plan)->workspace_bytes() <= *limited.workspace_limit) return planned;
+    return Declined{kNothingWithinLimits};
   }
-  if (!choice.plan) return Declined{"no algorithm takes this problem within the limits given"};
+  if (!choice.plan) return Declined{kNothingWithinLimits};
   const double seconds = choice.seconds;
   PlanPointer<T> plan = completed<T>(std::move(choice), problem, options);
   if (!plan) return Declined{"nothing within the limits sums products as the definition does"};

@@ -126,16 +126,16 @@ class LayerPlan final : public Plan<T> {
  public:
   /// `plans`: of each thread that takes groups, of each row shape, of each column shape.
   LayerPlan(const Problem& problem, Reduction reduction, std::vector<PlanPointer<T>> plans,
-            int threads_of_groups, bool any_strides)
+            const Sharing& sharing, const LayerRoom& room, bool any_strides)
       : Plan<T>(problem),
         reduction_(std::move(reduction)),
         plans_(std::move(plans)),
-        threads_of_groups_(threads_of_groups),
+        threads_of_groups_(sharing.plans),
         any_strides_(any_strides),
         spread_(reduction_.columns.output_step > 1),
-        staged_elements_(spread_ ? staged_elements() : 0),
+        staged_elements_(room.staged_elements),
         staged_(threads_of_groups_ * staged_elements_),
-        rows_of_parts_(threads() * parts_across()) {}
+        rows_of_parts_(room.row_pointers) {}
 
   std::size_t workspace_bytes() const override {
     std::size_t bytes = staged_.bytes() + rows_of_parts_.bytes();
@@ -260,15 +260,6 @@ class LayerPlan final : public Plan<T> {
     return most;
   }
 
-  /// Room for one row part's outputs of all column parts.
-  index_t staged_elements() const {
-    index_t rows = 0, columns = 0;
-    for (const AxisPart& part : reduction_.rows.parts) rows = std::max(rows, part.window.size());
-    for (const AxisPart& part : reduction_.columns.parts) columns += part.window.size();
-    const Problem& layer = this->problem();
-    return layer.N * (layer.C / layer.groups) * rows * columns;
-  }
-
   /// Calls run(part, its plan, its samples, where its outputs go) for all.
   template <class Run>
   void run_groups(const TensorView<const T>& x, const TensorView<T>& y, const Run& run) {
@@ -369,32 +360,30 @@ Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,
     return with_any_strides<T>(plan_dense<T>(algorithm, problem, options), options);
   }
   const Sharing sharing = sharing_of(problem, options);
-  const AnyStrides staged{.x = options.any_strides || reduction.columns.sample_step > 1,
-                          .k = options.any_strides || reduction.columns.tap_step > 1,
-                          .y = options.any_strides && reduction.columns.output_step == 1};
+  const LayerRoom room(problem, reduction, sharing);
+  const AnyStrides strided = strided_operands(reduction, options);
+  const PlanOptions for_dense = dense_options(problem, reduction, sharing, options, sizeof(T));
   bool any_strides = true;
   std::vector<PlanPointer<T>> plans;
   for (int copy = 0; copy < sharing.plans; ++copy) {
     for (const AxisPart& rows : reduction.rows.shapes) {
       for (const AxisPart& columns : reduction.columns.shapes) {
-        Planned<T> planned = plan_dense<T>(algorithm, Reduction::part(problem, rows, columns),
-                                           dense_options(options, sharing));
+        Planned<T> planned =
+            plan_dense<T>(algorithm, Reduction::part(problem, rows, columns), for_dense);
         auto* plan = std::get_if<PlanPointer<T>>(&planned);
         if (plan == nullptr) return planned;
         if (!(*plan)->takes_any_strides()) {
           any_strides = options.any_strides;
-          const AnyStrides needed{
-              .x = staged.x, .k = staged.k && !(*plan)->takes_any_kernel_strides(), .y = staged.y};
-          if (needed.x || needed.k || needed.y) {
-            *plan = std::make_unique<StagedPlan<T>>(std::move(*plan), needed);
-          }
+          AnyStrides copied = strided;
+          copied.k = copied.k && !(*plan)->takes_any_kernel_strides();
+          if (copied.any()) *plan = std::make_unique<StagedPlan<T>>(std::move(*plan), copied);
         }
         plans.push_back(std::move(*plan));
       }
     }
   }
-  return std::make_unique<LayerPlan<T>>(problem, std::move(reduction), std::move(plans),
-                                        sharing.plans, any_strides);
+  return std::make_unique<LayerPlan<T>>(problem, std::move(reduction), std::move(plans), sharing,
+                                        room, any_strides);
 }
 
 template Planned<float> plan_adapted(const Algorithm&, const Problem&, const PlanOptions&);

@@ -48,7 +48,16 @@ constexpr index_t element_count(const Extents& extents) {
 /// Which operands may come with any strides.
 struct AnyStrides {
   bool x, k, y;
+
+  bool any() const { return x || k || y; }
 };
+
+/// The elements of those operands, which a StagedPlan has room for.
+inline index_t staged_elements(const Problem& problem, const AnyStrides& any) {
+  return (any.x ? element_count(problem.x_extents()) : 0) +
+         (any.k ? element_count(problem.k_extents()) : 0) +
+         (any.y ? element_count(problem.y_extents()) : 0);
+}
 
 /// Runs a plan that needs dense rows, copying those operands that do not fit. Those that are not
 /// `any` must.
@@ -116,8 +125,8 @@ template <class T>
 Planned<T> with_any_strides(Planned<T> planned, const PlanOptions& options) {
   auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
   if (plan != nullptr && options.any_strides && !(*plan)->takes_any_strides()) {
-    return std::make_unique<StagedPlan<T>>(std::move(*plan),
-                                           AnyStrides{.x = true, .k = true, .y = true});
+    const AnyStrides copied{.x = true, .k = !(*plan)->takes_any_kernel_strides(), .y = true};
+    return std::make_unique<StagedPlan<T>>(std::move(*plan), copied);
   }
   return planned;
 }

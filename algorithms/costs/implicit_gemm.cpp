@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "core/buffer.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
 #include "gemm/implicit_blocking.h"
@@ -68,20 +67,12 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
   const double weights = static_cast<double>(problem.groups) * K * C * taps;
   const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
-  const double room =
-      static_cast<double>(problem.groups) *
-          static_cast<double>(b.channel_blocks * b.weights_block) +
-      static_cast<double>(layer.taps() + layer.residues()) * 16.0 / sizeof(T) +
-      threads *
-          static_cast<double>(
-              share_of_thread(b.depth * b.image_stride, sizeof(T)) +
-              share_of_thread(layer.residues() * b.block_channels * b.sums_stride, sizeof(T)));
   constexpr double kFma = 0.13e-9;
   constexpr double kRow = 1.8e-9, kVector = 0.27e-9;
   constexpr double kWeight = 0.08e-9;  // of four bytes
   constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
   constexpr FarByte kFar{0.02, 0x1p19, 16};
-  const auto workspace_bytes = static_cast<std::size_t>(sizeof(T) * room);
+  const std::size_t workspace_bytes = Room::of<T>(problem, layer, b, threads).bytes(sizeof(T));
   if (has_one_pixel(problem)) {
     return Forecast{.terms = divided_among_threads(
                         {{"products", seconds_of_pixels<T>(problem) + kCall}}, threads),

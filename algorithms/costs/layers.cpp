@@ -14,21 +14,23 @@
 namespace fullconv {
 namespace {
 
-/// Calls visit(dense problem, how often it occurs) for what `layer` is reduced to, as `algorithm`
-/// computes it.
+/// Calls visit(dense problem, how often it occurs) for what `layer` is reduced to.
 template <class Visit>
-void for_each_dense(const Algorithm& algorithm, const Problem& layer, const Visit& visit) {
-  const Reduction reduction(layer);
+void for_each_dense(const Problem& layer, const Reduction& reduction, const Visit& visit) {
   const auto count = [](const AxisReduction& axis, const AxisPart& shape) {
     return std::ranges::count(axis.parts, shape.shape, &AxisPart::shape);
   };
   for (const AxisPart& rows : reduction.rows.shapes) {
     for (const AxisPart& columns : reduction.columns.shapes) {
-      const Problem dense = Reduction::part(layer, rows, columns);
-      visit(algorithm.crops ? dense : whole_of(dense),
+      visit(Reduction::part(layer, rows, columns),
             layer.groups * count(reduction.rows, rows) * count(reduction.columns, columns));
     }
   }
+}
+
+/// What `algorithm` computes of a dense problem.
+Problem computed(const Algorithm& algorithm, const Problem& dense) {
+  return algorithm.crops ? dense : whole_of(dense);
 }
 
 /// What a layer's plan takes beside its dense problems: n1_i256_o256_14x14_k3x3_p1x1x1x1_s2x2_g256
@@ -60,24 +62,43 @@ double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::s
   return seconds;
 }
 
+/// Bytes of the copies that an algorithm's plan of `problem` has of operands without dense rows.
+std::size_t copied_bytes(const Algorithm& algorithm, const Problem& problem, AnyStrides strided,
+                         std::size_t scalar_size) {
+  if (algorithm.any_strides) return 0;
+  strided.k = strided.k && !algorithm.any_kernel_strides;
+  return scalar_size * static_cast<std::size_t>(staged_elements(problem, strided));
+}
+
 std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Problem& problem,
                                           const PlanOptions& options, std::size_t scalar_size) {
-  if (algorithm.layers == Layers::native || (problem.is_dense() && problem.is_whole())) {
-    return algorithm.forecast(problem, options, scalar_size);
+  const Reduction reduction(problem);
+  const bool is_alone =
+      algorithm.crops ? reduction.is_trivial(problem) : problem.is_dense() && problem.is_whole();
+  if (algorithm.layers == Layers::native || is_alone) {
+    auto forecast = algorithm.forecast(problem, options, scalar_size);
+    if (forecast && options.any_strides) {
+      forecast->workspace_bytes +=
+          copied_bytes(algorithm, problem, {.x = true, .k = true, .y = true}, scalar_size);
+    }
+    return forecast;
   }
   const Sharing sharing = sharing_of(problem, options);
-  const PlanOptions for_dense = dense_options(options, sharing);
+  const PlanOptions for_dense = dense_options(problem, reduction, sharing, options, scalar_size);
+  const AnyStrides strided = strided_operands(reduction, options);
   Forecast sum;
   bool taken = true;
-  for_each_dense(algorithm, problem, [&](const Problem& dense, index_t times) {
-    const auto part = algorithm.forecast(dense, for_dense, scalar_size);
+  for_each_dense(problem, reduction, [&](const Problem& dense, index_t times) {
+    const Problem whole = computed(algorithm, dense);
+    const auto part = algorithm.forecast(whole, for_dense, scalar_size);
     taken = taken && part.has_value();
     if (!taken) return;
-    sum.workspace_bytes += static_cast<std::size_t>(sharing.plans) * part->workspace_bytes;
+    std::size_t bytes =
+        part->workspace_bytes + copied_bytes(algorithm, dense, strided, scalar_size);
     if (!algorithm.crops) {
-      sum.workspace_bytes += scalar_size * static_cast<std::size_t>(sharing.plans) *
-                             static_cast<std::size_t>(element_count(dense.y_extents()));
+      bytes += scalar_size * static_cast<std::size_t>(element_count(whole.y_extents()));
     }
+    sum.workspace_bytes += static_cast<std::size_t>(sharing.plans) * bytes;
     for (Forecast::Term term : part->terms) {
       term.seconds *= static_cast<double>(times) / sharing.plans;
       const auto known = std::ranges::find(sum.terms, term.name, &Forecast::Term::name);
@@ -89,6 +110,7 @@ std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Prob
     }
   });
   if (!taken) return std::nullopt;
+  sum.workspace_bytes += LayerRoom(problem, reduction, sharing).bytes(sharing, scalar_size);
   sum.terms.push_back(
       {"parts", seconds_of_parts(algorithm, problem, scalar_size) / std::max(sharing.plans, 1)});
   return sum;
@@ -98,26 +120,24 @@ std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Prob
 
 std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& problem,
                                     const PlanOptions& options, std::size_t scalar_size) {
-  const bool column = is_column(problem);
-  const Problem planned = column ? transposed(problem) : problem;
-  auto forecast = forecast_of_parts(algorithm, planned, options, scalar_size);
+  Problem planned = problem;
+  PlanOptions for_planned = options;
+  if (is_column(problem)) {
+    planned = transposed(problem);
+    for_planned.any_strides = true;
+  }
+  auto forecast = forecast_of_parts(algorithm, planned, for_planned, scalar_size);
   if (!forecast) return forecast;
   forecast->workspace_bytes +=
-      scaled_kernels_bytes(algorithm, planned, options, scalar_size, forecast->workspace_bytes);
-  if (column) {  // which is planned for any strides
-    forecast->workspace_bytes +=
-        scalar_size * static_cast<std::size_t>(element_count(problem.x_extents()) +
-                                               element_count(problem.k_extents()) +
-                                               element_count(problem.y_extents()));
-  }
+      scaled_kernels_bytes(algorithm, planned, for_planned, scalar_size, forecast->workspace_bytes);
   return forecast;
 }
 
 double operations_of(const Algorithm& algorithm, const Problem& problem) {
   if (algorithm.layers != Layers::adapted) return algorithm.operations(problem);
   double sum = 0;
-  for_each_dense(algorithm, problem, [&](const Problem& dense, index_t times) {
-    sum += static_cast<double>(times) * algorithm.operations(dense);
+  for_each_dense(problem, Reduction(problem), [&](const Problem& dense, index_t times) {
+    sum += static_cast<double>(times) * algorithm.operations(computed(algorithm, dense));
   });
   return sum;
 }

@@ -383,6 +383,7 @@ constinit const Algorithm builtin::fft{
     .non_finite = NonFinite::as_defined,
     .same_bits = true,
     .crops = true,
+    .any_strides = true,
     .prepares = true,
     .operations = fft_operations,
     // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "core/forecast.h"
+#include "core/buffer.h"
 #include "core/plane.h"
 #include "fullconv/algorithm.h"
+#include "gemm/product.h"
 
 // How implicit_gemm cuts a layer.
 namespace fullconv::implicit {
@@ -71,6 +72,33 @@ struct Blocking {
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, int threads);
+
+/// What a plan holds, in elements; images and sums are each thread's own.
+struct Room {
+  index_t weights, image_share, images, sums_share, sums, taps, first_taps;
+
+  template <class T>
+  static Room of(const Problem& problem, const Layer& layer, const Blocking& blocking,
+                 int threads) {
+    const auto share = [](index_t count) { return share_of_thread(count, sizeof(T)); };
+    const index_t image_share = share(blocking.depth * blocking.image_stride);
+    const index_t sums_share =
+        share(layer.residues() * blocking.block_channels * blocking.sums_stride);
+    return {.weights = problem.groups * blocking.channel_blocks * blocking.weights_block,
+            .image_share = image_share,
+            .images = threads * image_share,
+            .sums_share = sums_share,
+            .sums = threads * sums_share,
+            .taps = layer.taps(),
+            .first_taps = layer.residues() + 1};
+  }
+
+  std::size_t bytes(std::size_t scalar_size) const {
+    return scalar_size * static_cast<std::size_t>(weights + images + sums) +
+           sizeof(Tap) * static_cast<std::size_t>(taps) +
+           sizeof(index_t) * static_cast<std::size_t>(first_taps);
+  }
+};
 
 /// Whether images are single pixels that the weights are multiplied by as they are, if these and y
 /// are dense.

@@ -39,14 +39,12 @@ class ImplicitGemmPlan final : public Plan<T> {
         layer_(problem),
         threads_(useful_threads(problem, options, options.threads)),
         blocking_(choose_blocking<T>(problem, threads_)),
-        image_share_(share_of_thread(blocking_.depth * blocking_.image_stride, sizeof(T))),
-        sums_share_(share_of_thread(
-            layer_.residues() * blocking_.block_channels * blocking_.sums_stride, sizeof(T))),
-        weights_(problem.groups * blocking_.channel_blocks * blocking_.weights_block),
-        images_(threads_ * image_share_),
-        sums_(threads_ * sums_share_),
-        taps_(layer_.taps()),
-        first_taps_(layer_.residues() + 1) {
+        room_(Room::of<T>(problem, layer_, blocking_, threads_)),
+        weights_(room_.weights),
+        images_(room_.images),
+        sums_(room_.sums),
+        taps_(room_.taps),
+        first_taps_(room_.first_taps) {
     const auto& [rows, columns, K, C] = layer_;
     index_t count = 0;
     for (index_t residue = 0; residue < layer_.residues(); ++residue) {
@@ -62,9 +60,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     }
   }
 
-  std::size_t workspace_bytes() const override {
-    return weights_.bytes() + images_.bytes() + sums_.bytes() + taps_.bytes() + first_taps_.bytes();
-  }
+  std::size_t workspace_bytes() const override { return room_.bytes(sizeof(T)); }
   int threads() const override { return threads_; }
   std::string implementation() const override { return simd_target(); }
 
@@ -77,8 +73,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   }
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
-    auto prepared = std::make_unique<PackedKernel>(
-        k, this->problem().groups * blocking_.channel_blocks * blocking_.weights_block);
+    auto prepared = std::make_unique<PackedKernel>(k, room_.weights);
     prepared->finite = pack_weights(k, prepared->weights.data());
     return prepared;
   }
@@ -224,9 +219,10 @@ class ImplicitGemmPlan final : public Plan<T> {
     // Where outputs lie as in the image the products go straight to them.
     const bool in_place =
         layer_.residues() == 1 && y.strides[2] == b.pitch && b.pitch == columns.numbers.size();
-    T* sums = in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + thread * sums_share_;
+    T* sums =
+        in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + thread * room_.sums_share;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
-    T* image = images_.data() + thread * image_share_;
+    T* image = images_.data() + thread * room_.image_share;
     weights += (block.group * b.channel_blocks + block.channel_block) * b.weights_block;
     for (index_t o = 0; o < K; o += b.depth) {
       const index_t depth = std::min(b.depth, K - o);
@@ -327,7 +323,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   Layer layer_;
   int threads_;
   Blocking blocking_;
-  index_t image_share_, sums_share_;
+  Room room_;
   Buffer<T> weights_, images_, sums_;
   Buffer<Tap> taps_;            // by residue
   Buffer<index_t> first_taps_;  // of each residue

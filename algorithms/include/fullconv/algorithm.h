@@ -34,8 +34,8 @@ enum class Effort {
 struct PlanOptions {
   int threads = 1;                   ///< use at most this many threads
   Effort effort = Effort::estimate;  ///< what to spend on planning
-  /// Book room so that operands may have any strides. Without it, an algorithm that needs
-  /// innermost stride 1 refuses other views in execute().
+  /// Book room so that operands may have any strides, beside the workspace that is limited below.
+  /// Without it, an algorithm that needs innermost stride 1 refuses other views in execute().
   bool any_strides = false;
   /// What `auto` is to promise of errors: componentwise rules out transforms. The other algorithms
   /// promise what their row says.
@@ -319,7 +319,9 @@ struct Algorithm {
   /// Has code for several instruction sets, of which a portable build takes the best that the
   /// processor has.
   bool vectorized = false;
-  /// Its plans take kernels of any strides: taps of a strided layer are not gathered for it.
+  /// Its plans take operands of any strides, or only kernels: samples or taps of a layer's dense
+  /// problems are not gathered for it.
+  bool any_strides = false;
   bool any_kernel_strides = false;
   /// Plan::prepare() does part of the work, not just a copy of the kernel.
   bool prepares = false;
