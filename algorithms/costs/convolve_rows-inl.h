@@ -19,15 +19,38 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
+/// The products of a row or column of so many samples with so many taps that enter the outputs
+/// before `end`.
+inline double products_before(index_t end, index_t samples, index_t taps) {
+  const auto sum_to = [](index_t n) {
+    return static_cast<double>(n) * static_cast<double>(n + 1) / 2;
+  };
+  const index_t most = std::min(samples, taps), outputs = samples + taps - 1;
+  if (end <= most) return sum_to(end);
+  if (end <= outputs - most)
+    return sum_to(most) + static_cast<double>(end - most) * static_cast<double>(most);
+  return static_cast<double>(samples) * static_cast<double>(taps) - sum_to(outputs - end);
+}
+
+inline double products_in(const Range& outputs, index_t samples, index_t taps) {
+  return products_before(outputs.end, samples, taps) -
+         products_before(outputs.begin, samples, taps);
+}
+
+/// Those that any of the outputs depends on.
+inline Range samples_of(const Range& outputs, index_t samples, index_t taps) {
+  return {std::max<index_t>(0, outputs.begin - taps + 1), std::min(samples, outputs.end)};
+}
+
 /// The time of one plane, in nanoseconds, next to times measured with AVX2.
 template <class T>
-double flat_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+double flat_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Range& wanted_rows) {
   constexpr double kCall = 85;
   constexpr double kRow = 2;       // of x
   constexpr double kVector = 1.6;  // of y
   constexpr double kFma = 0.295;
   constexpr double kAligned = 0.73;  // times as long, where no load crosses lines
-  const auto output_rows = static_cast<double>(H + h - 1);
+  const auto output_rows = static_cast<double>(wanted_rows.size());
   const auto pitch = static_cast<double>(W + w - 1);
   const double vectors = output_rows * pitch / kLanes<T>;
   // Kernel rows that meet a row of y, or another one of its run: on average.
@@ -36,16 +59,25 @@ double flat_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   const double others =
       run < kernel_rows ? (run - 1) * (kernel_rows - run / 2) : kernel_rows * (kernel_rows - 1) / 2;
   const double rows =
-      std::min(kernel_rows, (static_cast<double>(H) * kernel_rows + others) / output_rows);
+      std::min(kernel_rows, (products_in(wanted_rows, H, h) + others) / output_rows);
   const double taps = rows * static_cast<double>(w) * (w == 1 ? kAligned : 1);
-  return kCall + kRow * static_cast<double>(H) + vectors * (kVector + taps * kFma);
+  const auto image_rows = static_cast<double>(samples_of(wanted_rows, H, h).size());
+  return kCall + kRow * image_rows + vectors * (kVector + taps * kFma);
+}
+
+/// Of an image and a kernel: what is read of the image, and what is written.
+template <class T>
+double plane_bytes(index_t H, index_t W, index_t h, index_t w, const Window& wanted) {
+  const Range rows = samples_of(wanted.rows, H, h), columns = samples_of(wanted.columns, W, w);
+  return sizeof(T) * static_cast<double>(rows.size() * columns.size() +
+                                         wanted.rows.size() * wanted.columns.size());
 }
 
 /// The nanoseconds of one plane. What one thing takes beside another was fitted to 3000 times of
 /// problems of all shapes on a Xeon, off by 4 % (median); all of it is 0.8 of that on a Zen 5,
 /// where it is off by 12 % next to 90 random planes.
 template <class T>
-double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Window& wanted) {
   constexpr double kCall = 15;
   constexpr double kFma = 0.08;
   constexpr double kLoad = 0.164;  // of the image
@@ -58,7 +90,7 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   constexpr double kWait = 0.0092;  // for an FMA that is missing to hide others' latency
   constexpr FarByte kNear{0.0036, 0x1p15, 4}, kFar{0.0158, 0x1p20, 16};
 
-  const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), {0, W + w - 1}, true);
+  const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), wanted.columns, true);
   double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
   const auto count = [&](index_t s) {
     const index_t width = strips.vectors(s);
@@ -79,17 +111,18 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   const index_t right = std::max(left, strips.count - kEnd);
   for (index_t s = 0; s < left; ++s) count(s);
   for (index_t s = right; s < strips.count; ++s) count(s);
-  const double others = static_cast<double>(ceil_divide(W + w - 1, kLanes<T>)) - vectors;
+  const double others =
+      static_cast<double>(ceil_divide(wanted.columns.size(), kLanes<T>)) - vectors;
   loads += others * static_cast<double>(w);
   taps += static_cast<double>((right - left) * w);
   vectors += others;
 
-  const auto rows = static_cast<double>(H);
+  const index_t image_rows = samples_of(wanted.rows, H, h).size();
+  const auto rows = static_cast<double>(image_rows);
   const auto kernel_rows = static_cast<double>(h);
-  const double bytes =
-      sizeof(T) * (rows * static_cast<double>(W) +
-                   static_cast<double>(H + h - 1) * static_cast<double>(W + w - 1));
-  const auto runs = static_cast<double>(ceil_divide(H, rolling_block_rows(is_far(bytes), h)));
+  const double bytes = plane_bytes<T>(H, W, h, w, wanted);
+  const auto runs =
+      static_cast<double>(ceil_divide(image_rows, rolling_block_rows(is_far(bytes), h)));
   const auto all_strips = static_cast<double>(strips.count);
   const double a_row = kernel_rows * (loads * kFma + taps * kTap) + loads * kLoad +
                        all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait;
@@ -148,15 +181,14 @@ constexpr TileCosts kWideCosts{.call = 0,
 
 /// The nanoseconds of one plane, with a kernel that is one piece.
 template <class T>
-double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
+double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Window& wanted) {
   const bool low = is_low<T>(h, W);
   const TileCosts& cost = kVectorsAreLines ? kWideCosts : kNarrowCosts[low ? 0 : 1];
-  const auto rows = static_cast<double>(H);
-  const auto columns = static_cast<double>(W);
+  const auto columns = static_cast<double>(samples_of(wanted.columns, W, w).size());
   const auto kernel_rows = static_cast<double>(h);
   const auto taps = static_cast<double>(w);
-  const auto output_rows = static_cast<double>(H + h - 1);
-  const Columns<T> from(low, W, w, W, {0, W + w - 1});
+  const auto output_rows = static_cast<double>(wanted.rows.size());
+  const Columns<T> from(low, W, w, W, wanted.columns);
   const Strips<T> cut(widest_tile(low, h), from.others, false);
   const Strips<T> wrapped(kMostVectors, from.wrapped, false);
   const auto strips = static_cast<double>(cut.count);
@@ -172,18 +204,20 @@ double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
   // Strips beside the image meet some of the taps only.
   const double met_strips = from.wrapped.empty() ? std::min(strips, columns / width + 1) : strips;
   const double met_vectors = met_strips * vectors + cost.wrapped * wrapped_vectors;
-  const double fmas = rows * kernel_rows * taps * met_vectors;
+  const double fmas = products_in(wanted.rows, H, h) * taps * met_vectors;
   const double a_tile = tile_rows * met_strips;
   const double loads = low ? a_tile * taps * (kernel_rows + image_rows * vectors) : 0;
   const double visits = a_tile * (low ? kernel_rows : image_rows);
   const double waits = visits * taps * std::max(0.0, 2 - vectors);
-  const double left = std::ceil((taps - 1) / width);
-  const double right = std::ceil((strips * width - columns) / width);
+  const auto first = static_cast<double>(wanted.columns.begin);
+  const double left = std::ceil(std::max(0.0, taps - 1 - first) / width);
+  const double right =
+      std::ceil(std::max(0.0, first + strips * width - static_cast<double>(W)) / width);
   const double staged = from.wrapped.empty() ? std::min(strips, left + right) : wrapped_strips;
   const double staging =
       output_rows * (2 * wrapped_vectors + staged * (vectors + taps / kLanes<T>));
   const double runs = staged + (staged < strips + wrapped_strips ? tile_rows : 0);
-  const double bytes = sizeof(T) * (rows * columns + output_rows * static_cast<double>(W + w - 1));
+  const double bytes = plane_bytes<T>(H, W, h, w, wanted);
   return cost.call + fmas * cost.fma + loads * cost.load +
          tile_rows * (strips + wrapped_strips) * cost.tile + staging * cost.staged +
          runs * cost.run + visits * cost.row + visits / (taps * taps) * cost.short_row +
@@ -192,15 +226,29 @@ double tiled_nanoseconds(index_t H, index_t W, index_t h, index_t w) {
 
 /// The time of one plane, in seconds.
 template <class T>
-double plane_seconds(index_t H, index_t W, index_t h, index_t w) {
+double plane_seconds(const Problem& problem) {
+  const index_t H = problem.H, W = problem.W, h = problem.h, w = problem.w;
+  const Window wanted = problem.window();
   if constexpr (!kRollingPays) {
-    if (FlatPlane<T>::suits(h, w, W + w - 1)) return 1e-9 * flat_nanoseconds<T>(H, W, h, w);
+    const index_t all_columns = W + w - 1;
+    if (wanted.columns.size() == all_columns && FlatPlane<T>::suits(h, w, all_columns)) {
+      return 1e-9 * flat_nanoseconds<T>(H, W, h, w, wanted.rows);
+    }
   }
   const Pieces<T> pieces(h, w);
   const index_t rows = ceil_divide(h, pieces.down);
   const index_t columns = ceil_divide(w, pieces.across);
-  const double piece = rolls(rows) ? rolling_nanoseconds<T>(H, W, rows, columns)
-                                   : tiled_nanoseconds<T>(H, W, rows, columns);
+  // What a piece in the middle has of the window.
+  const auto of_piece = [](const Range& outputs, index_t samples, index_t taps, index_t all) {
+    const index_t before = (all - taps) / 2;
+    const index_t last = samples + taps - 2;
+    const index_t begin = std::clamp<index_t>(outputs.begin - before, 0, last);
+    return Range{begin, std::clamp<index_t>(outputs.end - before, begin + 1, last + 1)};
+  };
+  const Window of_pieces{of_piece(wanted.rows, H, rows, h),
+                         of_piece(wanted.columns, W, columns, w)};
+  const double piece = rolls(rows) ? rolling_nanoseconds<T>(H, W, rows, columns, of_pieces)
+                                   : tiled_nanoseconds<T>(H, W, rows, columns, of_pieces);
   return 1e-9 * static_cast<double>(pieces.count()) * piece;
 }
 

@@ -18,12 +18,8 @@ namespace {
 
 static_assert(kRowsOfTiles % kTileRows == 0);
 
-double seconds_f32(index_t H, index_t W, index_t h, index_t w) {
-  return plane_seconds<float>(H, W, h, w);
-}
-double seconds_f64(index_t H, index_t W, index_t h, index_t w) {
-  return plane_seconds<double>(H, W, h, w);
-}
+double seconds_f32(const Problem& problem) { return plane_seconds<float>(problem); }
+double seconds_f64(const Problem& problem) { return plane_seconds<double>(problem); }
 
 std::vector<Boundary> boundaries_f32(const Problem& problem) {
   return plane_boundaries<float>(problem);
@@ -74,12 +70,12 @@ void convolve_rows<double>(const Plane<const double>& x, const Plane<const doubl
 }
 
 template <>
-double convolve_seconds<float>(index_t H, index_t W, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(seconds_f32)(H, W, h, w);
+double convolve_seconds<float>(const Problem& problem) {
+  return HWY_DYNAMIC_DISPATCH(seconds_f32)(problem);
 }
 template <>
-double convolve_seconds<double>(index_t H, index_t W, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(seconds_f64)(H, W, h, w);
+double convolve_seconds<double>(const Problem& problem) {
+  return HWY_DYNAMIC_DISPATCH(seconds_f64)(problem);
 }
 
 template <>

@@ -19,10 +19,10 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 /// instruction set.
 constexpr index_t kRowsOfTiles = 8;
 
-/// The time in seconds that convolve_rows takes for all rows of y: to be forecast, not to be relied
-/// upon.
+/// The time in seconds that convolve_rows takes for one plane of a dense problem, all of y's
+/// window: to be forecast, not to be relied upon.
 template <class T>
-double convolve_seconds(index_t H, index_t W, index_t h, index_t w);
+double convolve_seconds(const Problem& problem);
 
 /// Where the forms that it takes begin and end, for planes of about these sizes.
 template <class T>
