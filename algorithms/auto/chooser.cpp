@@ -1,7 +1,6 @@
 // The chooser: of the algorithms that forecast their time, the one with the shortest; with
-// Effort::measure, the fastest of the few that come close. What that does not give on some
-// operands, the definition's answer where they are not finite, or whole numbers of whole numbers,
-// is completed by sums of products. Kernels of low rank take a shortcut.
+// Effort::measure, the fastest of the few that come close. Whole numbers stay whole: where that
+// needs it, by sums of products. Kernels of low rank take a shortcut.
 
 #include "auto/chooser.h"
 
@@ -13,8 +12,8 @@
 #include <mutex>
 #include <numeric>
 
-#include "auto/completed_plan.h"
 #include "auto/rates.h"
+#include "auto/whole_numbers.h"
 #include "core/buffer.h"
 #include "core/built_in.h"
 #include "core/layer_plan.h"
@@ -72,13 +71,6 @@ std::string mebibytes(double bytes) {
   return std::to_string(static_cast<std::int64_t>(std::ceil(bytes / 0x1p20))) + " MiB";
 }
 
-/// The time to see whether operands are finite.
-template <class T>
-double look_seconds(const Problem& problem) {
-  return 0.1e-6 +
-         0.02e-9 * sizeof(T) * (elements(problem.x_extents()) + elements(problem.k_extents()));
-}
-
 /// Whether the bound on an algorithm's error is within what is asked for.
 template <class T>
 bool keeps_tolerance(const Algorithm& algorithm, const Problem& problem,
@@ -94,6 +86,8 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
   Candidate candidate{.algorithm = &algorithm, .forecast = {}, .excluded = {}};
   if (planner_of<T>(algorithm) == nullptr) {
     candidate.excluded = "does not offer this scalar";
+  } else if (algorithm.non_finite != NonFinite::as_defined) {
+    candidate.excluded = "does otherwise with NaN and Inf than the definition";
   } else if (options.accuracy == ErrorModel::componentwise &&
              algorithm.error_model != ErrorModel::componentwise) {
     candidate.excluded = "its error is not bounded componentwise";
@@ -105,9 +99,6 @@ Candidate consider(const Algorithm& algorithm, const Problem& problem, const Pla
     candidate.excluded = "declines the problem";
   } else {
     candidate.forecast = *forecast;
-    if (algorithm.non_finite != NonFinite::as_defined) {
-      candidate.forecast.terms.push_back({"look", look_seconds<T>(problem)});
-    }
     const double limit = workspace_limit<T>(problem, options);
     if (const auto bytes = static_cast<double>(forecast->workspace_bytes); bytes > limit) {
       candidate.excluded =
@@ -288,18 +279,13 @@ Problem one_plane_of(Problem problem) {
   return problem;
 }
 
-/// A plan for one output plane that sums products, and gives the definition's answer on any
-/// operands.
+/// A plan for one output plane that sums products.
 template <class T>
-Choice<T> plan_definition(const Problem& problem, PlanOptions options) {
+Choice<T> plan_sums(const Problem& problem, PlanOptions options) {
   const Problem one_plane = one_plane_of(problem);
   options.accuracy = ErrorModel::componentwise;
   options.tolerance.reset();
-  std::vector<Candidate> ranked = candidates<T>(one_plane, options);
-  std::erase_if(ranked, [](const Candidate& candidate) {
-    return candidate.algorithm->non_finite != NonFinite::as_defined;
-  });
-  return choose_by_forecast<T>(ranked, one_plane, options);
+  return choose_by_forecast<T>(candidates<T>(one_plane, options), one_plane, options);
 }
 
 /// A plan in double for one output plane of floats, which takes half as long as sums of products or
@@ -324,24 +310,23 @@ std::unique_ptr<PlanInDouble> plan_in_double(const Problem& problem, PlanOptions
   }
 }
 
-/// What was chosen, made to keep `auto`'s promises on any operands. Null where it can't be.
+/// What was chosen, made to give whole numbers for whole numbers. Null where it can't be.
 template <class T>
-PlanPointer<T> completed(Choice<T> choice, const Problem& problem, PlanOptions options) {
-  if (!CompletedPlan<T>::is_needed(*choice.algorithm, options)) return std::move(choice.plan);
+PlanPointer<T> with_whole_numbers(Choice<T> choice, const Problem& problem, PlanOptions options) {
+  if (!WholeNumbersPlan<T>::is_needed(*choice.algorithm, options)) return std::move(choice.plan);
   options.workspace_limit = static_cast<std::size_t>(std::max(
       0.0,
       workspace_limit<T>(problem, options) - static_cast<double>(choice.plan->workspace_bytes())));
-  Choice<T> definition = plan_definition<T>(problem, options);
-  if (!definition.plan) return nullptr;
+  Choice<T> sums = plan_sums<T>(problem, options);
+  if (!sums.plan) return nullptr;
   std::unique_ptr<PlanInDouble> in_double;
-  if (std::is_same_v<T, float> &&
-      !CompletedPlan<T>::keeps_whole_numbers(*choice.algorithm, options)) {
-    in_double = plan_in_double(problem, options, definition.seconds,
+  if (std::is_same_v<T, float>) {
+    in_double = plan_in_double(problem, options, sums.seconds,
                                static_cast<double>(*options.workspace_limit) -
-                                   static_cast<double>(definition.plan->workspace_bytes()));
+                                   static_cast<double>(sums.plan->workspace_bytes()));
   }
-  return std::make_unique<CompletedPlan<T>>(*choice.algorithm, options, std::move(choice.plan),
-                                            std::move(definition.plan), std::move(in_double));
+  return std::make_unique<WholeNumbersPlan<T>>(*choice.algorithm, std::move(choice.plan),
+                                               std::move(sums.plan), std::move(in_double));
 }
 
 /// A plan that takes so many seconds, and before it what is faster for some kernels.
@@ -404,14 +389,15 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
   if (!problem.is_dense()) {
     // Whoever is not native to a layer, and has taps gathered, leaves each of its dense problems to
     // a choice of its own.
-    const bool is_needed = choice.plan && CompletedPlan<T>::is_needed(*choice.algorithm, options);
+    const bool is_needed =
+        choice.plan && WholeNumbersPlan<T>::is_needed(*choice.algorithm, options);
     const bool keeps =
         choice.plan && (choice.algorithm->any_kernel_strides
                             ? problem.groups == 1
                             : choice.algorithm->layers == Layers::native && !is_needed);
     if (keeps && !is_needed) return std::move(choice.plan);
     if (keeps) {
-      if (auto plan = completed<T>(std::move(choice), problem, options)) return plan;
+      if (auto plan = with_whole_numbers<T>(std::move(choice), problem, options)) return plan;
     }
     choice.plan.reset();
     PlanOptions limited = options;
@@ -423,7 +409,7 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
   }
   if (!choice.plan) return Declined{kNothingWithinLimits};
   const double seconds = choice.seconds;
-  PlanPointer<T> plan = completed<T>(std::move(choice), problem, options);
+  PlanPointer<T> plan = with_whole_numbers<T>(std::move(choice), problem, options);
   if (!plan) return Declined{"nothing within the limits sums products as the definition does"};
   return with_shortcuts<T>(std::move(plan), seconds, options);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 
 #include "core/plane.h"
 #include "core/steps.h"
@@ -106,9 +107,11 @@ Planned<T> plan_lifted(const Problem& problem, const PlanOptions& options) {
   return plan_lifted<T, internal::WindowFunction<T, add_window>>(problem, options);
 }
 
-/// The planner of a function.
+/// The planner of a function that computes whole planes. Throws std::logic_error where a row says
+/// `crops` all the same: the function would write beside a window.
 template <class T, AddPlane<T> add_plane>
 Planned<T> plan_lifted(const Problem& problem, const PlanOptions& options) {
+  if (!problem.is_whole()) throw std::logic_error("a function of whole planes got a window of y");
   return plan_lifted<T, internal::PlaneFunction<T, add_plane>>(problem, options);
 }
 

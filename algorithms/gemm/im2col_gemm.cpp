@@ -9,10 +9,14 @@
 
 #include "costs/im2col_gemm.h"
 
+#include <cmath>
+
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/operand_range.h"
 #include "core/parallel.h"
 #include "core/plane.h"
+#include "core/recompute.h"
 #include "core/registry.h"
 #include "core/staging.h"
 #include "core/steps.h"
@@ -113,9 +117,16 @@ class Im2colGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
+    const Problem& problem = this->problem();
     const blas::OneThread in_this_scope;
     gather_weights(k);
-    for_each_block(threads_, std::array{this->problem().N, panels_down_, panels_across_},
+    // Weights that are not finite must not meet the zeros around an image.
+    if (!std::isfinite(largest_magnitude(weights_.data(), problem.h * problem.C * depth_))) {
+      for_each_block(threads_, std::array{problem.N, problem.C},
+                     [&](index_t n, index_t c, int) { recompute(problem, x, k, n, c, y); });
+      return;
+    }
+    for_each_block(threads_, std::array{problem.N, panels_down_, panels_across_},
                    [&](index_t n, index_t down, index_t across, int thread) {
                      compute_panel(n, down * panel_.rows, across * panel_.columns, thread, x, y);
                    });
@@ -237,7 +248,7 @@ constinit const Algorithm builtin::im2col_gemm{
     .name = "im2col_gemm",
     .summary = "shifted images as rows of a matrix, panel by panel, times the weights by OpenBLAS",
     .error_model = ErrorModel::componentwise,
-    .non_finite = NonFinite::multiplies_padding,
+    .non_finite = NonFinite::as_defined,
     .threaded = true,
     .crops = true,
     .operations = padded_operations,

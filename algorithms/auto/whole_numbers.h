@@ -166,40 +166,31 @@ class PlanInDouble {
   std::unique_ptr<double[]> room_;
 };
 
-/// Runs a plan, and `definition`, one of sums of products for a single output plane, where the
-/// first does not give what is promised: on operands that are not finite, if it does not do with
-/// them what the definition does; and on whole numbers, if errors could make others of them, unless
-/// `in_double` is there for such a plane.
+/// Runs a plan, and rounds what it gives for whole numbers. Where its errors could make others of
+/// them, a plan `in_double` takes its place, if there is one, or `sums`, one of sums of products;
+/// both are for single output planes.
 template <class T>
-class CompletedPlan final : public Plan<T> {
+class WholeNumbersPlan final : public Plan<T> {
  public:
-  CompletedPlan(const Algorithm& algorithm, const PlanOptions& options,
-                std::unique_ptr<Plan<T>> chosen, std::unique_ptr<Plan<T>> definition,
-                std::unique_ptr<PlanInDouble> in_double)
+  WholeNumbersPlan(const Algorithm& algorithm, std::unique_ptr<Plan<T>> chosen,
+                   std::unique_ptr<Plan<T>> sums, std::unique_ptr<PlanInDouble> in_double)
       : Plan<T>(chosen->problem()),
         algorithm_(algorithm),
-        keeps_whole_numbers_(keeps_whole_numbers(algorithm, options)),
         chosen_(std::move(chosen)),
-        definition_(std::move(definition)),
+        sums_(std::move(sums)),
         in_double_(std::move(in_double)) {}
 
-  /// Whether plans of an algorithm need this.
+  /// Whether plans of an algorithm need this. Whoever states a tolerance is content with that.
   static bool is_needed(const Algorithm& algorithm, const PlanOptions& options) {
-    return algorithm.non_finite != NonFinite::as_defined ||
-           !keeps_whole_numbers(algorithm, options);
-  }
-  /// Or need not: whoever states a tolerance is content with that.
-  static bool keeps_whole_numbers(const Algorithm& algorithm, const PlanOptions& options) {
-    return algorithm.error_model.exact_on_integers || options.tolerance.has_value();
+    return !algorithm.error_model.exact_on_integers && !options.tolerance.has_value();
   }
 
   std::size_t workspace_bytes() const override {
-    return chosen_->workspace_bytes() + definition_->workspace_bytes() +
+    return chosen_->workspace_bytes() + sums_->workspace_bytes() +
            (in_double_ ? in_double_->workspace_bytes() : 0);
   }
   int threads() const override {
-    return std::max(
-        {chosen_->threads(), definition_->threads(), in_double_ ? in_double_->threads() : 1});
+    return std::max({chosen_->threads(), sums_->threads(), in_double_ ? in_double_->threads() : 1});
   }
   std::string algorithm() const override { return chosen_->algorithm(); }
   std::string implementation() const override { return chosen_->implementation(); }
@@ -207,7 +198,7 @@ class CompletedPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    complete(x, k, y, [&] { chosen_->execute(x, k, y); });
+    run_or_replace(x, k, y, [&] { chosen_->execute(x, k, y); });
   }
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
@@ -216,8 +207,8 @@ class CompletedPlan final : public Plan<T> {
   void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
                     const TensorView<T>& y) override {
     const auto& prepared = static_cast<const Prepared&>(k);
-    complete(x, prepared.view(), y,
-             [&] { this->execute_prepared_by(*chosen_, x, prepared.of_chosen(), y); });
+    run_or_replace(x, prepared.view(), y,
+                   [&] { this->execute_prepared_by(*chosen_, x, prepared.of_chosen(), y); });
   }
 
  private:
@@ -234,34 +225,21 @@ class CompletedPlan final : public Plan<T> {
   };
 
   template <class Run>
-  void complete(const TensorView<const T>& x, const TensorView<const T>& k, const TensorView<T>& y,
-                const Run& run_chosen) {
-    const std::optional<ErrorTerms> whole =
-        keeps_whole_numbers_ ? std::nullopt : terms_of_whole_numbers(this->problem(), x, k);
-    if (whole && !may_be_rounded(algorithm_.error_model, *whole)) {
-      if constexpr (std::is_same_v<T, float>) {
-        if (in_double_ && in_double_->may_be_rounded(*whole)) {
-          return for_each_plane(x, k, y,
-                                [&](auto... plane) { in_double_->execute_rounding(plane...); });
-        }
-      }
-      return for_each_plane(x, k, y, [&](auto... plane) { definition_->execute(plane...); });
+  void run_or_replace(const TensorView<const T>& x, const TensorView<const T>& k,
+                      const TensorView<T>& y, const Run& run_chosen) {
+    const std::optional<ErrorTerms> whole = terms_of_whole_numbers(this->problem(), x, k);
+    if (!whole) return run_chosen();
+    if (may_be_rounded(algorithm_.error_model, *whole)) {
+      run_chosen();
+      return round(y);
     }
-    run_chosen();
-    if (whole) round(y);
-    if (algorithm_.non_finite == NonFinite::as_defined || (is_finite(x) && is_finite(k))) return;
-    for_each_plane(x, k, y,
-                   [&](const TensorView<const T>& images, const TensorView<const T>& kernels,
-                       const TensorView<T>& output) {
-                     if (is_finite(images) && is_finite(kernels)) return;
-                     definition_->execute(images, kernels, output);
-                   });
-  }
-
-  static bool is_finite(const TensorView<const T>& operand) {
-    OperandScan<T> scan;
-    scan.include(operand);
-    return scan.all_finite();
+    if constexpr (std::is_same_v<T, float>) {
+      if (in_double_ && in_double_->may_be_rounded(*whole)) {
+        return for_each_plane(x, k, y,
+                              [&](auto... plane) { in_double_->execute_rounding(plane...); });
+      }
+    }
+    for_each_plane(x, k, y, [&](auto... plane) { sums_->execute(plane...); });
   }
 
   static void round(const TensorView<T>& y) {
@@ -288,8 +266,7 @@ class CompletedPlan final : public Plan<T> {
   }
 
   const Algorithm& algorithm_;
-  bool keeps_whole_numbers_;
-  std::unique_ptr<Plan<T>> chosen_, definition_;
+  std::unique_ptr<Plan<T>> chosen_, sums_;
   std::unique_ptr<PlanInDouble> in_double_;
 };
 
