@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/parallel.h"
 #include "fullconv/algorithm.h"
 
 namespace fullconv {
@@ -29,11 +30,6 @@ inline double image_bytes(const Problem& p, std::size_t scalar_size) {
   return static_cast<double>(scalar_size) * of(p.N) *
          (of(p.K) * of(p.H * p.W) + of(p.C) * of(p.output_rows() * p.output_columns()));
 }
-
-/// The time of a fork and join: 1 µs on a Xeon, 2 to 5 µs on an EPYC. With 5 µs two threads took up
-/// to 1.5 times as long here, for problems of 9 to 15 µs that they did not share; with 2 µs some
-/// took 1.1 times as long.
-constexpr double kForkingSeconds = 3e-6;
 
 /// The terms of work that so many threads divide.
 inline std::vector<Forecast::Term> divided_among_threads(std::vector<Forecast::Term> terms,

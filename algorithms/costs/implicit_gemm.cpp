@@ -8,6 +8,7 @@
 
 #include "core/forecast.h"
 #include "core/parallel.h"
+#include "costs/product.h"
 #include "gemm/implicit_blocking.h"
 #include "gemm/product.h"
 
@@ -39,19 +40,17 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   const double images = static_cast<double>(problem.N * problem.groups);
   const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
   const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
-  // Fewer sums than hide the latency of an FMA wait for it; and a step loads a vector for each of
-  // B's and an element for each row, two in a cycle. Views are shifted, so that a vector as long as
-  // a line of the cache lies in two lines, and half as long in two every other time.
+  // A step loads a vector for each of B's and an element for each row. Views are shifted, so that a
+  // vector as long as a line of the cache lies in two lines, and half as long in two every other
+  // time.
   const index_t wide = std::min(vectors, most_tile_vectors(rows));
-  constexpr double kHidden = 8;
   constexpr double kLine = 64;
   const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
-  const double loads = static_cast<double>(rows) + static_cast<double>(wide) * lines;
+  const auto of_rows = static_cast<double>(rows), of_vectors = static_cast<double>(wide);
   // Loads for one row are more than are fetched ahead, too.
   constexpr double kOneRow = 1.3;
   const double waits =
-      (rows == 1 ? kOneRow : 1) * std::max({1.0, kHidden / static_cast<double>(rows * wide),
-                                            loads / static_cast<double>(rows * wide)});
+      (rows == 1 ? kOneRow : 1) * product_waits(of_rows, of_vectors, of_rows + of_vectors * lines);
   const auto row_blocks = static_cast<double>(b.row_blocks);
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *

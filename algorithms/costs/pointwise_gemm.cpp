@@ -7,6 +7,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "costs/product.h"
 #include "gemm/product.h"
 
 namespace fullconv {
@@ -20,11 +21,8 @@ std::vector<Forecast::Term> pointwise_gemm_terms(const Problem& p, const pointwi
   const index_t in_a_row = p.is_whole() ? pointwise::pixels_of(p) : p.output_columns();
   const index_t at_once = std::min(in_a_row, b.block_pixels);
   const double rows = of(at_once) / of(tiles_of(at_once));
-  // A step loads a vector for each of B's and an element for each row, two in a cycle; fewer sums
-  // than hide the latency of an FMA wait for it.
-  constexpr double kHidden = 8;
-  const double waits =
-      std::max({1.0, kHidden / (rows * vectors), (rows + vectors) / (rows * vectors)});
+  // A step loads a vector for each of B's and an element for each row.
+  const double waits = product_waits(rows, vectors, rows + vectors);
   // By squares of as many pixels as a vector has lanes.
   const double transposed = pixels / of(at_once) * of(ceil_divide(at_once, lanes) * lanes);
   const double multiplications =

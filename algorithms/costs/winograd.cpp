@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/forecast.h"
+#include "costs/product.h"
 #include "gemm/product.h"
 
 namespace fullconv {
@@ -23,11 +24,9 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blockin
   const double rows =
       static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
   const double vectors = std::min(vectors_C, static_cast<double>(most_tile_vectors(b.tiles())));
-  // A step loads a vector for each of B's and an element for each row, two in a cycle; fewer sums
-  // than hide the latency of an FMA wait for it.
-  constexpr double kHidden = 8;
-  const double waits =
-      std::max({1.0, kHidden / (rows * vectors), (rows + 2 * vectors) / (rows * vectors)});
+  // A step loads a vector for each of B's, which count twice by the fit, and an element for each
+  // row.
+  const double waits = product_waits(rows, vectors, rows + 2 * vectors);
   constexpr double kFma = 0.165e-9;
   constexpr double kPoint = 1.35e-9;  // of a vector of channels, and for each tile
   // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether

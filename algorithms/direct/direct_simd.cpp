@@ -18,7 +18,7 @@ namespace {
 /// Threads that are worth forking for.
 template <class T>
 int threads_for(const Problem& problem, const PlanOptions& options) {
-  if (direct_simd_seconds<T>(problem) < 3 * kForkingSeconds) return 1;
+  if (!is_worth_forking(direct_simd_seconds<T>(problem))) return 1;
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 
