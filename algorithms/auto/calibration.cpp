@@ -18,7 +18,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "auto/rates.h"
+#include "core/rates.h"
 #include "core/buffer.h"
 
 namespace fullconv {

@@ -11,13 +11,14 @@
 #include <map>
 #include <mutex>
 #include <numeric>
+#include <optional>
 
-#include "auto/rates.h"
 #include "auto/whole_numbers.h"
 #include "core/buffer.h"
 #include "core/built_in.h"
 #include "core/layer_plan.h"
 #include "core/plane.h"
+#include "core/rates.h"
 #include "core/shortcut.h"
 #include "core/steps.h"
 #include "fullconv/choose.h"
@@ -125,7 +126,7 @@ PlanPointer<T> make(const Candidate& candidate, const Problem& problem,
   return nullptr;
 }
 
-/// What won, its plan, and the time that was forecast for it.
+/// What won, its plan, and its time: as it was measured, where it was, else as it was forecast.
 template <class T>
 struct Choice {
   const Algorithm* algorithm = nullptr;
@@ -203,8 +204,11 @@ Choice<T> choose_by_time(const std::vector<Candidate>& ranked, const Problem& pr
   }
   if (trials.empty()) return {};
   if (trials.size() > 1) run_trials(trials, problem);
-  return std::move(std::ranges::min_element(trials, {}, [](Trial<T>& trial) {
-                     return trial.times.empty() ? 0 : trial.median();
+  for (Trial<T>& trial : trials) {
+    if (!trial.times.empty()) trial.choice.seconds = trial.median();
+  }
+  return std::move(std::ranges::min_element(trials, {}, [](const Trial<T>& trial) {
+                     return trial.choice.seconds;
                    })->choice);
 }
 
@@ -223,12 +227,17 @@ class Wisdom {
     return text;
   }
 
-  const Algorithm* recall(const std::string& question) {
+  struct Answer {
+    const Algorithm* algorithm = nullptr;
+    double seconds = 0;
+  };
+
+  std::optional<Answer> recall(const std::string& question) {
     const std::lock_guard lock(mutex_);
     const auto found = answers_.find(question);
-    return found == answers_.end() ? nullptr : found->second;
+    return found == answers_.end() ? std::nullopt : std::optional(found->second);
   }
-  void remember(const std::string& question, const Algorithm* answer) {
+  void remember(const std::string& question, const Answer& answer) {
     const std::lock_guard lock(mutex_);
     answers_[question] = answer;
   }
@@ -239,7 +248,7 @@ class Wisdom {
 
  private:
   std::mutex mutex_;
-  std::map<std::string, const Algorithm*> answers_;
+  std::map<std::string, Answer> answers_;
 };
 
 Wisdom& wisdom() {
@@ -252,13 +261,15 @@ template <class T>
 Choice<T> choose_by_time_once(std::vector<Candidate> ranked, const Problem& problem,
                               const PlanOptions& options) {
   const std::string question = Wisdom::question<T>(problem, options);
-  if (const Algorithm* known = wisdom().recall(question)) {
-    std::erase_if(ranked, [&](const Candidate& c) { return c.algorithm != known; });
-    return choose_by_forecast<T>(ranked, problem, options);
+  if (const auto known = wisdom().recall(question)) {
+    std::erase_if(ranked, [&](const Candidate& c) { return c.algorithm != known->algorithm; });
+    Choice<T> choice = choose_by_forecast<T>(ranked, problem, options);
+    choice.seconds = known->seconds;
+    return choice;
   }
   try {
     Choice<T> choice = choose_by_time<T>(ranked, problem, options);
-    if (choice.plan) wisdom().remember(question, choice.algorithm);
+    if (choice.plan) wisdom().remember(question, {choice.algorithm, choice.seconds});
     return choice;
   } catch (const InsufficientMemory&) {
     return {};  // There is no room for operands to try them on.

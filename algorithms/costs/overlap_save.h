@@ -35,7 +35,12 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
 /// Seconds of what there is to do.
 struct OverlapSaveTimes {
   double tiles, products, kernels, memory, forking;
-  double sum() const { return tiles + products + kernels + memory + forking; }
+
+  /// Each times its rate.
+  double sum_at(const OverlapSaveTimes& rates) const {
+    return tiles * rates.tiles + products * rates.products + kernels * rates.kernels +
+           memory * rates.memory + forking * rates.forking;
+  }
 };
 
 OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling,

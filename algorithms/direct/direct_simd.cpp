@@ -7,6 +7,7 @@
 
 #include "core/forecast.h"
 #include "core/parallel.h"
+#include "core/rates.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
 #include "core/steps.h"
@@ -18,7 +19,10 @@ namespace {
 /// Threads that are worth forking for.
 template <class T>
 int threads_for(const Problem& problem, const PlanOptions& options) {
-  if (!is_worth_forking(direct_simd_seconds<T>(problem))) return 1;
+  if (options.threads == 1) return 1;
+  const double rate =
+      rates_in_use(options.threads)->factor(sizeof(T), builtin::direct_simd.name, "planes");
+  if (!is_worth_forking(rate * direct_simd_seconds<T>(problem))) return 1;
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 

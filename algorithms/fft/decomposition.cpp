@@ -5,6 +5,8 @@
 #include <span>
 
 #include "core/parallel.h"
+#include "core/rates.h"
+#include "core/registry.h"
 
 namespace fullconv {
 namespace {
@@ -40,20 +42,34 @@ bool fits(double most_bytes, const Problem& problem, const Tiling& tiling, int t
          OverlapSaveLayout(problem, tiling, threads, scalar_size).bytes() <= most_bytes;
 }
 
+/// Those in use, for each of the times.
+OverlapSaveTimes rates_of(int threads, std::size_t scalar_size) {
+  const TermFactors factors =
+      rates_in_use(threads)->of(scalar_size, builtin::fft_overlap_save.name);
+  return {.tiles = factors.of("tiles"),
+          .products = factors.of("products"),
+          .kernels = factors.of("kernels"),
+          .memory = factors.of("memory"),
+          .forking = factors.of("forking")};
+}
+
 /// What takes the least time within limits, if there is anything.
 std::optional<Decomposition> best_within(const Limits& limits, const Problem& problem,
                                          const PlanOptions& options, std::size_t scalar_size) {
   // Of a tile: those of one transform at right angles, so that no problem is declined for its
   // threads.
   const index_t most_rows = 2 * transform_sides().back().length;
+  const OverlapSaveTimes rates = rates_of(options.threads, scalar_size);
   std::optional<Decomposition> best;
+  double shortest = 0;
   const auto consider = [&](const Tiling& tiling, const TileTimes& tile, int threads) {
     const OverlapSaveTimes seconds =
         overlap_save_times(problem, tiling, tile, threads, scalar_size);
-    if (best && seconds.sum() >= best->seconds.sum()) return;
-    if (fits(limits.workspace, problem, tiling, threads, scalar_size)) {
-      best = {tiling, threads, seconds};
-    }
+    const double time = seconds.sum_at(rates);
+    if (best && time >= shortest) return;
+    if (!fits(limits.workspace, problem, tiling, threads, scalar_size)) return;
+    best = {tiling, threads, seconds};
+    shortest = time;
   };
   const auto consider_tiles = [&](Packing packing, int residues) {
     const index_t parts = row_parts(packing, residues);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/rates.h"
+#include "core/registry.h"
 #include "costs/winograd.h"
 #include "gemm/product.h"
 
@@ -59,10 +61,6 @@ Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) 
   return b;
 }
 
-double seconds(const std::vector<Forecast::Term>& terms) {
-  return Forecast{.terms = terms}.seconds();
-}
-
 /// Calls visit(tile) for all that there are for the kernel.
 template <class Visit>
 void for_each_tile(const Problem& problem, const Visit& visit) {
@@ -78,10 +76,12 @@ void for_each_tile(const Problem& problem, const Visit& visit) {
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads) {
   // By what one thread takes, so that the tile, and with it the bits, do not go by their number.
+  const TermFactors rates = rates_in_use(1)->of(sizeof(T), builtin::winograd.name);
   std::optional<Tile> best;
   double shortest = 0;
   for_each_tile(problem, [&](const Tile& tile) {
-    const double time = seconds(winograd_terms<T>(problem, choose_blocking<T>(problem, tile, 1)));
+    const double time =
+        rates.seconds(winograd_terms<T>(problem, choose_blocking<T>(problem, tile, 1)));
     if (best && time >= shortest) return;
     best = tile;
     shortest = time;

@@ -4,11 +4,28 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "fullconv/algorithm.h"
 #include "fullconv/calibration.h"
 
 namespace fullconv {
+
+/// By how much the parts of one algorithm's executions take longer here than where the built-in
+/// rates are from.
+class TermFactors {
+ public:
+  /// 1 where nothing is known.
+  double of(std::string_view term) const;
+
+  /// What terms take together at these rates.
+  double seconds(const std::vector<Forecast::Term>& terms) const;
+
+ private:
+  friend class Rates;
+  std::vector<std::pair<std::string, double>> factors_;
+};
 
 /// By how much the parts of an execution take longer here than where the built-in rates are from.
 class Rates {
@@ -17,6 +34,9 @@ class Rates {
   double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view term) const;
   void set(std::size_t scalar_size, std::string_view algorithm, std::string_view term,
            double factor);
+
+  /// Those of one algorithm, for who asks often.
+  TermFactors of(std::size_t scalar_size, std::string_view algorithm) const;
 
   /// The algorithm's forecast at these rates.
   std::optional<Forecast> forecast(const Algorithm& algorithm, const Problem& problem,

@@ -1,6 +1,6 @@
 // Where rates come from and go to: text, one file for each processor, build and number of threads.
 
-#include "auto/rates.h"
+#include "core/rates.h"
 
 #include <unistd.h>
 
@@ -183,13 +183,35 @@ void Rates::set(std::size_t scalar_size, std::string_view algorithm, std::string
   factors_[key(scalar_size, algorithm, term)] = factor;
 }
 
+double TermFactors::of(std::string_view term) const {
+  for (const auto& [name, factor] : factors_) {
+    if (name == term) return factor;
+  }
+  return 1;
+}
+
+double TermFactors::seconds(const std::vector<Forecast::Term>& terms) const {
+  double sum = 0;
+  for (const Forecast::Term& term : terms) sum += term.seconds * of(term.name);
+  return sum;
+}
+
+TermFactors Rates::of(std::size_t scalar_size, std::string_view algorithm) const {
+  TermFactors mine;
+  const std::string first = key(scalar_size, algorithm, "");
+  for (auto entry = factors_.lower_bound(first);
+       entry != factors_.end() && entry->first.starts_with(first); ++entry) {
+    mine.factors_.emplace_back(entry->first.substr(first.size()), entry->second);
+  }
+  return mine;
+}
+
 std::optional<Forecast> Rates::forecast(const Algorithm& algorithm, const Problem& problem,
                                         const PlanOptions& options, std::size_t scalar_size) const {
   auto forecast = forecast_of(algorithm, problem, options, scalar_size);
   if (!forecast) return forecast;
-  for (auto& term : forecast->terms) {
-    term.seconds *= factor(scalar_size, algorithm.name, term.name);
-  }
+  const TermFactors factors = of(scalar_size, algorithm.name);
+  for (auto& term : forecast->terms) term.seconds *= factors.of(term.name);
   return forecast;
 }
 
