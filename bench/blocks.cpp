@@ -27,9 +27,11 @@ constexpr std::size_t kFewestBlocks = 8;
 
 // Who is not surely far off has so many, whatever its share, and so much of the cell's time: with
 // all peers on unstable those that had to stop after 8 were known to 5 to 17 %, with two threads
-// after 24 to 5.5 %.
+// after 24 to 5.5 %. Whoever is then known to no more than three times what is wanted, one in
+// twenty, goes on.
 constexpr std::size_t kFewestOfNear = 24;
-constexpr double kTimeOfNear = 0.15;
+constexpr double kTimeOfNear = 0.15, kMostTimeOfNear = 0.5;
+constexpr double kEnoughOfNear = 3;
 
 // Who surely takes more than this many times as long as the fastest is no matter of decision, and
 // what it would take to know by how much is better spent on the others. The surety, and not the
@@ -194,19 +196,23 @@ class Field {
     };
     const bool all_lead = std::ranges::all_of(active_, leads);
     const double budget = time_left_ / static_cast<double>(active_.size());
-    const auto is_known = [&](const Series* series) {
+    const auto is_known = [&](const Series* series, double half_width) {
       return std::ranges::all_of(ahead, [&](const Leader& leader) {
         if (series == leader.series || series->threads() > leader.threads) return true;
-        return series->is_known_to(*leader.series, settings_.half_width, settings_.confidence);
+        return series->is_known_to(*leader.series, half_width, settings_.confidence);
       });
+    };
+    const auto is_spent = [&](const Series* series) {
+      if (series->log_seconds.size() < kFewestOfNear) return false;
+      const double spent = series->spent / settings_.cell_time;
+      if (series->spent <= budget || spent <= kTimeOfNear) return false;
+      return spent > kMostTimeOfNear || is_known(series, kEnoughOfNear * settings_.half_width);
     };
     const auto is_finished = [&](const Series* series) {
       if (series->stopped) return true;
       if (series->log_seconds.size() < kFewestBlocks) return false;
       if (leads(series) && !all_lead) return false;  // the others are measured against it
-      const bool is_spent = series->spent > std::max(budget, kTimeOfNear * settings_.cell_time) &&
-                            series->log_seconds.size() >= kFewestOfNear;
-      return series->is_floor() || is_spent || is_known(series);
+      return series->is_floor() || is_spent(series) || is_known(series, settings_.half_width);
     };
     const auto finished = std::ranges::stable_partition(active_, std::not_fn(is_finished));
     // What they did not need is for the others; what a slow one took beyond its budget is not

@@ -33,7 +33,8 @@ std::vector<std::vector<std::size_t>> balanced_orders(std::size_t n, std::mt1993
 /// has eight blocks, and so has a floor; what they leave of their shares is for the others.
 ///
 /// At least eight blocks, and 24 and a part of the cell's time for those who may be as fast as the
-/// fastest, even where they take longer than the cell's time. What FFTW has found by measuring once
+/// fastest, more where they are still not known well, even where they take longer than the cell's
+/// time. What FFTW has found by measuring once
 /// stays for all blocks.
 ///
 /// Returns all repetitions, each with its block and position as counters; after an
