@@ -12,6 +12,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/layer_axis.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/recompute.h"
@@ -26,25 +27,11 @@ namespace {
 
 using namespace depthwise;  // NOLINT(google-build-using-namespace): names of this algorithm's own
 
-/// The columns of y that are a multiple of the stride apart. Output s·u + a of the full output
-/// takes tap q of sample u − v where q·d = s·v + a.
+/// The outputs of a row that have one residue, and the taps that they take.
 struct Residue {
   index_t first_output, outputs;
   index_t first_tap, taps;
 };
-
-/// u of the first output that is not before `output`.
-constexpr index_t first_number(index_t output, index_t a, index_t stride) {
-  return output <= a ? 0 : ceil_divide(output - a, stride);
-}
-
-/// Rows of x that rows of the full output meet.
-Range rows_met(const Problem& p, Range outputs) {
-  const index_t reach = (p.h - 1) * p.dilation.y;
-  const index_t first = std::max<index_t>(0, outputs.begin - reach);
-  return intersection({ceil_divide(first, p.stride.y), (outputs.end - 1) / p.stride.y + 1},
-                      {0, p.H});
-}
 
 template <class T>
 class DepthwisePlan final : public Plan<T> {
@@ -70,26 +57,26 @@ class DepthwisePlan final : public Plan<T> {
     }
     for (index_t t = 0; t < p.h * p.w; ++t) factor_places_[t] = t;
     const index_t lanes = kernels_.lanes;
-    const Range columns = p.window().columns;
+    const LayerAxis rows = LayerAxis::rows_of(p), columns = LayerAxis::columns_of(p);
     index_t count = 0;
-    for (index_t a = 0; a < p.stride.x; ++a) {
-      const index_t first = first_number(columns.begin, a, p.stride.x);
+    for (index_t a = 0; a < columns.stride; ++a) {
+      const Range numbers = columns.numbers_of(a);
       const index_t first_tap = count;
-      for (index_t q = 0; q < p.w; ++q) {
-        if (q * p.dilation.x % p.stride.x != a) continue;
-        taps_[count++] = {.sample = (first - q * p.dilation.x / p.stride.x) * lanes,
+      for (index_t q = 0; q < columns.taps; ++q) {
+        if (columns.residue(q) != a) continue;
+        taps_[count++] = {.sample = (numbers.begin - columns.shift(q)) * lanes,
                           .factor = q * lanes};
       }
-      columns_[a] = {.first_output = first * p.stride.x + a - columns.begin,
-                     .outputs = first_number(columns.end, a, p.stride.x) - first,
+      columns_[a] = {.first_output = numbers.begin * columns.stride + a - columns.outputs.begin,
+                     .outputs = numbers.size(),
                      .first_tap = first_tap,
                      .taps = count - first_tap};
     }
     count = 0;
-    for (index_t a = 0; a < p.stride.y; ++a) {
-      for (index_t tap = 0; tap < p.h; ++tap) {
-        if (tap * p.dilation.y % p.stride.y != a) continue;
-        row_taps_[count++] = {.sample = tap * p.dilation.y / p.stride.y, .factor = tap};
+    for (index_t a = 0; a < rows.stride; ++a) {
+      for (index_t tap = 0; tap < rows.taps; ++tap) {
+        if (rows.residue(tap) != a) continue;
+        row_taps_[count++] = {.sample = rows.shift(tap), .factor = tap};
       }
       first_row_taps_[a + 1] = count;
     }
@@ -128,7 +115,7 @@ class DepthwisePlan final : public Plan<T> {
     const Range rows{band * blocking_.band_rows,
                      std::min((band + 1) * blocking_.band_rows, p.output_rows())};
     const index_t top = p.padding.top;
-    const Range met = rows_met(p, {rows.begin + top, rows.end + top});
+    const Range met = LayerAxis::rows_of(p).samples_met({rows.begin + top, rows.end + top});
     T* samples = x_.data() + thread * room_.x;
     spread_samples(x, n, first, channels, met, samples);
     timing.enter(Step::direct);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/buffer.h"
+#include "core/layer_axis.h"
 #include "core/plane.h"
 #include "direct/channel_lanes.h"
 
@@ -21,19 +22,16 @@ struct Blocking {
 template <class T>
 Blocking choose_blocking(const Problem& p) {
   const index_t lanes = channel_lanes<T>().lanes;
-  const Window window = p.window();
-  const index_t reach = (p.w - 1) * p.dilation.x / p.stride.x;
-  const index_t first = window.columns.begin / p.stride.x;
-  const index_t last = (window.columns.end - 1) / p.stride.x;
+  const LayerAxis rows = LayerAxis::rows_of(p), columns = LayerAxis::columns_of(p);
   Blocking b{};
-  b.zeros_before = std::max<index_t>(0, reach - first);
-  b.pitch = b.zeros_before + std::max(p.W, last + 1);
+  b.zeros_before = columns.zeros_before();
+  b.pitch = b.zeros_before + columns.samples + columns.zeros_behind();
   b.channel_blocks = ceil_divide(p.C, lanes);
   constexpr index_t kBandBytes = 48 * 1024;
   const index_t x_row = b.pitch * lanes * static_cast<index_t>(sizeof(T));
   const index_t y_row = p.output_columns() * lanes * static_cast<index_t>(sizeof(T));
   // Of one more row of y a stride's part meets one more of x.
-  const index_t repeated = std::min((p.h - 1) * p.dilation.y / p.stride.y, p.H) * x_row;
+  const index_t repeated = std::min(rows.most_shift(), p.H) * x_row;
   const index_t fitting = (kBandBytes - repeated) / (y_row + ceil_divide(x_row, p.stride.y));
   const index_t fewest = std::min(p.h * p.dilation.y, p.output_rows());
   b.bands = ceil_divide(p.output_rows(), std::clamp(fitting, fewest, p.output_rows()));

@@ -1,53 +1,20 @@
 #pragma once
 
 #include "core/buffer.h"
-#include "core/plane.h"
+#include "core/layer_axis.h"
 #include "fullconv/algorithm.h"
 #include "gemm/product.h"
 
 // How implicit_gemm cuts a layer.
 namespace fullconv::implicit {
 
-/// One axis of a layer with stride s and dilation d. Output s·u + a, of the full output and with
-/// 0 ≤ a < s, takes tap p of sample u − v where p·d = s·v + a: all outputs of a residue a are a
-/// convolution with stride 1, and u is their number.
-struct Axis {
-  index_t samples, taps, stride, dilation;
-  Range outputs;  // of the full output
-  Range numbers;  // u
-
-  Axis(index_t sample_count, index_t tap_count, index_t layer_stride, index_t layer_dilation,
-       Range window)
-      : samples(sample_count),
-        taps(tap_count),
-        stride(layer_stride),
-        dilation(layer_dilation),
-        outputs(window),
-        numbers{window.begin / stride, (window.end - 1) / stride + 1} {}
-
-  index_t residue(index_t tap) const { return tap * dilation % stride; }
-  index_t shift(index_t tap) const { return tap * dilation / stride; }
-  index_t most_shift() const { return shift(taps - 1); }
-  /// Zeros that are needed before the samples and behind them.
-  index_t zeros_before() const { return std::max<index_t>(0, most_shift() - numbers.begin); }
-  index_t zeros_behind() const { return std::max<index_t>(0, numbers.end - samples); }
-  /// Numbers of those outputs of a residue that exist.
-  Range numbers_of(index_t a) const {
-    const auto first_from = [&](index_t output) {
-      return output <= a ? 0 : ceil_divide(output - a, stride);
-    };
-    return {first_from(outputs.begin), first_from(outputs.end)};
-  }
-};
-
 struct Layer {
-  Axis rows, columns;
+  LayerAxis rows, columns;
   index_t K, C;  // of a group
 
   explicit Layer(const Problem& problem)
-      : rows(problem.H, problem.h, problem.stride.y, problem.dilation.y, problem.window().rows),
-        columns(problem.W, problem.w, problem.stride.x, problem.dilation.x,
-                problem.window().columns),
+      : rows(LayerAxis::rows_of(problem)),
+        columns(LayerAxis::columns_of(problem)),
         K(problem.K / problem.groups),
         C(problem.C / problem.groups) {}
 

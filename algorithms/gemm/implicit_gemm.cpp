@@ -282,7 +282,7 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   /// One channel's sums of all residues, to the rows of y that have them.
   void put_rows(const T* sums, Range numbers, const Plane<T>& y) const {
-    const Axis& rows = layer_.rows;
+    const LayerAxis& rows = layer_.rows;
     for (index_t a = 0; a < rows.stride; ++a) {
       const Range of_rows = intersection(numbers, rows.numbers_of(a));
       for (index_t u = of_rows.begin; u < of_rows.end; ++u) {
@@ -294,7 +294,7 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   /// `sums`: of the first residue, in a row; `a`: the residue of rows.
   void put_row(const T* sums, index_t a, T* y) const {
-    const Axis& columns = layer_.columns;
+    const LayerAxis& columns = layer_.columns;
     const index_t stride = columns.stride, outputs = columns.outputs.size();
     // Those of every stride-th output from j on, or null where they are zero.
     const auto from = [&](index_t j) -> const T* {
