@@ -116,6 +116,8 @@ class FlatPlane {
     }
   }
 
+  /// Writes the long row. core/staging-inl.h cannot: it goes down the columns, where a vector that
+  /// ends beyond its row would overwrite the next one's beginning.
   void flatten(Range wanted, T* image) const {
     const Tag<T> d;
     const index_t first = wanted.begin - k_.rows + 1;  // row of the image

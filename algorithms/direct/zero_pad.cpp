@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/lift.h"
 #include "core/registry.h"
+#include "core/staging.h"
 #include "core/steps.h"
 
 namespace fullconv {
@@ -25,9 +26,7 @@ class ZeroPad {
   void load(const Plane<const T>& x) {
     const StepTimer timing(Step::padding);
     // The border is zero from the start, and nothing ever writes to it.
-    for (index_t i = 0; i < x.rows; ++i) {
-      std::copy_n(x.row(i), x.columns, padded_row(i + h_ - 1) + w_ - 1);
-    }
+    stage(x, {0, x.rows}, {0, x.columns}, padded_row(h_ - 1) + w_ - 1, columns_);
   }
 
   void add(const Plane<const T>& k, const Plane<T>& y) {

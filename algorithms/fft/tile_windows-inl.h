@@ -67,7 +67,8 @@ T gather_rows(const T* from, index_t stride, index_t count, Load load, index_t s
 }
 
 /// The window's columns from `column` on as the real or imaginary parts of strips. Returns the sum
-/// of their magnitudes: beside loading and storing them it takes no time.
+/// of their magnitudes: beside loading and storing them it takes no time. By core/staging-inl.h it
+/// would be another pass.
 template <class T>
 T gather(const TileWindow<const T>& window, index_t length, index_t column, T* part) {
   constexpr int kStrips = kStripsAtOnce<T>;

@@ -22,6 +22,7 @@
 #include "core/recompute.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
+#include "core/staging.h"
 #include "core/steps.h"
 #include "gemm/implicit_blocking.h"
 #include "gemm/product.h"
@@ -266,17 +267,10 @@ class ImplicitGemmPlan final : public Plan<T> {
   void copy_image(const TensorView<const T>& x, index_t n, Range channels, Range numbers,
                   T* image) const {
     const StepTimer timing(Step::padding);
-    const index_t first = numbers.begin - layer_.rows.most_shift();
-    for (index_t o = channels.begin; o < channels.end; ++o) {
-      const Plane<const T> from = plane(x, n, o);
-      T* to = image + (o - channels.begin) * blocking_.image_stride + blocking_.margin;
-      for (index_t i = first; i < numbers.end; ++i, to += blocking_.pitch) {
-        if (i < 0 || i >= from.rows) {
-          std::fill_n(to, from.columns, T{0});
-        } else {
-          std::copy_n(from.row(i), from.columns, to);
-        }
-      }
+    const Range rows{numbers.begin - layer_.rows.most_shift(), numbers.end};
+    T* to = image + blocking_.margin;
+    for (index_t o = channels.begin; o < channels.end; ++o, to += blocking_.image_stride) {
+      stage(plane(x, n, o), rows, {0, layer_.columns.samples}, to, blocking_.pitch);
     }
   }
 

@@ -173,7 +173,8 @@ void transform_lines(const Lines<const T>& from, const Lines<T>& to, index_t lin
 }
 
 /// A vector of the columns from `column` on of n rows of x from `row` on, transformed down the
-/// columns, to every (lanes²)th element.
+/// columns, to every (lanes²)th element. Samples go straight to registers; core/staging-inl.h would
+/// store and load them in between.
 template <class T, class F, int... a>
 HWY_INLINE void transform_columns(const Plane<const T>& x, index_t row, index_t column,
                                   const Mask<T>& inside, T* to, Indices<a...>) {
