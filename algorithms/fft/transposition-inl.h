@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "core/transpose-inl.h"
 #include "fft/butterflies-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,34 +18,13 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
-#if HWY_TARGET != HWY_SCALAR
-/// One of the steps that transpose a square of vectors: lane and row numbers, seen as one number of
-/// the element, are rotated by one bit.
-template <class T, int kCount, int... i>
-HWY_INLINE void rotate_bit(Indices<i...>, Vector<T> (&rows)[kCount]) {
-  const Tag<T> d;
-  const Vector<T> rotated[kCount] = {hn::ConcatEven(d, rows[2 * i + 1], rows[2 * i])...,
-                                     hn::ConcatOdd(d, rows[2 * i + 1], rows[2 * i])...};
-  ((rows[i] = rotated[i]), ...);
-  ((rows[kCount / 2 + i] = rotated[kCount / 2 + i]), ...);
-}
-#endif
-
 /// The real or the imaginary parts of a square of a strip, transposed, to another strip.
 template <class T, int... row>
 HWY_INLINE void transpose_part(const T* from, Indices<row...>, T* to) {
-  const Tag<T> d;
-  constexpr int kCount = sizeof...(row);
-  Vector<T> rows[kCount] = {hn::Load(d, from + row * kRow<T>)...};
-#if HWY_TARGET != HWY_SCALAR  // one lane is its own transpose
-  constexpr IndicesTo<kCount / 2> half;
-  if constexpr (kCount >= 2) rotate_bit<T>(half, rows);
-  if constexpr (kCount >= 4) rotate_bit<T>(half, rows);
-  if constexpr (kCount >= 8) rotate_bit<T>(half, rows);
-  if constexpr (kCount >= 16) rotate_bit<T>(half, rows);
-#endif
-  static_assert(kCount <= 16);
-  (hn::Store(rows[row], d, to + row * kRow<T>), ...);
+  constexpr Tag<T> d;
+  Square<T> square = {hn::Load(d, from + row * kRow<T>)...};
+  transpose_square<T>(square);
+  (hn::Store(square[row], d, to + row * kRow<T>), ...);
 }
 
 /// As many rows of a strip as it has lanes.
@@ -52,10 +32,9 @@ template <class T>
 constexpr index_t kSquare = kLanes<T>* kRow<T>;
 
 template <class T>
-HWY_INLINE void transpose_square(const T* from, T* to) {
-  constexpr IndicesTo<static_cast<int>(kLanes<T>)> row;
-  transpose_part(from, row, to);
-  transpose_part(from + kLanes<T>, row, to + kLanes<T>);
+HWY_INLINE void transpose_strip_square(const T* from, T* to) {
+  transpose_part(from, SquareIndices<T>(), to);
+  transpose_part(from + kLanes<T>, SquareIndices<T>(), to + kLanes<T>);
 }
 
 // The pass without twiddles is the one next to a transposition. Both go over the strip together: a
@@ -74,7 +53,7 @@ HWY_INLINE void last_pass_transposed(index_t length, index_t across, T* strip, T
     butterflies<Direction::forward, kRadix, Factors::none, T>(
         kRows / kRadix, kRadix * kRow<T>, kRow<T>, nullptr, nullptr, IndicesTo<kRadix>{}, strip);
     for (index_t at = 0; at < kRows * kRow<T>; at += kSquare<T>, to += across) {
-      transpose_square(strip + at, to);
+      transpose_strip_square(strip + at, to);
     }
   }
 }
@@ -85,7 +64,7 @@ HWY_INLINE void transposed_first_pass(index_t length, index_t across, const T* f
   constexpr index_t kRows = kTogether<T, kRadix>;
   for (index_t row = 0; row < length; row += kRows, strip += kRows * kRow<T>) {
     for (index_t at = 0; at < kRows * kRow<T>; at += kSquare<T>, from += across) {
-      transpose_square(from, strip + at);
+      transpose_strip_square(from, strip + at);
     }
     butterflies<Direction::backward, kRadix, Factors::none, T>(
         kRows / kRadix, kRadix * kRow<T>, kRow<T>, nullptr, nullptr, IndicesTo<kRadix>{}, strip);

@@ -16,8 +16,8 @@
 
 #include "core/plane.h"
 #include "core/simd-inl.h"
+#include "core/transpose-inl.h"
 #include "gemm/product.h"
-#include "gemm/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {

@@ -16,7 +16,7 @@
 #include <hwy/foreach_target.h>
 
 #include "core/simd-inl.h"
-#include "gemm/transpose-inl.h"
+#include "core/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
