@@ -38,6 +38,12 @@ constexpr int kRegisters = 16;
 constexpr int kRegisters = 32;
 #endif
 
+/// Vectors of a row, at most `most` and at least one, such that the sums of so many rows fit into
+/// registers beside one more row and a factor.
+constexpr int widest_row(int rows, int most) {
+  return std::clamp((kRegisters - 1) / (rows + 1), 1, most);
+}
+
 /// Whether a vector is as long as a line of the caches: most loads then cross from one to the next.
 constexpr bool kVectorsAreLines = kLanes<float> * sizeof(float) == 64;
 

@@ -31,7 +31,7 @@ namespace {
 /// waits for another even of one row of taps.
 constexpr int widest_rolling_strip(int kernel_rows) {
   constexpr int kWidest = 8;
-  return std::clamp((kRegisters - 1) / (kernel_rows + 1), 1, kWidest);
+  return widest_row(kernel_rows, kWidest);
 }
 
 /// A strip of some rows of the image. Those of y are counted from the one that the first of these

@@ -19,7 +19,9 @@
 #include <hwy/foreach_target.h>
 
 #include "core/simd-inl.h"
+#include "core/staging-inl.h"
 #include "costs/separable_passes-inl.h"
+#include "direct/strips-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fullconv {
@@ -27,10 +29,6 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kMostVectors = 4;
-
-/// What a strip has of one row.
-template <class T, int kVectors>
-using StripRow = Vector<T>[kVectors];
 
 template <class T, int kVectors, int... v>
 HWY_INLINE void load(const T* from, Indices<v...>, StripRow<T, kVectors>& to) {
@@ -47,21 +45,12 @@ HWY_INLINE void set_zero(Indices<v...>, StripRow<T, kVectors>& row) {
   ((row[v] = hn::Zero(Tag<T>())), ...);
 }
 
-/// sums += tap·image.
-template <class T, int kVectors, int... v>
-HWY_INLINE void multiply_add(Vector<T> tap, const StripRow<T, kVectors>& image, Indices<v...>,
-                             StripRow<T, kVectors>& sums) {
-  ((sums[v] = hn::MulAdd(tap, image[v], sums[v])), ...);
-}
-
 // Down the columns.
 
 constexpr int kMostRows = std::min<int>(kRegisters / 4, FramedRows<float>::kRowsAtOnce);
 
-/// The widest strip, in vectors, whose sums fit into registers beside a row of it and a tap.
-constexpr int widest_strip(int rows) {
-  return std::min(kMostVectors, (kRegisters - 1) / (rows + 1));
-}
+/// In vectors.
+constexpr int widest_strip(int rows) { return widest_row(rows, kMostVectors); }
 
 /// The sums [kFirst, kEnd) of those at s += the image row times taps[s].
 template <class T, int kFirst, int kEnd, int kVectors, int... s>
@@ -243,11 +232,7 @@ void convolve_some_rows(const Plane<const T>& x, const T* row, index_t w, const 
     constexpr index_t kWidth = kMostVectors * kLanes<T>;
     HWY_ALIGN T sums[kRows * kWidth];
     convolve(image + begin, x.row_stride, row, w, sums, kWidth, false);
-    for (index_t r = 0; r < kRows; ++r) {
-      const T* from = sums + r * kWidth - begin;
-      T* to = y.row(i + r);
-      for (index_t j = begin; j < y.columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
-    }
+    unstage(sums, kWidth, kRows, y.columns - begin, add, y.row(i) + begin, y.row_stride);
   }
 }
 

@@ -65,11 +65,16 @@ using StripRow = Vector<T>[kVectors];
 
 /// sums += tap·image.
 template <class T, int kVectors, int... v>
-HWY_INLINE void multiply_add(T tap, const StripRow<T, kVectors>& image, Indices<v...>,
+HWY_INLINE void multiply_add(Vector<T> tap, const StripRow<T, kVectors>& image, Indices<v...>,
+                             StripRow<T, kVectors>& sums) {
+  ((sums[v] = hn::MulAdd(tap, image[v], sums[v])), ...);
+}
+template <class T, int kVectors, int... v>
+HWY_INLINE void multiply_add(T tap, const StripRow<T, kVectors>& image, Indices<v...> indices,
                              StripRow<T, kVectors>& sums) {
   Vector<T> taps = hn::Set(Tag<T>(), tap);
   keep_in_register(taps);
-  ((sums[v] = hn::MulAdd(taps, image[v], sums[v])), ...);
+  multiply_add<T, kVectors>(taps, image, indices, sums);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ constexpr int kMostProductRows = kRegisters == 32 ? 14 : 6;
 
 /// Vectors of a tile of so many rows, at most. More than eight would serve nothing: so many hide
 /// the latency of an FMA even where there is one row.
-constexpr int most_vectors(int rows) { return std::min(8, (kRegisters - 1) / (rows + 1)); }
+constexpr int most_vectors(int rows) { return widest_row(rows, 8); }
 
 /// One tile of C, and what it is a product of.
 template <class T>
