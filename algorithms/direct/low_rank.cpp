@@ -240,6 +240,7 @@ class SeparablePasses final : public Shortcut<T> {
       : problem_(problem),
         blocks_(blocks),
         most_rank_(most_rank),
+        passes_(separable_passes<T>()),
         ranks_(problem.K * problem.C),
         residual_(problem.h * problem.w),
         terms_(problem.K * problem.C * most_rank * (problem.h + problem.w)),
@@ -335,16 +336,17 @@ class SeparablePasses final : public Shortcut<T> {
   void add_term(const Plane<const T>& x, const T* column, const T* row, T* between,
                 const Plane<T>& block, Range wanted, bool add) const {
     const Plane<T> narrow = blocks_.framed.plane(between, block.rows);
-    convolve_columns(x, column, problem_.h, wanted, narrow);
+    passes_.convolve_columns(x, column, problem_.h, wanted, narrow);
     // From y's first column on.
     const Plane<const T> shifted{narrow.data + problem_.window().columns.begin, narrow.rows,
                                  narrow.columns, narrow.row_stride};
-    convolve_along_rows<T>(shifted, row, problem_.w, block, add);
+    passes_.convolve_rows(shifted, row, problem_.w, block, add);
   }
 
   Problem problem_;
   Blocks<T> blocks_;
   int most_rank_;
+  const Passes<T>& passes_;
   Buffer<int> ranks_;
   Buffer<double> residual_;  // of one kernel
   Buffer<T> terms_;
@@ -355,8 +357,8 @@ class SeparablePasses final : public Shortcut<T> {
 template <class T>
 int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double seconds) {
   constexpr double kMargin = 1.1;  // as much as forecasts are off
-  const double plane = passes_seconds<T>(problem.output_rows(), problem.W, problem.output_columns(),
-                                         problem.h, problem.w);
+  const double plane = separable_passes<T>().seconds(
+      problem.output_rows(), problem.W, problem.output_columns(), problem.h, problem.w);
   // Passes have no rate of their own: they are sums by vectors, as the direct form's are.
   const double rate = rates_in_use(blocks.threads)->factor(sizeof(T), "direct_simd", "planes");
   const double passes = rate * static_cast<double>(problem.N * problem.K * problem.C) * plane;

@@ -246,28 +246,18 @@ void convolve_plane_rows(const Plane<const T>& x, const T* row, index_t w, const
   for (; i < y.rows; ++i) convolve_some_rows<T, 1>(x, row, w, y, i, add);
 }
 
-double passes_seconds_f32(index_t rows, index_t W, index_t columns, index_t h, index_t w) {
-  return passes_seconds_of_plane<float>(rows, W, columns, h, w, widest_strip(kMostRows));
+template <class T>
+double passes_seconds(index_t rows, index_t W, index_t columns, index_t h, index_t w) {
+  return passes_seconds_of_plane<T>(rows, W, columns, h, w, widest_strip(kMostRows));
 }
-double passes_seconds_f64(index_t rows, index_t W, index_t columns, index_t h, index_t w) {
-  return passes_seconds_of_plane<double>(rows, W, columns, h, w, widest_strip(kMostRows));
-}
-void convolve_columns_f32(const Plane<const float>& x, const float* column, index_t h, Range wanted,
-                          const Plane<float>& y) {
-  convolve_plane_columns(x, column, h, wanted, y);
-}
-void convolve_columns_f64(const Plane<const double>& x, const double* column, index_t h,
-                          Range wanted, const Plane<double>& y) {
-  convolve_plane_columns(x, column, h, wanted, y);
-}
-void convolve_rows_f32(const Plane<const float>& x, const float* row, index_t w,
-                       const Plane<float>& y, bool add) {
-  convolve_plane_rows(x, row, w, y, add);
-}
-void convolve_rows_f64(const Plane<const double>& x, const double* row, index_t w,
-                       const Plane<double>& y, bool add) {
-  convolve_plane_rows(x, row, w, y, add);
-}
+
+template <class T>
+constexpr Passes<T> kPasses{.convolve_columns = convolve_plane_columns<T>,
+                            .convolve_rows = convolve_plane_rows<T>,
+                            .seconds = passes_seconds<T>};
+
+const Passes<float>* passes_f32() { return &kPasses<float>; }
+const Passes<double>* passes_f64() { return &kPasses<double>; }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -278,42 +268,18 @@ HWY_AFTER_NAMESPACE();
 namespace fullconv {
 namespace {
 
-HWY_EXPORT(passes_seconds_f32);
-HWY_EXPORT(passes_seconds_f64);
-HWY_EXPORT(convolve_columns_f32);
-HWY_EXPORT(convolve_columns_f64);
-HWY_EXPORT(convolve_rows_f32);
-HWY_EXPORT(convolve_rows_f64);
+HWY_EXPORT(passes_f32);
+HWY_EXPORT(passes_f64);
 
 }  // namespace
 
 template <>
-double passes_seconds<float>(index_t rows, index_t W, index_t columns, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(passes_seconds_f32)(rows, W, columns, h, w);
+const Passes<float>& separable_passes<float>() {
+  return *HWY_DYNAMIC_DISPATCH(passes_f32)();
 }
 template <>
-double passes_seconds<double>(index_t rows, index_t W, index_t columns, index_t h, index_t w) {
-  return HWY_DYNAMIC_DISPATCH(passes_seconds_f64)(rows, W, columns, h, w);
-}
-template <>
-void convolve_columns<float>(const Plane<const float>& x, const float* column, index_t h,
-                             Range wanted, const Plane<float>& y) {
-  HWY_DYNAMIC_DISPATCH(convolve_columns_f32)(x, column, h, wanted, y);
-}
-template <>
-void convolve_columns<double>(const Plane<const double>& x, const double* column, index_t h,
-                              Range wanted, const Plane<double>& y) {
-  HWY_DYNAMIC_DISPATCH(convolve_columns_f64)(x, column, h, wanted, y);
-}
-template <>
-void convolve_along_rows<float>(const Plane<const float>& x, const float* row, index_t w,
-                                const Plane<float>& y, bool add) {
-  HWY_DYNAMIC_DISPATCH(convolve_rows_f32)(x, row, w, y, add);
-}
-template <>
-void convolve_along_rows<double>(const Plane<const double>& x, const double* row, index_t w,
-                                 const Plane<double>& y, bool add) {
-  HWY_DYNAMIC_DISPATCH(convolve_rows_f64)(x, row, w, y, add);
+const Passes<double>& separable_passes<double>() {
+  return *HWY_DYNAMIC_DISPATCH(passes_f64)();
 }
 
 }  // namespace fullconv

@@ -33,20 +33,24 @@ struct FramedRows {
   }
 };
 
-/// y = rows `wanted` of x ∗ column, with a column of h elements and y a plane of FramedRows.
+/// The two passes of an instruction set.
 template <class T>
-void convolve_columns(const Plane<const T>& x, const T* column, index_t h, Range wanted,
-                      const Plane<T>& y);
+struct Passes {
+  /// y = rows `wanted` of x ∗ column, with a column of h elements and y a plane of FramedRows.
+  void (*convolve_columns)(const Plane<const T>& x, const T* column, index_t h, Range wanted,
+                           const Plane<T>& y);
 
-/// The time in seconds of both passes, from rows of W to so many rows and columns of y: to be
-/// forecast, not to be relied upon.
-template <class T>
-double passes_seconds(index_t rows, index_t W, index_t columns, index_t h, index_t w);
+  /// y = x ∗ row, or += where `add`, with a row of w elements and x a plane of FramedRows made for
+  /// that; of x from column j on, y is from its column j on.
+  void (*convolve_rows)(const Plane<const T>& x, const T* row, index_t w, const Plane<T>& y,
+                        bool add);
 
-/// y = x ∗ row, or += where `add`, with a row of w elements and x a plane of FramedRows made for
-/// that; of x from column j on, y is from its column j on.
+  /// The time in seconds of both, from rows of W to so many rows and columns of y: to be forecast,
+  /// not to be relied upon.
+  double (*seconds)(index_t rows, index_t W, index_t columns, index_t h, index_t w);
+};
+
 template <class T>
-void convolve_along_rows(const Plane<const T>& x, const T* row, index_t w, const Plane<T>& y,
-                         bool add);
+const Passes<T>& separable_passes();
 
 }  // namespace fullconv
