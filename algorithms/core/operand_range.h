@@ -149,6 +149,20 @@ void for_each_sample(const StridedPlane<const T>& first, index_t planes, index_t
   }
 }
 
+template <class T>
+bool is_whole(T value) {
+  return value == std::trunc(value);
+}
+
+/// Whether such samples are all whole numbers.
+template <class T>
+bool samples_are_whole(const StridedPlane<const T>& first, index_t planes, index_t apart) {
+  bool whole = true;
+  for_each_sample(first, planes, apart,
+                  [&](const T& sample) { whole = whole && is_whole(sample); });
+  return whole;
+}
+
 /// The largest magnitude of such samples that is finite.
 template <class T>
 T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apart) {

@@ -88,6 +88,18 @@ HWY_INLINE Vector<T> load_lanes(const T* from, [[maybe_unused]] index_t begin,
 #endif
 }
 
+/// Notes in `sum`, zero at first, whether all of x is finite: 0·x is 0, but NaN where x is not.
+template <class T>
+HWY_INLINE void note_non_finite(Vector<T> x, Vector<T>& sum) {
+  sum = hn::MulAdd(x, hn::Zero(Tag<T>()), sum);
+}
+/// Whether all that was noted there, or in what was added to it, is finite.
+template <class T>
+HWY_INLINE bool all_noted_finite(Vector<T> sum) {
+  const Tag<T> d;
+  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+}
+
 /// Copies `count` elements, fewer than a vector's: two parts, of the largest power of two that
 /// fits, which may overlap. AMD's processors take some twelve cycles to store by a mask.
 template <class T, index_t kPart = kLanes<T> / 2>

@@ -48,13 +48,10 @@ bool are_finite(const T* samples, index_t count) {
   constexpr Tag<T> d;
   constexpr index_t kSums = 4;  // that do not wait for each other
   Vector<T> sums[kSums] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  // 0·x is 0, but NaN where x is not finite.
   for (index_t e = 0; e < count; ++e) {
-    sums[e % kSums] =
-        hn::MulAdd(hn::Load(d, samples + e * kLanes<T>), hn::Zero(d), sums[e % kSums]);
+    note_non_finite<T>(hn::Load(d, samples + e * kLanes<T>), sums[e % kSums]);
   }
-  const Vector<T> sum = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
-  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+  return all_noted_finite<T>(hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3])));
 }
 
 template <class T>

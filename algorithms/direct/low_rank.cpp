@@ -199,11 +199,7 @@ Plane<T> rows_of(const Plane<T>& plane, Range rows) {
 template <class T>
 bool is_finite(const Plane<const T>& plane) {
   for (index_t i = 0; i < plane.rows; ++i) {
-    const T* row = plane.row(i);
-    // 0·Inf and 0·NaN are NaN.
-    const Size size =
-        size_of(plane.columns, [&](index_t j) { return static_cast<double>(0 * row[j]); });
-    if (size.squares != 0) return false;
+    if (!std::isfinite(largest_magnitude(plane.row(i), plane.columns))) return false;
   }
   return true;
 }
@@ -296,18 +292,15 @@ class SeparablePasses final : public Shortcut<T> {
 
   /// Whether sums in two passes are of whole numbers, too, where operands are, or seem to be.
   bool keeps_whole_numbers(const TensorView<const T>& x, const TensorView<const T>& k) const {
-    const auto whole = [](T value) { return value == std::trunc(value); };
     for (index_t o = 0; o < problem_.K; ++o)
       for (index_t c = 0; c < problem_.C; ++c)
         for (index_t p = 0; p < problem_.h; ++p)
-          if (!std::all_of(&k(o, c, p, 0), &k(o, c, p, 0) + problem_.w, whole)) return true;
-    bool images = true;
-    for_each_sample(StridedPlane<const T>(x, 0, 0), problem_.K, x.strides[1],
-                    [&](const T& sample) { images = images && whole(sample); });
-    if (!images) return true;
+          if (!std::all_of(&k(o, c, p, 0), &k(o, c, p, 0) + problem_.w, is_whole<T>)) return true;
+    if (!samples_are_whole(StridedPlane<const T>(x, 0, 0), problem_.K, x.strides[1])) return true;
     for (index_t kernel = 0; kernel < problem_.K * problem_.C; ++kernel) {
       const T* elements = terms(kernel).data;
-      if (!std::all_of(elements, elements + ranks_[kernel] * (problem_.h + problem_.w), whole))
+      if (!std::all_of(elements, elements + ranks_[kernel] * (problem_.h + problem_.w),
+                       is_whole<T>))
         return false;
     }
     return true;

@@ -231,8 +231,7 @@ class TiledProduct {
   const TileFunctions<T>& functions_;
 };
 
-/// Packs rows of A that are next to each other. False where an element is not finite: 0·x is 0, but
-/// NaN then.
+/// Packs rows of A that are next to each other. False where an element is not finite.
 template <class T>
 bool pack_dense_rows(const PackedFactors<T>& factors) {
   constexpr Tag<T> d;
@@ -249,17 +248,11 @@ bool pack_dense_rows(const PackedFactors<T>& factors) {
       const Vector<T> row = count == kLanes<T>
                                 ? hn::LoadU(d, from + r)
                                 : load_lanes(from + r, 0, count, lanes_of<T>(0, count));
-      Vector<T>& sum = sums[r / kLanes<T> % 2];  // of which neither waits for the other
-      sum = hn::MulAdd(row, hn::Zero(d), sum);
+      note_non_finite<T>(row, sums[r / kLanes<T> % 2]);  // of which neither waits for the other
       hn::StoreU(row, d, factors.to + i * factors.pitch + r);
     }
   }
-  return hn::AllTrue(d, hn::Eq(hn::Add(sums[0], sums[1]), hn::Zero(d)));
-}
-
-template <class T, int... i>
-HWY_INLINE void add_zeros(const Square<T>& square, Vector<T>& sum, Indices<i...>) {
-  ((sum = hn::MulAdd(square[i], hn::Zero(Tag<T>()), sum)), ...);
+  return all_noted_finite<T>(hn::Add(sums[0], sums[1]));
 }
 
 template <class T, int... i>
@@ -280,7 +273,7 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
         load_square(from + r * factors.row_stride + t, factors.row_stride,
                     std::min(kLanes<T>, factors.rows - r), std::min(kLanes<T>, factors.taps - t),
                     indices, square);
-        add_zeros<T>(square, sum, indices);
+        (note_non_finite<T>(square[i], sum), ...);
         transpose_square<T>(square);
         T* to = factors.to + t * factors.tap_stride + o * factors.pitch + r;
         ((t + i < factors.taps ? hn::StoreU(square[i], d, to + i * factors.tap_stride) : void()),
@@ -288,7 +281,7 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
       }
     }
   }
-  return hn::AllTrue(d, hn::Eq(sum, hn::Zero(d)));
+  return all_noted_finite<T>(sum);
 }
 
 /// Few rows, without writing beyond them.

@@ -410,10 +410,9 @@ HWY_INLINE bool store_channels(const T* from, index_t channels, index_t columns,
                                index_t channel_stride, Indices<i...>) {
   constexpr Tag<T> tag;
   Square<T> square = {(i < columns ? hn::Load(tag, from + i * kLanes<T>) : hn::Zero(tag))...};
-  // 0·y is 0, but NaN where y is not finite.
-  Vector<T> finite[2] = {hn::Zero(tag), hn::Zero(tag)};
-  ((finite[i % 2] = hn::MulAdd(square[i], hn::Zero(tag), finite[i % 2])), ...);
-  const bool all_finite = hn::AllTrue(tag, hn::Eq(hn::Add(finite[0], finite[1]), hn::Zero(tag)));
+  Vector<T> sums[2] = {hn::Zero(tag), hn::Zero(tag)};  // of which neither waits for the other
+  (note_non_finite<T>(square[i], sums[i % 2]), ...);
+  const bool all_finite = all_noted_finite<T>(hn::Add(sums[0], sums[1]));
   transpose_square<T>(square);
   if (columns >= kLanes<T>) {
     ((i < channels ? hn::StoreU(square[i], tag, y + i * channel_stride) : void()), ...);
