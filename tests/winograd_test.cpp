@@ -13,6 +13,8 @@
 namespace fullconv::testing {
 namespace {
 
+using namespace winograd;  // NOLINT(google-build-using-namespace)
+
 using Row = std::vector<double>;
 
 /// A, G and Bᵀ by point: row i is what point i contributes to outputs, and takes of taps and

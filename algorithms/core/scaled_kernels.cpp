@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <utility>
 
 #include "core/operand_range.h"
 #include "core/staged_plan.h"
+#include "fullconv/error_model.h"
 
 namespace fullconv {
 namespace {
@@ -70,8 +72,12 @@ class ScaledKernelsPlan final : public Plan<T> {
     OperandScan<T> images;
     images.include(x);
     if (images.largest() == 0) return 0;
-    // Winograd's transforms make values larger on the way, by no more than 11.58⁴.
-    constexpr int kTop = std::numeric_limits<T>::max_exponent - 16;
+    // Winograd's transforms make values larger on the way, by no more than the fourth power of what
+    // they multiply errors by along an axis.
+    constexpr long double kGrowth = winograd_growth(std::numeric_limits<std::int64_t>::max());
+    constexpr int kGrowthExponent = 16;
+    static_assert(kGrowth * kGrowth * kGrowth * kGrowth < 1 << kGrowthExponent);
+    constexpr int kTop = std::numeric_limits<T>::max_exponent - kGrowthExponent;
     const Problem& problem = this->problem();
     const auto products = static_cast<double>(problem.K / problem.groups) *
                           static_cast<double>(std::min(problem.H, problem.h)) *

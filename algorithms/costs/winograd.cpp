@@ -13,7 +13,7 @@
 namespace fullconv {
 
 template <class T>
-std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blocking& b) {
+std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winograd::Blocking& b) {
   const index_t lanes = vector_lanes<T>();
   const auto points = static_cast<double>(b.points());
   const auto K = static_cast<double>(problem.K);
@@ -49,7 +49,9 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blockin
            vectors_C * (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns))}};
 }
 
-template std::vector<Forecast::Term> winograd_terms<float>(const Problem&, const Blocking&);
-template std::vector<Forecast::Term> winograd_terms<double>(const Problem&, const Blocking&);
+template std::vector<Forecast::Term> winograd_terms<float>(const Problem&,
+                                                           const winograd::Blocking&);
+template std::vector<Forecast::Term> winograd_terms<double>(const Problem&,
+                                                            const winograd::Blocking&);
 
 }  // namespace fullconv

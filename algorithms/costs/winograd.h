@@ -9,6 +9,7 @@ namespace fullconv {
 
 /// The terms of one execution, in seconds, for one thread.
 template <class T>
-std::vector<Forecast::Term> winograd_terms(const Problem& problem, const Blocking& blocking);
+std::vector<Forecast::Term> winograd_terms(const Problem& problem,
+                                           const winograd::Blocking& blocking);
 
 }  // namespace fullconv

@@ -21,6 +21,7 @@
 #include "core/prepared_kernel.h"
 #include "core/recompute.h"
 #include "core/registry.h"
+#include "core/scratch.h"
 #include "core/steps.h"
 #include "fft/fft_sizes.h"
 #include "fft/fftw.h"
@@ -386,8 +387,7 @@ constinit const Algorithm builtin::fft{
     .any_strides = true,
     .prepares = true,
     .operations = fft_operations,
-    // FFTW buffers up to 65536 complex points, and up to twice that to divide a size evenly.
-    .scratch_bytes = 2 * 65536 * sizeof(std::complex<double>),
+    .scratch_bytes = kFftwScratchBytes,
     .forget = forget_fftw_wisdom,
     .forecast = forecast_fft,
     .boundaries = boundaries_of_fft,

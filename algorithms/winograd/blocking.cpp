@@ -10,7 +10,7 @@
 #include "costs/winograd.h"
 #include "gemm/product.h"
 
-namespace fullconv {
+namespace fullconv::winograd {
 
 namespace {
 
@@ -92,4 +92,4 @@ Blocking best_blocking(const Problem& problem, int threads) {
 template Blocking best_blocking<float>(const Problem&, int);
 template Blocking best_blocking<double>(const Problem&, int);
 
-}  // namespace fullconv
+}  // namespace fullconv::winograd

@@ -4,7 +4,7 @@
 #include "core/plane.h"
 #include "winograd/transforms.h"
 
-namespace fullconv {
+namespace fullconv::winograd {
 
 /// How the work is cut.
 struct Blocking {
@@ -52,4 +52,4 @@ struct Room {
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads);
 
-}  // namespace fullconv
+}  // namespace fullconv::winograd

@@ -3,7 +3,7 @@
 #include <array>
 #include <span>
 
-namespace fullconv {
+namespace fullconv::winograd {
 
 /// The matrices of F(m, r), which correlates n = m + r − 1 samples d with r taps g into m outputs
 /// by n products: y = Aᵀ[(G·g) ⊙ (Bᵀ·d)]. By Toom and Cook: g is evaluated as a polynomial at n
@@ -97,4 +97,4 @@ constexpr CookToom<T> cook_toom(TileAxis axis) {
   return cook_toom<T>(true, kBesideZero);
 }
 
-}  // namespace fullconv
+}  // namespace fullconv::winograd

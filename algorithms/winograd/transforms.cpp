@@ -23,6 +23,8 @@ namespace fullconv {
 namespace HWY_NAMESPACE {
 namespace {
 
+using namespace winograd;  // NOLINT(google-build-using-namespace): names of this algorithm's own
+
 /// F(outputs, taps).
 template <int outputs, int taps>
 struct Axis {
@@ -454,15 +456,15 @@ bool transform_outputs(const Tile& tile, const T* from, index_t point_stride, in
 }
 
 template <class T>
-constexpr WinogradTransforms<T> kTransforms{
+constexpr Transforms<T> kTransforms{
     .lanes = kLanes<T>,
     .kernels = transform_kernels<T>,
     .images = transform_images<T>,
     .outputs = transform_outputs<T>,
 };
 
-const WinogradTransforms<float>* transforms_f32() { return &kTransforms<float>; }
-const WinogradTransforms<double>* transforms_f64() { return &kTransforms<double>; }
+const Transforms<float>* transforms_f32() { return &kTransforms<float>; }
+const Transforms<double>* transforms_f64() { return &kTransforms<double>; }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -479,11 +481,11 @@ HWY_EXPORT(transforms_f64);
 }  // namespace
 
 template <>
-const WinogradTransforms<float>& winograd_transforms<float>() {
+const winograd::Transforms<float>& winograd::transforms<float>() {
   return *HWY_DYNAMIC_DISPATCH(transforms_f32)();
 }
 template <>
-const WinogradTransforms<double>& winograd_transforms<double>() {
+const winograd::Transforms<double>& winograd::transforms<double>() {
   return *HWY_DYNAMIC_DISPATCH(transforms_f64)();
 }
 

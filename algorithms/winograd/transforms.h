@@ -3,7 +3,7 @@
 #include "core/plane.h"
 #include "winograd/cook_toom.h"
 
-namespace fullconv {
+namespace fullconv::winograd {
 
 /// A tile of outputs, and the points of both of its axes.
 struct Tile {
@@ -20,7 +20,7 @@ struct KernelStrides {
 /// The transforms of tiles, as many channels at a time as a vector has lanes. The point (i, j) of a
 /// tile is number i·columns.points() + j.
 template <class T>
-struct WinogradTransforms {
+struct Transforms {
   index_t lanes;
 
   /// Kernels k[o, c…] for `channels` channels c and `depth` channels o to
@@ -44,6 +44,6 @@ struct WinogradTransforms {
 };
 
 template <class T>
-const WinogradTransforms<T>& winograd_transforms();
+const Transforms<T>& transforms();
 
-}  // namespace fullconv
+}  // namespace fullconv::winograd

@@ -28,6 +28,8 @@
 namespace fullconv {
 namespace {
 
+using namespace winograd;  // NOLINT(google-build-using-namespace): names of this algorithm's own
+
 template <class T>
 class WinogradPlan final : public Plan<T> {
  public:
@@ -36,7 +38,7 @@ class WinogradPlan final : public Plan<T> {
         window_(problem.window()),
         threads_(threads),
         blocking_(best_blocking<T>(problem, threads)),
-        transforms_(winograd_transforms<T>()),
+        transforms_(transforms<T>()),
         room_(blocking_, threads),
         images_(room_.images),
         sums_(room_.sums),
@@ -262,7 +264,7 @@ class WinogradPlan final : public Plan<T> {
   Window window_;
   int threads_;
   Blocking blocking_;
-  const WinogradTransforms<T>& transforms_;
+  const Transforms<T>& transforms_;
   Room<T> room_;
   Buffer<T> images_, sums_, kernels_;
   Buffer<char> is_suspect_;
