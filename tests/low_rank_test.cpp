@@ -1,8 +1,6 @@
 // What low_rank promises beyond what every algorithm does: which kernels take two passes a term,
 // and that they are right. The shortcut tells whether it was taken.
 
-#include "direct/low_rank.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "direct/cross_approximation.h"
 #include "fullconv/fullconv.h"
 #include "support/accuracy.h"
 #include "support/tensor.h"
