@@ -40,7 +40,7 @@ class RatesInUse : public testing::Test {
 
 TEST_F(RatesInUse, ReachTheTilesOfWinograd) {
   const Problem problem = parse_problem("n1_i64_o64_56x56_k3x3");
-  const auto points = [&] { return best_blocking<float>(problem, 1).points(); };
+  const auto points = [&] { return winograd::best_blocking<float>(problem, 1).points(); };
   const auto usual = points();
   use("winograd", "kernels", 100);  // which are fewer for small tiles
   EXPECT_LT(points(), usual);

@@ -2,6 +2,7 @@
 
 #include "auto/chooser.h"
 #include "core/registry.h"
+#include "core/scratch.h"
 #include "fullconv/choose.h"
 #include "fullconv/ran.h"
 
@@ -37,8 +38,7 @@ constinit const Algorithm builtin::automatic{
     .prepares = true,
     .delegates = Delegates::always,
     .operations = operations_of_choice,
-    // That of FFTW, the most of any.
-    .scratch_bytes = 2 * 65536 * 2 * sizeof(double),
+    .scratch_bytes = kFftwScratchBytes,
     .forget = forget_all,
     .plan_f32 = plan_auto<float>,
     .plan_f64 = plan_auto<double>,

@@ -52,14 +52,6 @@ struct PlaneSums {
   }
 };
 
-template <class T>
-bool samples_are_whole(const StridedPlane<const T>& first, index_t planes, index_t apart) {
-  bool whole = true;
-  for_each_sample(first, planes, apart,
-                  [&](const T& sample) { whole = whole && sample == std::trunc(sample); });
-  return whole;
-}
-
 }  // namespace internal
 
 /// What bounds are made of for operands that are whole numbers, with ‖y‖₂ ≤ Σ_o‖x_o‖₂‖k_o‖₁
@@ -70,8 +62,8 @@ std::optional<ErrorTerms> terms_of_whole_numbers(const Problem& problem,
                                                  const TensorView<const T>& x,
                                                  const TensorView<const T>& k) {
   const index_t K = problem.K;
-  if (!internal::samples_are_whole(StridedPlane<const T>(k, 0, 0), K, k.strides[0]) ||
-      !internal::samples_are_whole(StridedPlane<const T>(x, 0, 0), K, x.strides[1])) {
+  if (!samples_are_whole(StridedPlane<const T>(k, 0, 0), K, k.strides[0]) ||
+      !samples_are_whole(StridedPlane<const T>(x, 0, 0), K, x.strides[1])) {
     return {};
   }
   // Σ_o‖k_o‖₁ and Σ_o‖k_o‖₂, of the output channel with most.
