@@ -135,6 +135,17 @@ function endRoom(contenders) {
   return 20 + (d3.max(contenders, (number) => textWidth(CONTENDERS[number].short, 11.5)) || 0);
 }
 
+/** Marks and names of contenders, for charts where labels have no place of their own. */
+function lookKey(numbers) {
+  const unique = [...new Set(numbers)].sort((a, b) => a - b);
+  return h("ul", { class: "who", "aria-label": "Key" },
+    ...unique.map((number) => h("li", {}, nameTag(number))));
+}
+
+function panelGrid(columns) {
+  return h("div", { class: "panels", style: `grid-template-columns: repeat(${columns}, 1fr)` });
+}
+
 /** What is said of a row wherever it is drawn. */
 function rowTip(row, ...more) {
   const cell = cellOf(row);

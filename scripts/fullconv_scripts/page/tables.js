@@ -120,6 +120,59 @@ function networkTable(network) {
     h("ul", { class: "note" }, ...deciding));
 }
 
+// --- modes ---------------------------------------------------------------------------------------
+
+function startModes(body) {
+  if (!CELLS.length) {
+    fill(body, nothing("Nothing was measured in any mode."));
+    return;
+  }
+  if (!DATA.modes.length) {
+    fill(body, nothing(`Only one mode was measured: ${RUN.mode[0]} cache, ${RUN.mode[1]} output.`));
+    return;
+  }
+  paint(() => {
+    const found = DATA.modes
+      .map(([main, other, ratio, low, high]) =>
+        ({ main: ROWS[main], row: ROWS[other], ratio, low, high }))
+      .filter(({ row }) => inGroup(row) && row.threads <= state.threads
+        && cellOf(row).scalar === state.scalar);
+    if (!found.length) {
+      fill(body, nothing("Nobody in this choice was measured in more than one mode."));
+      return;
+    }
+    const cases = [...new Set(found.map(({ row }) => cellOf(row).case))];
+    fill(body, ...cases.map((name, place) =>
+      modeTable(name, found.filter(({ row }) => cellOf(row).case === name), place === 0)));
+  });
+}
+
+/** One row a contender, one column a mode. */
+function modeTable(name, found, open) {
+  const modes = [...new Set(found.map(({ row }) => modeText(cellOf(row))))];
+  const columns = [{ text: "" }, { text: "Threads", number: true },
+    { text: modeText(cellOf(found[0].main)), number: true },
+    ...modes.map((text) => ({ text, number: true }))];
+  const mains = [...new Set(found.map(({ main }) => main))].sort((a, b) => a.seconds - b.seconds);
+  const worst = d3.max(found, ({ ratio }) => ratio);
+  const rows = mains.map((main) => tableRow(columns, [
+    nameTag(main.contender), String(main.threads), secondsText(main.seconds),
+    ...modes.map((text) => {
+      const there = found.find((entry) =>
+        entry.main === main && modeText(cellOf(entry.row)) === text);
+      if (!there) return null;
+      const share = Math.log(Math.max(1, there.ratio)) / Math.log(Math.max(1.1, worst));
+      const interval = intervalText(there.low, there.high);
+      return h("span", { class: "meter",
+        "data-tip": `${secondsText(there.row.seconds)}; ratio ${interval}` },
+      timesText(there.ratio), h("span", { class: "meter-track" },
+        h("span", { class: "plain-fill", style: `width: ${Math.round(100 * share)}%` })));
+    }),
+  ]));
+  return h("details", { open, class: "mode" }, h("summary", {}, name),
+    table(columns, rows, { label: `Modes of ${name}` }));
+}
+
 // --- fairness ------------------------------------------------------------------------------------
 
 const LEDGER_FIELDS = {
