@@ -34,6 +34,18 @@ struct Ledger {
   std::string_view note = {};                      ///< what else a reader should know; one line
 };
 
+/// The ledger of a library that keeps nothing from call to call: each call makes its scratch and
+/// its own form of x and k. `plan`: none where there is nothing to plan.
+constexpr Ledger everything_inside(Inclusion plan, std::string_view note,
+                                   std::string_view precision = Ledger{}.precision) {
+  return {.plan = plan,
+          .allocation = Inclusion::inside,
+          .kernel_transform = Inclusion::inside,
+          .layout_change = Inclusion::inside,
+          .precision = precision,
+          .note = note};
+}
+
 struct Contender {
   const Algorithm* algorithm;
   Kind kind = Kind::ours;

@@ -107,12 +107,10 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::armadillo_conv2{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Inclusion::none,
-               .allocation = Inclusion::inside,
-               .kernel_transform = Inclusion::inside,
-               .layout_change = Inclusion::inside,
-               .note = "the output is reused; conv2 makes a padded image and a flipped kernel of "
-                       "its own in each call"},
+    .ledger = everything_inside(
+        Inclusion::none,
+        "the output is reused; conv2 makes a padded image and a flipped kernel of "
+        "its own in each call"),
     .version = version,
 };
 

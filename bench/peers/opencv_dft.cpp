@@ -125,12 +125,10 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::opencv_dft{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Inclusion::inside,
-               .allocation = Inclusion::inside,
-               .kernel_transform = Inclusion::inside,
-               .layout_change = Inclusion::inside,
-               .note = "output and spectra are reused; dft() has no plans, so each call computes "
-                       "twiddles and makes scratch"},
+    .ledger = everything_inside(
+        Inclusion::inside,
+        "output and spectra are reused; dft() has no plans, so each call computes "
+        "twiddles and makes scratch"),
     .version = opencv::version,
 };
 

@@ -109,13 +109,11 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::opencv_filter2d{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Inclusion::inside,
-               .allocation = Inclusion::inside,
-               .kernel_transform = Inclusion::inside,
-               .layout_change = Inclusion::inside,
-               .precision = "as the operands; its transform in f64",
-               .note = "output and padded image are reused; filter2D makes its own scratch, skips "
-                       "zero taps, and turns to a DFT from 130 taps on (f64: 50)"},
+    .ledger = everything_inside(
+        Inclusion::inside,
+        "output and padded image are reused; filter2D makes its own scratch, skips "
+        "zero taps, and turns to a DFT from 130 taps on (f64: 50)",
+        "as the operands; its transform in f64"),
     .version = opencv::version,
 };
 

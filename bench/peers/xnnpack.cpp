@@ -193,13 +193,10 @@ constinit const Algorithm kAlgorithm{
 constinit const Contender peer::xnnpack_deconvolution{
     .algorithm = &kAlgorithm,
     .kind = Kind::peer,
-    .ledger = {.plan = Inclusion::inside,
-               .allocation = Inclusion::inside,
-               .kernel_transform = Inclusion::inside,
-               .layout_change = Inclusion::inside,
-               .note =
-                   "x, k and y are brought into its layout and back by plain loops; an operator "
-                   "packs its weights, so it is made anew in each call"},
+    .ledger = everything_inside(
+        Inclusion::inside,
+        "x, k and y are brought into its layout and back by plain loops; an operator "
+        "packs its weights, so it is made anew in each call"),
     .version = version,
 };
 
