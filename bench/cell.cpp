@@ -264,7 +264,7 @@ class TypedCell final : public Cell {
     std::optional<FreshMemory> memory;
     TensorView<T> y = load.y();
     if (fresh_output) {
-      memory.emplace(static_cast<std::size_t>(testing::element_count(y.extents)) * sizeof(T));
+      memory.emplace(static_cast<std::size_t>(element_count(y.extents)) * sizeof(T));
       y.data = static_cast<T*>(memory->data());
     }
     if (cold_cache) {

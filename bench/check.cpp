@@ -11,7 +11,6 @@ namespace fullconv::cli {
 namespace {
 
 using testing::Case;
-using testing::element_count;
 using testing::Operands;
 
 constexpr const char* kNothing = "-";

@@ -42,7 +42,7 @@ std::string_view shortcut_for_values(const testing::Case& c, const PlanOptions& 
   Planned<T> planned = make_plan<T>(default_algorithm(), c.problem, options);
   if (std::holds_alternative<Declined>(planned)) return {};
   const testing::Operands<T> operands = testing::make_operands<T>(c);
-  std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)));
+  std::vector<T> y(static_cast<std::size_t>(element_count(y_extents)));
   Plan<T>& plan = *std::get<0>(planned);
   plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
   return shortcut_taken(plan);

@@ -40,9 +40,7 @@ class CopyOperands final : public Plan<T> {
 
  private:
   static std::size_t elements(const auto& view) {
-    std::size_t count = 1;
-    for (const index_t extent : view.extents) count *= static_cast<std::size_t>(extent);
-    return count;
+    return static_cast<std::size_t>(element_count(view.extents));
   }
 
   /// Copies up to `most` elements to places from `at` on, wrapping around where y is the smaller.

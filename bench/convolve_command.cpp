@@ -128,7 +128,7 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   // Elements that are to be moved are there twice.
   require_memory(files.in_order_of_memory() ? bytes : 2 * bytes, to_string(problem));
   const testing::Operands<T> operands = files.read<T>();
-  std::vector<T> y(static_cast<std::size_t>(testing::element_count(y_extents)),
+  std::vector<T> y(static_cast<std::size_t>(element_count(y_extents)),
                    std::numeric_limits<T>::quiet_NaN());
 
   const auto before_plan = Clock::now();

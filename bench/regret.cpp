@@ -133,7 +133,7 @@ nlohmann::ordered_json measure(const Problem& problem, const Settings& settings)
       {"auto", ranked.front().forecast, plan<T>(*find_algorithm("auto"), problem, options)});
 
   const auto operands = testing::make_operands<T>({problem});
-  std::vector<T> y(static_cast<std::size_t>(testing::element_count(problem.y_extents())));
+  std::vector<T> y(static_cast<std::size_t>(element_count(problem.y_extents())));
   const auto time = [&](Plan<T>& some, int repetitions) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < repetitions; ++i) {

@@ -18,7 +18,7 @@ template <class T>
 testing::Expectation<T> make_expectation(const Operands<T>& operands) {
   const auto is_finite = [](T value) { return std::isfinite(value); };
   if (!std::ranges::all_of(operands.x, is_finite) || !std::ranges::all_of(operands.k, is_finite)) {
-    const auto outputs = static_cast<double>(testing::element_count(operands.problem.y_extents()));
+    const auto outputs = static_cast<double>(element_count(operands.problem.y_extents()));
     require_memory(outputs * (2 * sizeof(testing::Wide<T>) + sizeof(double)) +
                        static_cast<double>(operands.x.size() + operands.k.size()) * sizeof(T),
                    "a second oracle, for operands that are not finite,");

@@ -28,7 +28,7 @@ class Tensor {
     if (!elements_) throw std::bad_alloc();
   }
 
-  std::size_t size() const { return static_cast<std::size_t>(testing::element_count(extents_)); }
+  std::size_t size() const { return static_cast<std::size_t>(element_count(extents_)); }
   T* data() { return elements_.get() + offset_; }
   TensorView<T> view() const { return {elements_.get() + offset_, extents_}; }
 
@@ -92,7 +92,7 @@ class Workload {
  private:
   static const Problem& checked_to_fit(const Problem& problem) {
     const auto size = [](const Extents& extents) {
-      return static_cast<double>(testing::element_count(extents));
+      return static_cast<double>(element_count(extents));
     };
     const bool whole_oracle = problem.multiply_adds() <= testing::kWholeOracleLimit;
     const double oracle_bytes = whole_oracle ? sizeof(testing::Wide<T>) + sizeof(double) : 0;

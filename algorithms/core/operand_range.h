@@ -107,8 +107,7 @@ class OperandScan {
 
   void include(const TensorView<const T>& tensor) {
     if (tensor.strides == dense_strides(tensor.extents)) {  // as one row, too
-      include(tensor.data,
-              tensor.extents[0] * tensor.extents[1] * tensor.extents[2] * tensor.extents[3]);
+      include(tensor.data, element_count(tensor.extents));
       return;
     }
     for (index_t a = 0; a < tensor.extents[0]; ++a)

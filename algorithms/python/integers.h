@@ -78,15 +78,13 @@ class IntegerConvolution {
   void execute_in(ErrorModel accuracy, const TensorView<I>& y) const {
     const auto converted = [](const TensorView<const I>& from) {
       std::vector<T> values;
-      values.reserve(static_cast<std::size_t>(from.extents[0] * from.extents[1] * from.extents[2] *
-                                              from.extents[3]));
+      values.reserve(static_cast<std::size_t>(element_count(from.extents)));
       for_each(from, [&](I value) { values.push_back(static_cast<T>(value)); });
       return values;
     };
     const std::vector<T> x = converted(x_), k = converted(k_);
     const Extents& extents = y.extents;
-    std::vector<T> wide(
-        static_cast<std::size_t>(extents[0] * extents[1] * extents[2] * extents[3]));
+    std::vector<T> wide(static_cast<std::size_t>(element_count(extents)));
     const Request request{problem_, &algorithm_, {.threads = threads_, .accuracy = accuracy}};
     LentPlan<T>(request).execute({x.data(), x_.extents}, {k.data(), k_.extents},
                                  {wide.data(), extents});

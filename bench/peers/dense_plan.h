@@ -19,6 +19,10 @@ class DensePlan : public Plan<T> {
  protected:
   using Plan<T>::Plan;
 
+  static std::size_t count(const Extents& extents) {
+    return static_cast<std::size_t>(element_count(extents));
+  }
+
   /// Overwrites y with x ∗ k, all of them row-major without gaps.
   virtual void run_dense(const T* x, const T* k, T* y) = 0;
 
@@ -67,10 +71,6 @@ class DensePlan : public Plan<T> {
     copy_elements(TensorView<const T>(staged_y_.data(), y.extents), y);
   }
 
-  static std::size_t count(const Extents& extents) {
-    return static_cast<std::size_t>(extents[0] * extents[1] * extents[2] * extents[3]);
-  }
-
   template <class U>
   static bool is_dense(const TensorView<U>& view) {
     const Extents dense = dense_strides(view.extents);
@@ -85,14 +85,6 @@ class DensePlan : public Plan<T> {
     room.resize(count(operand.extents));
     copy_elements(operand, TensorView<T>(room.data(), operand.extents));
     return room.data();
-  }
-
-  static void copy_elements(const TensorView<const T>& from, const TensorView<T>& to) {
-    const auto& [A, B, I, J] = from.extents;
-    for (index_t a = 0; a < A; ++a)
-      for (index_t b = 0; b < B; ++b)
-        for (index_t i = 0; i < I; ++i)
-          for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
   }
 
   std::vector<T> staged_x_, staged_k_, staged_y_;

@@ -69,12 +69,6 @@ Ort::Env& environment() {
   return environment;
 }
 
-std::size_t elements(const Extents& extents) {
-  std::size_t count = 1;
-  for (const index_t extent : extents) count *= static_cast<std::size_t>(extent);
-  return count;
-}
-
 std::string make_temporary_folder() {
   std::string folder = std::filesystem::temp_directory_path() / "fullconv-profile-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) {
@@ -122,8 +116,8 @@ class ConvTransposePlan final : public DensePlan<float> {
     Ort::SessionOptions options = options_for(threads_);
     options.EnableProfiling((folder + "/profile").c_str());
     Ort::Session session(environment(), model_.data(), model_.size(), options);
-    std::vector<float> x(elements(problem().x_extents())), k(elements(problem().k_extents())),
-        y(elements(problem().y_extents()));
+    std::vector<float> x(count(problem().x_extents())), k(count(problem().k_extents())),
+        y(count(problem().y_extents()));
     run(session,
         std::array{as_tensor(x.data(), problem().x_extents()),
                    as_tensor(k.data(), problem().k_extents())},
@@ -173,7 +167,7 @@ class ConvTransposePlan final : public DensePlan<float> {
   Ort::Value as_tensor(const float* data, const Extents& extents) const {
     std::array<std::int64_t, 4> shape{};
     for (std::size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = extents[axis];
-    return Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(data), elements(extents),
+    return Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(data), count(extents),
                                            shape.data(), shape.size());
   }
 

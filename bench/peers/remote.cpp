@@ -327,19 +327,6 @@ class SharedMemory {
   void* data_;
 };
 
-template <class T>
-void copy_elements(const TensorView<const T>& from, const TensorView<T>& to) {
-  const auto& [A, B, I, J] = from.extents;
-  for (index_t a = 0; a < A; ++a)
-    for (index_t b = 0; b < B; ++b)
-      for (index_t i = 0; i < I; ++i)
-        for (index_t j = 0; j < J; ++j) to(a, b, i, j) = from(a, b, i, j);
-}
-
-constexpr index_t element_count(const Extents& extents) {
-  return extents[0] * extents[1] * extents[2] * extents[3];
-}
-
 double operand_count(const Problem& problem) {
   return elements(problem.x_extents()) + elements(problem.k_extents()) +
          elements(problem.y_extents());

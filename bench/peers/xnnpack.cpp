@@ -104,10 +104,6 @@ class DeconvolutionPlan final : public DensePlan<float> {
     std::size_t bytes() const override { return size; }
   };
 
-  static std::size_t count(const Extents& extents) {
-    return static_cast<std::size_t>(extents[0] * extents[1] * extents[2] * extents[3]);
-  }
-
   static std::uint32_t narrow(index_t size) { return static_cast<std::uint32_t>(size); }
 
   Operator make_operator(const float* k) {

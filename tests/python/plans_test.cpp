@@ -68,7 +68,7 @@ void expect_right_from_many_threads(std::initializer_list<index_t> sizes, int fo
     for (int turn = 0; turn < turns; ++turn) {
       const Trial<float>& trial = trials[(first + static_cast<std::size_t>(turn)) % trials.size()];
       const Problem& problem = trial.operands.problem;
-      std::vector<float> y(static_cast<std::size_t>(testing::element_count(problem.y_extents())));
+      std::vector<float> y(static_cast<std::size_t>(element_count(problem.y_extents())));
       Request request = request_of(problem);
       request.options = {.threads = forks, .accuracy = ErrorModel::componentwise};
       LentPlan<float>(request).execute(trial.x(), trial.k(), {y.data(), problem.y_extents()});

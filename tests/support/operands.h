@@ -21,9 +21,4 @@ struct Operands {
 template <class T>
 Operands<T> make_operands(const Case& c, std::uint64_t seed = 1);
 
-/// Elements of a tensor.
-constexpr index_t element_count(const Extents& extents) {
-  return extents[0] * extents[1] * extents[2] * extents[3];
-}
-
 }  // namespace fullconv::testing
