@@ -21,22 +21,24 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Runs = std::vector<benchmark::BenchmarkReporter::Run>;
 
-// Fewer say too little of how much times vary: simulated, intervals of those that stop at once miss
-// more often than they say with 3 blocks, and not with 8.
+// The fewest blocks of a contender. Fewer say too little about how much times vary. In simulations,
+// intervals of contenders that stop as soon as possible miss the truth more often than they claim
+// with 3 blocks, and not with 8.
 constexpr std::size_t kFewestBlocks = 8;
 
-// Who is not surely far off has so many, whatever its share, and so much of the cell's time: with
-// all peers on unstable those that had to stop after 8 were known to 5 to 17 %, with two threads
-// after 24 to 5.5 %. Whoever is then known to no more than three times what is wanted, one in
-// twenty, goes on.
+// A contender that is not surely far off (below) gets at least so many blocks, and so much of the
+// cell's time, whatever its share is. Measured with all peers on unstable: contenders that had to
+// stop after 8 blocks were known to within 5 to 17 %, with two threads after 24 blocks to within
+// 5.5 %. One that is still known to no more than three times what is wanted, one in twenty, goes on.
 constexpr std::size_t kFewestOfNear = 24;
 constexpr double kTimeOfNear = 0.15, kMostTimeOfNear = 0.5;
 constexpr double kEnoughOfNear = 3;
 
-// Who surely takes more than this many times as long as the fastest is no matter of decision, and
-// what it would take to know by how much is better spent on the others. The surety, and not the
-// estimate, keeps that from making up differences: before a contender that is as fast as the
-// fastest goes as one of these, its interval must miss the truth by all of this factor.
+// A contender is far off if it surely takes more than this many times as long as the fastest.
+// Nobody would choose it, so the time to measure it more precisely is better spent on the others.
+// It has to be sure, by the whole interval and not by the estimate, so that this rule does not
+// create differences: a contender as fast as the fastest stops early only if its interval misses
+// the truth by this whole factor.
 constexpr double kFarOff = 1.2;
 
 /// Takes what Google Benchmark reports of one benchmark.

@@ -27,16 +27,16 @@ constexpr Side kSides[] = {{16, {2.85, 0.665}, {5.8, 2.2}},    {32, {3.51, 1.44}
 
 /// What else there is to do, in seconds.
 struct OtherCosts {
-  // Of a row of a strip.
-  double clear;      // one that is empty
+  // For a row of a strip:
+  double clear;      // an empty one
   double store;      // one that is stored to y
-  double far_store;  // what that takes more outside of caches
-  double far;        // a vector of a spectrum that passes the second-level cache
-  // Of memory.
-  double near_row;      // of a tile of x or y, however short,
-  double far_row;       // and what that takes more outside of caches
-  double far_byte;      // of x or y, eight times farther than the second-level cache
-  double far_spectrum;  // a byte of one that does not fit into several of those
+  double far_store;  // what storing takes more outside of caches
+  double far;        // a vector of a spectrum that does not fit into the second-level cache
+  // For memory:
+  double near_row;      // a row of a tile of x or y, however short
+  double far_row;       // what such a row takes more outside of caches
+  double far_byte;      // a byte of x or y, eight times farther than the second-level cache
+  double far_spectrum;  // a byte of a spectrum that does not fit into several such caches
 };
 constexpr OtherCosts kWideCosts{.clear = 1.4e-9,
                                 .store = 2.7e-9,
@@ -65,11 +65,11 @@ std::span<const Side> transform_sides() { return kSides; }
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size) {
   constexpr double kTile = 56e-9;
-  // Of a row of a strip.
+  // For a row of a strip:
   constexpr double kWeight = 0.4e-9;
-  constexpr double kFold = 4e-9;  // another part to a residue
-  constexpr double kJoin = 3e-9;  // a residue to a result
-  // Of a row of y: the line of a cache that has columns of two threads.
+  constexpr double kFold = 4e-9;  // adding another part to a residue
+  constexpr double kJoin = 3e-9;  // adding a residue to a result
+  // For a row of y: the cache line that holds columns of two threads.
   constexpr double kSharedLine = 15e-9;
   const index_t H = problem.H, W = problem.W, h = problem.h, w = problem.w;
   const index_t lanes =
@@ -81,8 +81,9 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
   const auto strips_of = [lanes](index_t begin, index_t end) {
     return static_cast<double>(ceil_divide(end, lanes) - begin / lanes);
   };
-  // Of two tiles what either of them has, since of the outermost ones only one is half full; of one
-  // what an inner one has.
+  // Strips of the image that are not empty. If two tiles go through one transform, a strip counts
+  // if either of them fills it, since of the outermost tiles only one is half full; if one tile
+  // does, the strips of an inner tile count.
   const Cut& cut = tiling.columns;
   const double filled = cut.tiles == 1
                             ? strips_of(cut.samples.begin, cut.samples.end)
@@ -123,14 +124,15 @@ TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& r
 
 OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling,
                                     const TileTimes& tile, int threads, std::size_t scalar_size) {
-  // Of a layer, a byte of a kernel's spectrum: to multiply and add it up out of a cache, what
-  // memory adds to that, and to write it there.
+  // For a layer, for each byte of a kernel's spectrum: multiplying and adding it from a cache, what
+  // memory adds to that, and writing it to memory.
   constexpr double kProductByte = 0.017e-9;
   constexpr double kFarProductByte = 0.026e-9;
   constexpr double kFarKernelByte = 0.25e-9;
   constexpr double kRound = 0.6e-6;
-  // From one core's cache to another's: a kernel's spectrum to all threads; and what a residue
-  // leaves to others, which it also has to win back.
+  // For each byte that goes from one core's cache to another's: a kernel's spectrum, to all
+  // threads; and what a residue's thread writes for the others, which it later has to get back into
+  // its own cache.
   constexpr double kHandedByte = 0.07e-9;
   constexpr double kLeftByte = 0.16e-9;
   constexpr double kCall = 60e-9;

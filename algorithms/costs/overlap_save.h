@@ -1,7 +1,7 @@
 #pragma once
 
-// What overlap-save takes, counted in strips and rows of those, next to times measured with vectors
-// of 64 bytes and of 32.
+// The time of overlap-save: numbers of strips and of their rows, times what these were measured to
+// take with vectors of 64 bytes and of 32.
 
 #include <span>
 
@@ -19,20 +19,20 @@ struct Side {
   Costs wide, narrow;  // with vectors of 64 bytes, of 32
 };
 
-/// Those that are considered, from the shortest on.
+/// The sides that are considered, the shortest first.
 std::span<const Side> transform_sides();
 
-/// Seconds of what there is to do to one piece, or to a residue of one.
+/// The seconds of each kind of work for one piece, or for one residue of it.
 struct TileTimes {
   double forward, kernel, backward;
 };
 
-/// Next to 8000 measured times of two tiles to a piece, of problems of all shapes, it is off by 8
-/// %. What residues add was fitted to 60 of two threads.
+/// Compared with 8000 measured times with two tiles to a piece, for problems of all shapes, it is
+/// off by 8 %. What residues add was fitted to 60 times with two threads.
 TileTimes tile_times(const Problem& problem, const Tiling& tiling, const Side& rows,
                      const Side& columns, std::size_t scalar_size);
 
-/// Seconds of what there is to do.
+/// The seconds of each kind of work.
 struct OverlapSaveTimes {
   double tiles, products, kernels, memory, forking;
 

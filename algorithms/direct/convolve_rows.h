@@ -19,16 +19,16 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 /// instruction set.
 constexpr index_t kRowsOfTiles = 8;
 
-/// The time in seconds that convolve_rows takes for one plane of a dense problem, all of y's
-/// window: to be forecast, not to be relied upon.
+/// The seconds that convolve_rows takes for one plane of a dense problem, all of y's window: a
+/// forecast, not a promise.
 template <class T>
 double convolve_seconds(const Problem& problem);
 
-/// Where the forms that it takes begin and end, for planes of about these sizes.
+/// The sizes at which it changes between its methods, for planes of about these sizes.
 template <class T>
 std::vector<Boundary> convolve_boundaries(const Problem& problem);
 
-/// Of the image's rows that a call takes, those that one for the rows above it has taken, too.
+/// How many rows of the image a call reads that the call for the rows above has read already.
 index_t repeated_rows(index_t kernel_rows);
 
 }  // namespace fullconv

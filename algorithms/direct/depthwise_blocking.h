@@ -30,7 +30,7 @@ Blocking choose_blocking(const Problem& p) {
   constexpr index_t kBandBytes = 48 * 1024;
   const index_t x_row = b.pitch * lanes * static_cast<index_t>(sizeof(T));
   const index_t y_row = p.output_columns() * lanes * static_cast<index_t>(sizeof(T));
-  // Of one more row of y a stride's part meets one more of x.
+  // A band needs 1/stride of a row of x for each of its rows of y, and these bytes besides.
   const index_t repeated = std::min(rows.most_shift(), p.H) * x_row;
   const index_t fitting = (kBandBytes - repeated) / (y_row + ceil_divide(x_row, p.stride.y));
   const index_t fewest = std::min(p.h * p.dilation.y, p.output_rows());

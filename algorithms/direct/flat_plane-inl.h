@@ -1,7 +1,8 @@
-// Small planes as one long row: with w − 1 zeros behind each row of the image, and rows of zeros
-// above and below, image and y are rows of the same pitch, and y = x ∗ k is the convolution of long
-// rows with the taps k(p, q) at p·pitch + q. No vector ends at the edge of a plane, and nothing is
-// asked within the loop; but each FMA takes a load, and zeros above and below are multiplied, too.
+// Small planes as one long row: each row of the image gets w − 1 zeros behind it, and rows of zeros
+// above and below the image are added. Then image and y have rows of the same pitch, and y = x ∗ k
+// is the convolution of long rows with the taps k(p, q) at p·pitch + q. No vector ends at the edge
+// of a plane, and the loop has no branches; but each FMA needs a load, and the zeros above and
+// below are multiplied, too.
 
 #if defined(FULLCONV_FLAT_PLANE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef FULLCONV_FLAT_PLANE_INL_H
@@ -44,12 +45,12 @@ template <class T>
 class FlatPlane {
  public:
   static constexpr index_t kMostColumns = 16;
-  /// Of sums: enough for an FMA's latency, and registers are left for a tap.
+  /// Vectors of sums: enough to hide an FMA's latency, with registers left for a tap.
   static constexpr int kMostVectors = 12;
 
-  /// Whether this is faster than tiles, which leave lanes idle at the end of short rows: with AVX2
-  /// 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on; with AVX-512 rolling
-  /// sums are 0.98 to 1.8 times as fast from 10 columns on.
+  /// Whether this is faster than tiles, which leave lanes idle at the end of short rows. With AVX2
+  /// it is 1.2 to 1.9 times as fast up to 15 columns, and slower from 16 or 17 on; with AVX-512
+  /// rolling sums are 0.98 to 1.8 times as fast from 10 columns on.
   static bool suits(index_t kernel_rows, index_t kernel_columns, index_t output_columns) {
     return output_columns < kMostColumns &&
            length(output_columns, kernel_rows, kernel_columns, kernel_rows) <= kMostElements;

@@ -1,9 +1,9 @@
-// Low rank: a kernel that is a sum of r products of a column and a row, as a Gaussian with r = 1,
-// is convolved with in passes: down the columns of the image into some rows that stay in the cache,
-// along these rows into y. Whether a kernel is one is seen when it is there, by cross approximation
-// (Bebendorf, Numer. Math. 86, 2000): direct/cross_approximation.cpp. For others, the direct form.
-// 2·r·HW(h + w) flops, x read and y written r times; workspace of some rows a thread, and of a
-// kernel.
+// Low rank: some kernels are the sum of r products of a column and a row; a Gaussian has r = 1. The
+// image is convolved with each product in two passes: down its columns into some rows that stay in
+// the cache, then along these rows into y. Whether a kernel is of low rank is decided in execute(),
+// by direct/cross_approximation.cpp; for most kernels that are not, a few elements are enough to see
+// that. They take the direct form. 2·r·HW(h + w) flops, x read and y written r times; workspace of
+// some rows a thread, and of a kernel.
 
 #include <algorithm>
 #include <cmath>
@@ -152,8 +152,9 @@ class SeparablePasses final : public Shortcut<T> {
                  block, wanted, o + term > 0);
       }
     }
-    // Of x, what is not finite has made y so wherever it enters. What it enters by definition, and
-    // what has overflowed on the way only, comes out here.
+    // If x has NaN or Inf, or a pass overflowed, y is not finite there. Such blocks are computed
+    // again by the definition: only outputs that x's NaN or Inf enter by definition stay not
+    // finite.
     if (is_finite<T>(block)) return;
     recompute(problem_, x, k, n, c, {wanted, window.columns}, y);
   }
@@ -246,7 +247,7 @@ Planned<T> plan_low_rank(const Problem& problem, const PlanOptions& options) {
 
 constinit const Algorithm builtin::low_rank{
     .name = "low_rank",
-    .summary = "a pass down and a pass along for each term of a kernel that has few, else direct",
+    .summary = "a vertical and a horizontal pass for each term of a low-rank kernel, else direct",
     .error_model = ErrorModel::low_rank,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

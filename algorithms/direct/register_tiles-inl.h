@@ -1,7 +1,7 @@
-// A plane covered by register tiles. A tile goes along its rows, from vector to vector, so that
-// rows come from the cache in order. Rows outside of the image are left out by the bounds of loops;
-// where columns are outside, at the left and at the right, strips of the image are staged, with
-// zeros around or rolled up.
+// A plane covered by register tiles. A run of tiles goes along the rows, from vector to vector, so
+// that rows come from the cache in order. Loop bounds leave out rows outside of the image. For
+// columns outside of it, at the left and at the right, strips of the image are copied: with zeros
+// around them, or with the image's last and first columns next to each other (wrapped).
 
 #if defined(FULLCONV_REGISTER_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef FULLCONV_REGISTER_TILES_INL_H
@@ -30,15 +30,17 @@ constexpr index_t most_kernel_rows(index_t kernel_columns) {
   return kStagedElements<T> / (2 * ((kMostVectors + 1) * kLanes<T> + kernel_columns));
 }
 
-/// y's columns: wrapped ones, of which negative ones lie before the image's end, and others.
+/// y's columns in two parts. Wrapped columns are computed on the image's last and first columns,
+/// copied next to each other: there a column j < 0 is column j + image_columns. The others are
+/// computed on the image as it is.
 template <class T>
 struct Columns {
   Range wrapped{0, 0};
   Range others;
 
-  /// None are wrapped for low kernels, where it does not pay, nor where rows share places: there,
-  /// while neighbours slowed memory, 512x512_k11x11 in double took 1.7 times as long with one.
-  /// Nor where only some of y's columns are `wanted`.
+  /// No column is wrapped where that does not pay: for low kernels; where only some of y's columns
+  /// are `wanted`; and where rows share places in the cache. With such rows, while other processes
+  /// slowed memory, 512x512_k11x11 in double took 1.7 times as long with wrapped columns.
   Columns(bool low, index_t image_columns, index_t kernel_columns, index_t image_stride,
           Range wanted)
       : others(wanted) {
@@ -56,20 +58,20 @@ struct Columns {
              ceil_divide(beside(wrapped_vectors), kMostVectors);
     };
     const index_t whole = (image_columns - edge) / kLanes<T> * kLanes<T>;
-    // At least two, for which no FMA waits for another.
+    // At least two vectors: with these no FMA waits for another.
     index_t wrapped_vectors = std::max<index_t>(vectors(image_columns - whole), 2);
     if (tiles(wrapped_vectors + 1) < tiles(wrapped_vectors)) ++wrapped_vectors;
     const index_t wrapped_columns = wrapped_vectors * kLanes<T>;
     const index_t spared = vectors(others.end) - beside(wrapped_vectors) - wrapped_vectors;
-    // One vector spared makes not up for what wrapping costs: 0.94 to 1.03 times as fast. With two
-    // and more it is 0.98 to 1.25 times, up to 130 columns.
+    // If wrapping saves one vector, it does not pay: 0.94 to 1.03 times as fast. If it saves two or
+    // more, it is 0.98 to 1.25 times as fast, up to 130 columns.
     if (spared < 2 || wrapped_columns > image_columns) return;
     others = {edge, edge + beside(wrapped_vectors) * kLanes<T>};
     wrapped = {others.end - image_columns, others.end - image_columns + wrapped_columns};
   }
 };
 
-/// A plane's convolution with a kernel that is one piece, finite, and too high to roll.
+/// A plane's convolution with a kernel in one piece, finite, and too high for rolling sums.
 template <class T>
 class TiledConvolution {
  public:
@@ -86,7 +88,7 @@ class TiledConvolution {
 
   void compute(Range wanted) const {
     if (!columns_.wrapped.empty()) compute_wrapped(wanted);
-    // Strips that need no columns beside the image's. They are one run.
+    // Strips that need no columns outside of the image. They lie next to each other.
     Range inner{0, strips_.count};
     const auto fits = [&](index_t s) {
       return strips_.begin(s) - k_.columns + 1 >= 0 &&
@@ -100,7 +102,7 @@ class TiledConvolution {
   }
 
  private:
-  /// Tiles that begin with one row, or that lie one below the other and are alike.
+  /// Tiles with the same first row, or equal tiles one below the other.
   struct Rows {
     index_t begin;
     index_t of_a_tile, tiles;
@@ -108,11 +110,11 @@ class TiledConvolution {
     index_t end() const { return begin + of_a_tile * tiles; }
   };
 
-  /// Those from row i of `wanted` on, for a strip of so many vectors.
+  /// The tiles from row i of `wanted` on, for a strip of so many vectors.
   Rows rows_from(index_t i, Range wanted, index_t vectors) const {
     const index_t left = wanted.end - i;
     if (left < kTileRows) {
-      // Some rows once more, or one after the other.
+      // Compute some rows a second time, or one row after the other.
       if (add_ || wanted.end - wanted.begin < kTileRows) return {i, 1, left, false};
       return rows_from(wanted.end - kTileRows, wanted, vectors);
     }

@@ -53,12 +53,12 @@ namespace {
 constexpr int kTileRows = kRegisters / 4;
 constexpr int kMostVectors = 3;
 
-/// For kernels of so few rows there are tiles of their own: they go over taps column by column, and
-/// have all rows of a column in registers.
+/// Kernels with at most so many rows have tiles of their own, which go over taps column by column
+/// and keep all taps of a column in registers.
 constexpr int kLowRows = kRollingPays ? 0 : 7;
 
-/// Whether rows of an image share the places that a first-level cache has for eight of them: those
-/// that are a multiple of 4 KiB apart.
+/// Whether rows of an image compete for the same eight places of a first-level cache: rows that are
+/// a multiple of 4 KiB apart do.
 constexpr index_t kPlacesApart = 4096;
 template <class T>
 constexpr bool rows_share_places(index_t image_stride) {
@@ -67,23 +67,24 @@ constexpr bool rows_share_places(index_t image_stride) {
   return bytes >= kPlacesApart - kNear && (bytes + kNear) % kPlacesApart < 2 * kNear;
 }
 
-/// Whether to go by those. Each column of taps would load all of a tile's ten rows anew, if they
-/// share places: 512x512_k7x7 in double took 1.2 times as long as by other tiles, in float
-/// 1024x1024_k7x7 1.3.
+/// Whether to use the tiles for low kernels. If rows share places, each column of taps loads all
+/// ten rows of a tile anew: 512x512_k7x7 in double took 1.2 times as long as with other tiles,
+/// 1024x1024_k7x7 in float 1.3 times.
 template <class T>
 constexpr bool is_low(index_t kernel_rows, index_t image_stride) {
   return kernel_rows <= kLowRows - (rows_share_places<T>(image_stride) ? 1 : 0);
 }
 
-/// Other tiles rely upon it that no lower kernel comes to them.
+/// The other tiles rely on this: kernels with fewer rows never come to them.
 constexpr int kFewestRows = (kRollingPays ? kMostRollingRows : kLowRows - 1) + 1;
 static_assert(kFewestRows >= kTileRows - 1);
 
-/// Of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
+/// Rows of a tile of one vector, for low kernels: with fewer sums, FMAs would wait for each other.
 constexpr int kTallRows = 2 * kTileRows;
 
-/// The widest tile whose sums fit into registers beside a column of taps, a vector of the image and
-/// one to spare, without which GCC moves sums about; but for seven rows two vectors, which fit.
+/// Vectors of the widest tile for a low kernel. Its sums must fit into registers, together with a
+/// column of taps, a vector of the image and one spare register: without the spare one GCC moves
+/// sums around. For seven rows this gives less than two vectors, but two do fit.
 constexpr int widest_low_tile(int kernel_rows) {
   return std::clamp((kRegisters - 2 - kernel_rows) / kTileRows, 2, kMostVectors);
 }

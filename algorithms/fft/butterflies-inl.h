@@ -24,9 +24,9 @@ namespace {
 template <class T>
 constexpr index_t kRow = 2 * kLanes<T>;
 
-/// Forward, or backward: that is forward with real and imaginary parts swapped, in and out, since
-/// then DFT(i·z̄) = i·conj(IDFT(z)); and with twiddles before and not behind the butterflies, to
-/// undo the passes one by one.
+/// Backward is forward with real and imaginary parts swapped in input and output, since DFT(i·z̄) =
+/// i·conj(IDFT(z)). Its twiddles are applied before the butterflies and not after them, so that it
+/// undoes the forward passes one by one.
 enum class Direction { forward, backward };
 
 /// A vector of complex numbers.

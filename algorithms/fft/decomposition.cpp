@@ -11,8 +11,9 @@
 namespace fullconv {
 namespace {
 
-/// Of an axis in so many parts: sides that hold the kernel, up to some half as long again as what
-/// holds all, since 384 and 480 take longer than 512 with vectors of 64 bytes.
+/// The sides to consider for an axis that is cut into so many parts: from the shortest that holds
+/// the kernel up to the shortest that holds 1.5 times everything, since with vectors of 64 bytes
+/// 384 and 480 take longer than 512.
 std::span<const Side> sides_for(const Axis& axis, index_t parts) {
   const std::span<const Side> all_sides = transform_sides();
   const auto holding = [&](index_t points) {
@@ -24,8 +25,8 @@ std::span<const Side> sides_for(const Axis& axis, index_t parts) {
   return {first, last == all_sides.end() ? last : last + 1};
 }
 
-/// Each reads all of x and k, and joins a line of a cache of columns at least. More than two were
-/// never timed.
+/// The most residues that are considered. Each one reads all of x and k, and joins at least a cache
+/// line of columns. More than two were never timed.
 constexpr index_t kMostResidues = 8;
 
 /// What a decomposition may take, in bytes.
@@ -36,13 +37,13 @@ struct Limits {
 bool fits(double most_bytes, const Problem& problem, const Tiling& tiling, int threads,
           std::size_t scalar_size) {
   if (most_bytes == std::numeric_limits<double>::infinity()) return true;
-  // First not as integers: there are layers with more channels than these count.
+  // Checked in floating point first: there are layers with so many channels that integers overflow.
   const double spectra = static_cast<double>(problem.K) * tiling.bytes(scalar_size);
   return spectra <= most_bytes &&
          OverlapSaveLayout(problem, tiling, threads, scalar_size).bytes() <= most_bytes;
 }
 
-/// Those in use, for each of the times.
+/// The rates in use, one for each of the times.
 OverlapSaveTimes rates_of(int threads, std::size_t scalar_size) {
   const TermFactors factors =
       rates_in_use(threads)->of(scalar_size, builtin::fft_overlap_save.name);
@@ -53,11 +54,11 @@ OverlapSaveTimes rates_of(int threads, std::size_t scalar_size) {
           .forking = factors.of("forking")};
 }
 
-/// What takes the least time within limits, if there is anything.
+/// The fastest decomposition within the limits, if there is one.
 std::optional<Decomposition> best_within(const Limits& limits, const Problem& problem,
                                          const PlanOptions& options, std::size_t scalar_size) {
-  // Of a tile: those of one transform at right angles, so that no problem is declined for its
-  // threads.
+  // The most rows of a tile: as many as one transform at right angles takes, so that the number of
+  // threads never makes a problem be declined.
   const index_t most_rows = 2 * transform_sides().back().length;
   const OverlapSaveTimes rates = rates_of(options.threads, scalar_size);
   std::optional<Decomposition> best;

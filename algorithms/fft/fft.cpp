@@ -1,12 +1,12 @@
-// Convolution theorem: the transform of x ∗ k is the product of the transforms, once both are
-// padded to at least (H+h−1)×(W+w−1), where the circular convolution no longer wraps around; where
-// y is a window of that, to so many less that only what is not wanted does. A
-// layer sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not
-// N·K·C. Rows that are all padding are not transformed, and rows of the result that nobody wants
-// neither: an image as large as the kernel spares a quarter. Where workspace is limited, by blocks
-// of the image's rows, whose results overlap and add up. At most 2.5·P·log₂P flops a real transform
-// of P points; in place, in a workspace of P·(min(N,C)·(K+1) + 1) scalars, of 2·P for a plane.
-// Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
+// Convolution theorem: the transform of x ∗ k is the product of the transforms, if both are padded
+// to at least (H+h−1)×(W+w−1), so that the circular convolution does not wrap around. If y is a
+// window of that, less padding is enough: only outputs that are not wanted may wrap around. A layer
+// sums over its channels in frequency space, so it costs N·K + K·C + N·C transforms and not N·K·C.
+// Rows that are all padding are not transformed, and neither are rows of the result that are not
+// wanted: with an image as large as the kernel this saves a quarter. If workspace is limited, the
+// image is cut into blocks of rows, whose results overlap and are added. At most 2.5·P·log₂P flops
+// for a real transform of P points, in place. Workspace of P·(min(N,C)·(K+1) + 1) scalars, of 2·P
+// for a plane. Frigo and Johnson, The Design and Implementation of FFTW3, Proc. IEEE 93(2), 2005.
 
 #include "costs/fft.h"
 
@@ -121,7 +121,8 @@ class FftPlan final : public Plan<T> {
                 kernel_exponent_, kernel_states_[kernel / oriented_.K], kernel_rows_,
                 spectra.data() + kernel * spectrum_stride_);
     }
-    // Of kernels that have to be scaled as one another's sizes tell, only a copy is of use.
+    // Kernels that are out of range have to be scaled, by an exponent that depends on all of them:
+    // only the copy of such kernels is of use.
     if (!all_in_range(kernel_states_)) return prepared;
     prepared->spectra = std::move(spectra);
     prepared->exponent = kernel_exponent_;

@@ -1,15 +1,17 @@
-// Overlap-save: the output is cut into tiles, and each is what a small circular convolution gives
-// where it does not wrap around: of a P×Q piece of the image, (P−h+1)×(Q−w+1) outputs; in an axis
-// where all of the image fits into a tile, only what is not wanted does. The operands are real, so
-// half as many complex points do: either two tiles go through one transform, as its real and its
-// imaginary part, and come apart by themselves; or the halves of one tile do, and the kernel's, at
-// right angles. About 2.2·P·Q·log₂(PQ) flops each way for a tile of a channel; a workspace of
+// Overlap-save: the output is cut into tiles. A small circular convolution computes each: from a
+// P×Q piece of the image, the (P−h+1)×(Q−w+1) outputs where it does not wrap around. If the whole
+// image fits into a tile along one axis, only outputs that are not wanted wrap around there. The
+// operands are real, so half as many complex points are enough. There are two ways. Two tiles: they
+// go through one transform, as its real and its imaginary part, and the result separates by itself.
+// At right angles: the two halves of one tile do, and those of the kernel. About 2.2·P·Q·log₂(PQ)
+// flops for the forward and again for the inverse transform of a tile of a channel. Workspace of
 // P·Q·(K·C + (K + 1)·threads) scalars at right angles, or 2·P·Q·threads for a single plane, and
-// twice that for two tiles, where a tile's stay in a cache and whole images do not. Threads take
-// pieces of their own; where there are few, each takes one of every piece's residues, and they meet
-// only to join those. A tile that is so large or small that its spectrum would overflow or lose
-// digits is scaled by a power of two; what is not finite counts as 0 and has its products added
-// afterwards. Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., 8.7.3.
+// twice that for two tiles; the data of a tile stay in a cache, those of whole images do not. Each
+// thread takes its own pieces. If there are few pieces, each thread takes one residue of every
+// piece, and the threads meet only to join the residues. A tile whose values are so large or small
+// that its spectrum would overflow or lose digits is scaled by a power of two. NaN and Inf count as
+// 0, and their products are added afterwards. Oppenheim and Schafer, Discrete-Time Signal
+// Processing, 3rd ed., 8.7.3.
 
 #include <algorithm>
 #include <atomic>

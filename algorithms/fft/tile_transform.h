@@ -12,19 +12,21 @@ struct TileKernels;
 }
 
 /// Discrete Fourier transforms of tiles of rows × columns complex points, unscaled, for circular
-/// convolutions: spectra are products' operands, in an order that forward and backward agree upon.
+/// convolutions. Spectra are only multiplied with each other: forward and backward agree on their
+/// order.
 ///
-/// At right angles, rows are weighted: then convolutions are of twice the rows, and what wraps
+/// At right angles, rows are weighted. Then convolutions are of twice the rows, and what wraps
 /// around from one end of those to the other changes its sign. Crandall and Fagin, Discrete
 /// weighted transforms and large-integer arithmetic, Math. Comp. 62 (1994).
 ///
-/// A column of n points is a polynomial modulo xⁿ − 1, or xⁿ − i at right angles. Of n =
-/// count·rows, its residues modulo the factors x^rows − ω of that, ω^count = 1 or i, say as much,
-/// and each has a convolution of its own, in which the others have no part: so threads share one.
+/// A column of n = count·rows points is a polynomial modulo xⁿ − 1, or xⁿ − i at right angles. This
+/// modulus is the product of the factors x^rows − ω with ω^count = 1 or i. The residues of the
+/// column modulo these factors hold the same information, and each is convolved without the others:
+/// so several threads can share a tile.
 ///
 /// A spectrum is cut into strips of as many row frequencies as a SIMD vector has lanes, and is
-/// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch are to be aligned to 64
-/// bytes. Objects are constant once made: threads may share them.
+/// spectrum[strip][column frequency][re, im][lane]. Spectra and scratch must be aligned to 64
+/// bytes. Objects do not change after construction: threads may share them.
 template <class T>
 class TileTransform {
  public:

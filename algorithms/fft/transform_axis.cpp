@@ -28,9 +28,9 @@ long double turns(index_t count, index_t parts) {
          static_cast<long double>(parts);
 }
 
-/// Numbers e^(i·angle), and by what factor they grow on average, in their own direction, by being
-/// rounded. That is not far below the unit roundoff, since some, as the square roots of 1/2, are
-/// much more frequent than others, and would be an error that all outputs have in common.
+/// Rounded numbers e^(i·angle), and the average factor by which rounding makes them longer. It
+/// differs from 1 by not much less than the unit roundoff, since some numbers, such as the square
+/// root of 1/2, are much more frequent than others. All outputs would share this error.
 template <class T>
 class UnitNumbers {
  public:

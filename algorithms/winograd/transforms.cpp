@@ -1,7 +1,8 @@
-// The transforms of Winograd's tiles, each axis by itself. A vector holds as many channels of one
-// sample; images and outputs, of which it would be neighbours in a row, are transposed on their
-// way. Images are transformed down their columns before that, when a vector still is a row of
-// samples of which each serves all tiles that overlap there.
+// The transforms of Winograd's tiles, one axis after the other. A vector holds the same sample of
+// as many channels as it has lanes. In images and outputs, neighbours in memory are samples of a
+// row, so both are transposed on the way. Images are transformed down their columns before they are
+// transposed: then a vector still is part of a row, and each of its samples serves all tiles that
+// overlap there.
 
 #include "winograd/transforms.h"
 

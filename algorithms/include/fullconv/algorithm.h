@@ -189,8 +189,8 @@ class Plan {
   std::shared_ptr<T> sums_;  // room for what is to be added to y
 };
 
-/// A way that is open to some kernels only: whether to this one is seen when it is executed. Goes
-/// together with a plan for all others.
+/// A faster method for some kernels, planned together with a plan for all others. Whether a kernel
+/// is one of them is decided when it is executed.
 template <class T>
 class Shortcut {
  public:
@@ -210,8 +210,8 @@ class Shortcut {
   Shortcut() = default;
 };
 
-/// Makes a shortcut for a problem that takes so many seconds without. Null where nothing can be
-/// gained, or not within the workspace that the options limit.
+/// Makes a shortcut for a problem that takes so many seconds without it. Null where it would not be
+/// faster, or would need more workspace than the options allow.
 template <class T>
 using ShortcutPlanner = std::unique_ptr<Shortcut<T>> (*)(const Problem&, const PlanOptions&,
                                                          double seconds);
