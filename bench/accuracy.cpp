@@ -14,7 +14,7 @@
 namespace fullconv::cli {
 namespace {
 
-/// Of the finite elements of tensor[a,b].
+/// Norms of the finite elements of tensor[a,b].
 struct PlaneNorms {
   long double sum = 0, root = 0;  // Σ|·| and √Σ|·|²
 
@@ -31,7 +31,7 @@ struct PlaneNorms {
   }
 };
 
-/// Of all planes, at a·B + b.
+/// The norms of all planes; those of tensor[a,b] are at a·B + b.
 template <class T>
 std::vector<PlaneNorms> norms_of(const TensorView<const T>& tensor) {
   std::vector<PlaneNorms> norms;

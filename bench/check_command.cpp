@@ -36,7 +36,7 @@ std::vector<const Algorithm*> chosen_algorithms(const std::vector<std::string>& 
   return chosen;
 }
 
-/// Judges somebody else's result.
+/// Checks somebody else's result.
 ExitCode check_result(const CheckArguments& arguments) {
   const auto& [files, cases, names, threads, accuracy, layer, channels_last, result, json] =
       arguments;

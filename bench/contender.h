@@ -78,8 +78,8 @@ std::span<const Contender> peers();
 /// Every algorithm of the library as a contender.
 std::span<const Contender> ours();
 
-/// Those of ours that have code for several instruction sets, once for each that this processor
-/// has: `direct_simd@AVX2`. What it costs to go without the best ones.
+/// Our algorithms that have code for several instruction sets, once for each set that this
+/// processor has: `direct_simd@AVX2`. They show what it costs to do without the best sets.
 std::span<const Contender> variants();
 
 /// `empty_call` and `copy_operands`.

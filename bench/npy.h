@@ -22,7 +22,7 @@ struct ElementType {
   bool big_endian;
 };
 
-/// Of one in memory, written by this program.
+/// The type of an element in memory, as this program writes it.
 constexpr ElementType element_type(Scalar scalar) {
   return {ElementType::floating, true, scalar == Scalar::f32 ? sizeof(float) : sizeof(double),
           false};

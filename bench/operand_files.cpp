@@ -68,7 +68,7 @@ std::vector<T> reordered(std::vector<T> elements, const Extents& extents, const 
   return moved;
 }
 
-/// Those of a file in C order.
+/// The strides of a file in C order.
 std::vector<index_t> dense_strides(const std::vector<index_t>& shape) {
   std::vector<index_t> strides(shape.size(), 1);
   for (std::size_t axis = shape.size() - 1; axis-- > 0;) {

@@ -100,7 +100,7 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-/// Those of every other round.
+/// The times of every other round.
 std::vector<double> half(const std::vector<double>& times, std::size_t first) {
   std::vector<double> some;
   for (std::size_t i = first; i < times.size(); i += 2) some.push_back(times[i]);

@@ -34,9 +34,8 @@ class StripConvolution {
 
   index_t rows() const { return rows_; }
 
-  /// That of the strip that was convolved last, at first of one from the middle.
+  /// The plan of the strip that was convolved last; before that, of one from the middle.
   const Plan<T>& plan() const { return *plan_; }
-  /// What it was made with.
 
   /// Why the algorithm does not take the strips, if so.
   const std::string& declined() const { return declined_; }

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 
-/// That of Linux on most processors. Faulting in smaller ones takes 0.25 ns a byte and more.
+/// The size of a huge page, with Linux on most processors. Faulting in smaller pages takes 0.25 ns
+/// a byte and more.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kWorthHugePages = 2 * kHugePage;
 

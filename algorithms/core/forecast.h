@@ -24,7 +24,7 @@ struct FarByte {
   double of(double bytes) const { return bytes * nanoseconds * distance(bytes, cache, factor); }
 };
 
-/// Of x and y.
+/// Bytes of x and y.
 inline double image_bytes(const Problem& p, std::size_t scalar_size) {
   const auto of = [](index_t count) { return static_cast<double>(count); };
   return static_cast<double>(scalar_size) * of(p.N) *

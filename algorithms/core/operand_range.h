@@ -116,10 +116,11 @@ class OperandScan {
 
   T largest() const { return std::bit_cast<T>(largest_); }  ///< magnitude that is finite
   bool all_finite() const { return all_finite_; }
-  /// That is not 0; NaN where there is none.
+  /// The smallest magnitude that is not 0; NaN where there is none.
   T smallest() const { return std::bit_cast<T>(static_cast<Bits>(smallest_ + 1)); }
 
-  /// By 2^exponent the largest becomes a number from 1 to 2, or as near as one multiplication does.
+  /// The exponent for which 2^exponent times the largest is a number from 1 to 2, or as near as one
+  /// multiplication comes.
   int exponent() const {
     const int wanted = largest_ == 0 ? 0 : -std::ilogb(largest());
     return std::clamp(wanted, -kMostExponent<T>, kMostExponent<T>);
@@ -170,10 +171,11 @@ T largest_sample(const StridedPlane<const T>& first, index_t planes, index_t apa
   return scan.largest();
 }
 
-/// The exponent that such samples tell: whoever relies on it has to see whether it is right.
+/// The exponent by those samples. It may be wrong: the caller has to check.
 template <class T>
 int likely_exponent(const StridedPlane<const T>& first, index_t planes, index_t apart) {
-  // Of so few the samples would take longer than to transform them once more.
+  // With so few values, looking at samples takes longer than transforming all of them a second
+  // time.
   constexpr index_t kFew = 256;
   if (first.rows * first.columns * planes < kFew) return 0;
   OperandScan<T> scan;

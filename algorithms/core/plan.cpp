@@ -51,7 +51,7 @@ Span touched_span(const TensorView<T>& view) {
   return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/// That of a view which is shaped as `expected` and dense; of another, nothing.
+/// The memory of a view that has the shape of `expected` and is dense; else an empty span.
 template <class T>
 [[gnu::always_inline]] inline Span dense_span(const TensorView<T>& view,
                                               const TensorView<T>& expected) {

@@ -23,7 +23,7 @@ bool same_shape(const AxisPart& a, const AxisPart& b) {
   return a.samples == b.samples && a.taps == b.taps && a.window == b.window;
 }
 
-/// Of an axis with `size` samples, of which y has the outputs [before, before + outputs).
+/// Reduces an axis with `size` samples, of which y has the outputs [before, before + outputs).
 AxisReduction reduce_axis(index_t size, index_t taps, index_t stride, index_t dilation,
                           index_t before, index_t outputs) {
   const index_t common = greatest_common_divisor(stride, dilation);

@@ -29,7 +29,7 @@ class PlanWithShortcut final : public Plan<T> {
   }
   std::string implementation() const override { return otherwise_->implementation(); }
 
-  /// That name, if the last execution took the shortcut.
+  /// The shortcut's name if the last execution took it, else empty.
   std::string_view taken() const { return taken_ ? name_ : std::string_view{}; }
 
  protected:

@@ -23,7 +23,7 @@ std::vector<Forecast::Term> im2col_gemm_terms(const Problem& problem, std::size_
   constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
   constexpr double kFarByte = 0.024e-9;  // of x and y, outside of caches
   const double operands = image_bytes(problem, scalar_size);
-  // Of y, which products add to once for each row of the kernel.
+  // For y, to which products add once for each row of the kernel.
   constexpr FarByte kSum{0.008, 0x1p16, 4};
   const double sums = bytes * C * static_cast<double>(problem.N) *
                       static_cast<double>(problem.output_rows() * problem.output_columns());

@@ -17,7 +17,7 @@ namespace {
 
 using namespace implicit;  // NOLINT(google-build-using-namespace)
 
-/// Of the weights, which are read once, and the rows that they are multiplied by.
+/// The time for the weights, which are read once, and the rows that they are multiplied by.
 template <class T>
 double seconds_of_pixels(const Problem& problem) {
   const index_t weights = problem.K * problem.C * problem.h * problem.w;

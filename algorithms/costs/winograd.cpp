@@ -24,8 +24,7 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   const double rows =
       static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
   const double vectors = std::min(vectors_C, static_cast<double>(most_tile_vectors(b.tiles())));
-  // A step loads a vector for each of B's, which count twice by the fit, and an element for each
-  // row.
+  // A step loads each vector of B, which counts twice by the fit, and one element for each row.
   const double waits = product_waits(rows, vectors, rows + 2 * vectors);
   constexpr double kFma = 0.165e-9;
   constexpr double kPoint = 1.35e-9;  // of a vector of channels, and for each tile
@@ -36,7 +35,7 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
     return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
   };
   const index_t columns = b.tiles_across * b.tile.columns.outputs;
-  // Of a vector of channels of the kernels: to load its taps, and for each point.
+  // For a vector of channels of the kernels: loading its taps, and each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
   constexpr FarByte kFar{0.03, 0x1p19, 16};
   return {{"products", points * tiles * K * vectors_C * waits * kFma},

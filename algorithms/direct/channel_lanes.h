@@ -42,7 +42,7 @@ struct ChannelLanes {
   void (*spread)(const T* from, index_t channel_stride, index_t channels, index_t count,
                  const index_t* places, T* to);
 
-  /// Of `count` vectors.
+  /// Whether all samples of `count` vectors are finite.
   bool (*are_finite)(const T* samples, index_t count);
 
   void (*convolve)(const LaneOutputs<T>& outputs);

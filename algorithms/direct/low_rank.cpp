@@ -75,7 +75,7 @@ class SeparablePasses final : public Shortcut<T> {
         terms_(problem.K * problem.C * most_rank * (problem.h + problem.w)),
         between_(blocks.threads * blocks.elements()) {}
 
-  /// Of one with these parameters.
+  /// The workspace of an object with these parameters.
   static double workspace_bytes(const Problem& problem, const Blocks<T>& blocks, int most_rank) {
     const index_t K = problem.K, C = problem.C, h = problem.h, w = problem.w;
     const auto kernels = static_cast<double>(K * C);

@@ -4,18 +4,18 @@
 
 namespace fullconv {
 
-/// Rows of a plane between two passes, each with zeros around it, so that the second pass needs to
-/// know of no edges.
+/// Rows of a plane between two passes, each with zeros on both sides, so that the second pass needs
+/// no special case for edges.
 template <class T>
 struct FramedRows {
-  /// Elements of a cache line, and of the longest vector. Margins are as many or a multiple.
+  /// Elements of a cache line, and of the longest vector. Margins are a multiple of it.
   static constexpr index_t kLine = 64 / sizeof(T);
-  /// Rows that a first pass writes at once, and perhaps does not need.
+  /// Rows that the first pass writes at once, even if fewer are needed.
   static constexpr index_t kRowsAtOnce = 8;
 
   index_t columns, margin, row_stride;
 
-  /// For rows so wide that a row of w elements is to be convolved with.
+  /// For rows of this width that will be convolved with a row of w elements.
   FramedRows(index_t width, index_t w)
       : columns(width),
         margin(ceil_divide(w - 1, kLine) * kLine),
@@ -27,7 +27,7 @@ struct FramedRows {
   index_t elements(index_t rows) const {
     return ceil_divide(rows, kRowsAtOnce) * kRowsAtOnce * row_stride;
   }
-  /// Of rows that are kept there.
+  /// The plane of rows that are kept there.
   Plane<T> plane(T* elements, index_t rows) const {
     return {elements + margin, rows, columns, row_stride};
   }

@@ -255,10 +255,10 @@ class FftPlan final : public Plan<T> {
                                                 : sums_.data() + s * spectrum_stride_;
   }
 
-  /// Rows of samples are where their spectra will be.
+  /// Rows of samples are stored where their spectra will be.
   static T* samples(Complex* spectrum) { return reinterpret_cast<T*>(spectrum); }
 
-  /// Of a plane times 2^exponent, with 0 in place of what is not finite.
+  /// Transforms a plane times 2^exponent, with 0 in place of NaN and Inf.
   void transform(const StridedPlane<const T>& plane, int exponent, OperandState& state,
                  const FftwPlan<T>& rows, Complex* spectrum) {
     StepTimer timing(Step::copies);

@@ -38,8 +38,8 @@
 namespace fullconv {
 namespace {
 
-/// Of a plane that is completed by sums of products, what a thread takes at a time. A part looks at
-/// h − 1 more rows of the image.
+/// Rows that a thread takes at a time when a plane is completed by sums of products. Each such part
+/// reads h − 1 more rows of the image.
 index_t completed_rows(const Problem& problem) { return std::max<index_t>(64, 4 * problem.h); }
 
 /// Whether spectra of all channels of x take no more than is reasonable at once. A layer with more
@@ -84,7 +84,7 @@ class OverlapSavePlan final : public Plan<T> {
   }
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
-    // Those that are not all kept at once are transformed again.
+    // Kernels that are not all kept at once have to be transformed again in each call.
     if (!keeps_all_channels()) return Plan<T>::run_prepare(k);
     auto prepared = std::make_unique<Prepared>(k, Kernels(this->problem(), layout_));
     kernels_ = &prepared->kernels;
@@ -223,14 +223,15 @@ class OverlapSavePlan final : public Plan<T> {
     return window;
   }
 
-  /// Of the output channels that are kept.
+  /// Transforms the kernels of the output channels that are kept.
   void transform_kernels(const TensorView<const T>& k, Range channels, int thread) {
     const index_t kernels = this->problem().K * channels.size();
     for (index_t i = 0; i < kernels; ++i) transform_kernel(k, channels.begin, i, 0, thread);
     bring_kernels_into_range(k, channels, thread);
   }
 
-  /// Of the output channels that need it, all together, since their products are summed.
+  /// Transforms kernels that are out of range again, scaled: all kernels of an output channel by
+  /// the same factor, since their products are summed.
   void bring_kernels_into_range(const TensorView<const T>& k, Range channels, int thread) {
     const index_t K = this->problem().K;
     for (index_t c = channels.begin; c < channels.end; ++c) {
@@ -274,7 +275,7 @@ class OverlapSavePlan final : public Plan<T> {
             window.columns.begin + j - tiling_.columns.first};
   }
 
-  /// Of a part's plane, what a transform sees of it.
+  /// The part of its plane that a transform reads.
   Plane<const T> covered_rows(const TileWindow<const T>& part) const {
     const auto overlap = [](index_t first, index_t length, index_t size) {
       const Range seen = intersection({first, first + length}, {0, size});
@@ -379,8 +380,8 @@ class OverlapSavePlan final : public Plan<T> {
     return parts(index % tiling_.pieces(), [&](index_t tile) { return computed(outputs, tile); });
   }
 
-  /// Of what is not finite, and of images or kernels whose channels are too far apart for one
-  /// range.
+  /// Adds the products of NaN and Inf, and computes by the definition where channels of images or
+  /// kernels differ too much for one range.
   void complete_all(const TensorView<const T>& x, const TensorView<const T>& k,
                     const TensorView<T>& y) {
     const Problem& problem = this->problem();

@@ -38,7 +38,7 @@ struct TileKernels {
   void (*convolve_across)(const Axis& columns, index_t strips, const T* kernel, T* spectrum);
   void (*sum_products)(const Axis& rows, const Axis& columns, index_t strips, const T* tiles,
                        const T* kernels, index_t count, T* sum);
-  // Of the columns `own`, whole strips.
+  // For the columns `own`, in whole strips:
   void (*publish_down)(const Axis& rows, const Axis& columns, const TileWindow<T>& re,
                        const TileWindow<T>& im, Range own, T* scratch, T* half);
   void (*combine_down)(const Axis& rows, const Axis& columns, const Residues<T>& residues,

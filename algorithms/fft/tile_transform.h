@@ -45,38 +45,38 @@ class TileTransform {
   /// Where in a spectrum the real part of a frequency is; its imaginary part is lanes() behind.
   index_t position(index_t row_frequency, index_t column_frequency) const;
 
-  // Windows have count·rows rows; what is written of is their residue.
+  // Windows have count·rows rows. The functions work on this object's residue of them.
 
-  // What goes into them is times 2^exponent, with 0 in place of what is not finite, and is called
-  // re and im when it is. The sum of its magnitudes bounds the values of its DFT.
+  // Inputs are multiplied by 2^exponent, with 0 in place of NaN and Inf. They are called re and im
+  // after that. The sum of their magnitudes bounds the values of their DFT.
 
   /// spectrum = scale·DFT(re + i·im).
   Gathered<T> forward(T scale, int exponent, const TileWindow<const T>& re,
                       const TileWindow<const T>& im, T* scratch, T* spectrum) const;
 
-  /// Of half the inverse, along rows, of DFT(re + i·im) ⊙ kernel: combine() does the other half.
-  /// Where the sum of magnitudes is not in range, `half` is of no use.
+  /// half = the inverse, along rows only, of DFT(re + i·im) ⊙ kernel; combine() does the other
+  /// half. If the sum of magnitudes is not in range, `half` is of no use.
   Gathered<T> convolve(int exponent, const TileWindow<const T>& re, const TileWindow<const T>& im,
                        const T* kernel, T* scratch, T* half) const;
 
-  /// The same of Σ tiles[o] ⊙ kernels[o] over o in [0, count), spectra that lie one after another.
+  /// The same for Σ tiles[o] ⊙ kernels[o] over o in [0, count). The spectra lie one after another.
   void sum_products(const T* tiles, const T* kernels, index_t count, T* half) const;
 
-  /// Makes residues of half the inverse in columns that other threads combine, which they wait for.
-  /// The windows are those of combine().
+  /// Turns half of the inverse into residues, in the columns that other threads combine. They wait
+  /// for this. The windows are those of combine().
   void publish(const TileWindow<T>& re, const TileWindow<T>& im, T* scratch, T* half) const;
 
-  /// 2^exponent times what the tile has to re and im, where those have any, in the columns of one
-  /// residue. The halves of the residues, from the first one's on, lie so many scalars apart, and
-  /// stay as they are.
+  /// Writes 2^exponent times the tile to re and im, where these have elements, in the columns of
+  /// one residue. The halves of the residues lie `apart` scalars from one another, begin with the
+  /// first residue's, and are not changed.
   void combine(const T* halves, index_t apart, int exponent, const TileWindow<T>& re,
                const TileWindow<T>& im, T* scratch) const;
 
  private:
   index_t strips() const { return rows_.length / lanes(); }
-  /// Columns that any window has any of.
+  /// Columns of which either window has elements.
   Range wanted_columns(const TileWindow<T>& re, const TileWindow<T>& im) const;
-  /// Columns that this residue combines: of those wanted no more than others, cut at cache lines.
+  /// Columns that this residue combines: its share of the wanted ones, cut at cache lines.
   Range own_columns(Range wanted) const;
 
   TransformAxis<T> rows_, columns_;

@@ -12,7 +12,7 @@ struct TileWindow {
   index_t top, left;
 };
 
-/// What was found out about points that went into a transform.
+/// What is known about points after they went into a transform.
 template <class T>
 struct Gathered {
   T magnitudes = 0;        ///< the sum of them, scaled, of those that are finite
@@ -25,7 +25,7 @@ struct Gathered {
   }
 };
 
-/// Those of `within` that a plane has so many of from `offset` on.
+/// The indices i in `within` for which offset + i is one of the `count` indices of a plane.
 inline Range overlap(Range within, index_t offset, index_t count) {
   return intersection(within, {-offset, count - offset});
 }

@@ -17,7 +17,7 @@ struct Axis {
   index_t size, taps;  // of the image, of the kernel
   Range wanted;
 
-  /// That of a circular convolution of all samples.
+  /// Points of a circular convolution of all samples.
   index_t unwrapped_points() const { return fullconv::unwrapped_points(size, taps, wanted); }
   /// Points of the shortest transform that has all wanted outputs.
   index_t points_of_all() const {
@@ -70,12 +70,12 @@ struct Tiling {
 
   index_t points() const { return transform_rows * columns.length; }
   index_t tiles() const { return rows.tiles * columns.tiles; }
-  /// Of a plane, what goes through one transform each: two tiles of one plane, since one image's
-  /// rounding errors and NaNs are not to reach another's output.
+  /// Pieces of a plane: one transform takes one piece. Two tiles of a piece belong to one plane,
+  /// since rounding errors and NaN of one image must not reach another's output.
   index_t pieces() const {
     return packing == Packing::right_angle ? tiles() : ceil_divide(tiles(), 2);
   }
-  /// Of a residue's spectrum, and of all.
+  /// Bytes of the spectrum of one residue, and of all residues of a piece.
   double bytes(std::size_t scalar_size) const {
     return 2 * static_cast<double>(points()) * static_cast<double>(scalar_size);
   }

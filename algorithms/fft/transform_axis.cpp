@@ -55,7 +55,7 @@ void append(const std::array<T, 2>& number, std::vector<T>& numbers) {
   numbers.insert(numbers.end(), number.begin(), number.end());
 }
 
-/// Of a butterfly's sums.
+/// The average growth of the roots of unity in a butterfly's sums.
 template <class T>
 long double growth_of_dft(int radix) {
   UnitNumbers<T> roots;

@@ -12,11 +12,12 @@ enum class Packing {
   right_angle  ///< re is the upper half, im the lower half of one tile of twice the rows
 };
 
-/// Which of `count` tiles that together stand for one of so many times the rows.
+/// Number `index` of `count` tiles that together stand for one tile of `count` times the rows.
 struct Residue {
   int index = 0, count = 1;
 
-  /// That of its ω: of all whose power by `count` is the ω of the whole, the index-th.
+  /// The angle of its ω: the index-th of the numbers whose power by `count` is the ω of the whole
+  /// tile.
   long double angle(Packing packing) const;
 };
 

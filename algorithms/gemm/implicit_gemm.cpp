@@ -149,7 +149,7 @@ class ImplicitGemmPlan final : public Plan<T> {
     });
   }
 
-  /// Of y, within a group.
+  /// Channels of y, within a group.
   Range channels_of(index_t block) const {
     const index_t first = block * blocking_.block_channels;
     return {first, std::min(first + blocking_.block_channels, layer_.C)};
@@ -290,7 +290,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   void put_row(const T* sums, index_t a, T* y) const {
     const LayerAxis& columns = layer_.columns;
     const index_t stride = columns.stride, outputs = columns.outputs.size();
-    // Those of every stride-th output from j on, or null where they are zero.
+    // The sums of every stride-th output from j on, or null where they are zero.
     const auto from = [&](index_t j) -> const T* {
       const index_t output = columns.outputs.begin + j;
       const index_t residue = a * stride + output % stride;

@@ -17,7 +17,7 @@ struct Blocking {
   index_t depth;                           // channels of x that are summed over at a time
 };
 
-/// Of one image.
+/// Pixels of one image of y.
 inline index_t pixels_of(const Problem& p) { return p.output_rows() * p.output_columns(); }
 
 template <class T>

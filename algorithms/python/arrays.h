@@ -11,7 +11,7 @@ namespace fullconv::python {
 
 namespace py = pybind11;
 
-/// Those of an array of 2 or 4 axes.
+/// The extents of an array of 2 or 4 axes, as four.
 inline Extents extents(const py::array& array) {
   Extents result{1, 1, 1, 1};
   std::copy(array.shape(), array.shape() + array.ndim(), result.end() - array.ndim());

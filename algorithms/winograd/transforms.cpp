@@ -52,7 +52,7 @@ HWY_INLINE Vector<T> polynomial([[maybe_unused]] const T* coefficients, const Ve
   return sum;
 }
 
-/// Those for a pair of points, number p.
+/// One axis of Bᵀ·d, for the pair of points number p.
 template <class T, class F>
 HWY_INLINE void sample_pair(int p, const Vector<T>* d, Vector<T>* to) {
   constexpr const CookToom<T>& m = kMatrices<T, F>;
@@ -207,7 +207,8 @@ void transform_image(const Plane<const T>& x, index_t channel_stride, index_t ch
 /// Taps that lie between the first and the last one of a kernel are loaded with them up to here.
 constexpr index_t kMostSpan = 64;
 
-/// Of as many kernels as a vector has lanes, the vector of tap (p, q) to element (p·w + q)·lanes.
+/// Loads as many kernels as a vector has lanes: the vector of tap (p, q) goes to element (p·w +
+/// q)·lanes.
 template <class T>
 HWY_NOINLINE void load_apart(const T* k, KernelStrides strides, index_t channels, index_t h,
                              index_t w, T* to) {
@@ -233,7 +234,7 @@ HWY_NOINLINE void load_apart(const T* k, KernelStrides strides, index_t channels
   }
 }
 
-/// The same to vectors, where taps are neighbours within registers.
+/// The same into vectors. Taps that are neighbours in memory stay in registers.
 template <class T, int h, int w, int... t>
 HWY_INLINE void load_taps(const T* k, const KernelStrides& strides, index_t channels, Vector<T>* g,
                           Indices<t...>) {
@@ -259,7 +260,7 @@ HWY_INLINE void transform_tap_column(const Vector<T>* g, int q, Vector<T>* to, I
   transform_taps<T, F>(column, to, IndicesTo<F::kPairs>());
 }
 
-/// Of taps transformed down their columns, row a.
+/// Transforms and stores row a of taps that have been transformed down their columns.
 template <class T, class F, int kRows, int... q, int... i>
 HWY_INLINE void store_kernel_row(const Vector<T> (&columns)[F::kTaps][kRows], int a, T* to,
                                  index_t point_stride, Indices<q...>, Indices<i...>) {

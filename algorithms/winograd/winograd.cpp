@@ -83,7 +83,7 @@ class WinogradPlan final : public Plan<T> {
 
   void transform_all_kernels(const TensorView<const T>& k, T* to) {
     const Blocking& b = blocking_;
-    // Of each block so many pieces that threads have as much to do.
+    // Each block is cut into so many pieces that threads have about the same to do.
     const index_t pieces = threads_ == 1 ? 1 : 4 * threads_;
     for_each_block(
         threads_, std::array{b.channel_blocks, b.depth_blocks, pieces},
@@ -165,7 +165,7 @@ class WinogradPlan final : public Plan<T> {
     return {first, std::min(first + blocking_.depth, this->problem().K)};
   }
 
-  /// Of some channels of x.
+  /// Transforms the kernels of some channels of x.
   void transform_kernels(const TensorView<const T>& k, index_t channel_block, Range depth, T* to) {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
@@ -248,9 +248,9 @@ class WinogradPlan final : public Plan<T> {
     }
   }
 
-  /// A tile that holds what is not finite, in operands or because of an overflow, spoils all of its
-  /// outputs that could be affected. Planes with such tiles are done again as the definition has
-  /// them.
+  /// NaN or Inf in a tile, from operands or by an overflow, can make any of the tile's outputs NaN
+  /// or Inf, even those that it does not enter by definition. Planes with such tiles are computed
+  /// again by the definition.
   void replace_suspects(const TensorView<const T>& x, const TensorView<const T>& k,
                         const TensorView<T>& y) {
     const index_t C = this->problem().C;
@@ -291,7 +291,7 @@ const char* objection(const Problem& problem) {
       kMostElements) {
     return "has more samples than transforms of them could be counted";
   }
-  // Of one row of the largest tiles, and one channel of y.
+  // The most bytes of the transforms of one row of the largest tiles, with one channel of y.
   constexpr double kMostRowBytes = 0x1p27;
   const Tile tile = largest_tile(problem);
   if (static_cast<double>(tile.points()) * sizeof(double) * static_cast<double>(problem.K + 1) *
@@ -351,7 +351,8 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
                                       : boundaries<double>(problem, options);
 }
 
-/// Of products, and of the largest tiles: what transforms take depends on how they are cut.
+/// The operations of the products, for the largest tiles. Those of transforms depend on how they
+/// are cut.
 double operations(const Problem& problem) {
   if (objection(problem) != nullptr) return nominal_operations(problem);
   const Window window = problem.window();

@@ -289,7 +289,8 @@ Planned<float> plan_onednn(const Problem& problem, const PlanOptions& options) {
   } catch (const dnnl::error& error) {
     return Declined{std::string("oneDNN: ") + error.what()};
   } catch (const InsufficientMemory& error) {
-    // Of its own choosing: for a kernel larger than the image some versions lower the whole layer.
+    // The memory of the algorithm that it chose: for a kernel larger than the image some versions
+    // lower the whole layer.
     return Declined{std::string("oneDNN: ") + error.what()};
   }
 }

@@ -44,8 +44,8 @@ void transpose(const float* from, index_t A, index_t B, index_t C, float* to) {
       for (index_t c = 0; c < C; ++c) to[c * B + b] = from[b * C + c];
 }
 
-/// Of its indirection buffer: where each tap of each output finds the channels of its pixel. A
-/// stride leaves each output fewer taps.
+/// Bytes of its indirection buffer: where each tap of each output finds the channels of its pixel.
+/// With a stride fewer taps meet each output.
 double pointer_bytes(const Problem& p) {
   const auto outputs =
       static_cast<double>(p.output_rows()) * static_cast<double>(p.output_columns());

@@ -37,12 +37,12 @@ struct PlanOptions {
   /// Book room so that operands may have any strides, beside the workspace that is limited below.
   /// Without it, an algorithm that needs innermost stride 1 refuses other views in execute().
   bool any_strides = false;
-  /// What `auto` is to promise of errors: componentwise rules out transforms. The other algorithms
-  /// promise what their row says.
+  /// The error bound that `auto` has to promise: componentwise rules out transforms. The other
+  /// algorithms promise what their row says.
   ErrorModel accuracy = ErrorModel::normwise;
-  /// Of `auto`, a relative tolerance: it takes only what bounds each error of y[n,c] by so much of
-  /// Σ_o‖x[n,o]‖₂‖k[o,c]‖₂ + ‖y[n,c]‖₂, as relative_bound() has it, and promises no whole numbers
-  /// of whole numbers.
+  /// A relative tolerance, for `auto`: it takes only algorithms that bound each error of y[n,c] by
+  /// this times Σ_o‖x[n,o]‖₂‖k[o,c]‖₂ + ‖y[n,c]‖₂, see relative_bound(). Results of whole numbers
+  /// then need not be whole numbers.
   std::optional<double> tolerance = {};
   /// The same bits for any number of threads, and for either effort: on one thread, by what is
   /// chosen by estimate.
@@ -270,8 +270,9 @@ constexpr double padded_operations(const Problem& problem) {
          static_cast<double>(problem.output_rows() * problem.output_columns());
 }
 
-/// A size at which an algorithm changes its ways, or into pieces of which it cuts a problem: a
-/// panel, a tile, a strip, a block. Tests try problems just below, at and just above it.
+/// A size at which an algorithm changes its method, or the size of the pieces that it cuts a
+/// problem into: a panel, a tile, a strip, a block. Tests try problems just below, at and just
+/// above it.
 struct Boundary {
   enum Of {
     batch,
@@ -288,8 +289,8 @@ struct Boundary {
   index_t at;
 };
 
-/// Those for dense problems of about these sizes, without padding, for scalars of `scalar_size`
-/// bytes.
+/// The boundaries for dense problems of about these sizes, without padding, for scalars of
+/// `scalar_size` bytes.
 using BoundaryList = std::vector<Boundary> (*)(const Problem&, const PlanOptions&,
                                                std::size_t scalar_size);
 
@@ -328,7 +329,7 @@ struct Algorithm {
   /// With a kernel that was prepared a plan gives the bits of execute().
   bool prepared_bits = true;
   Delegates delegates = Delegates::never;
-  /// Of a problem that the planners below take; operations_of() tells of any.
+  /// The operations of a problem that the planners below take; operations_of() is for any problem.
   OperationCount operations = nominal_operations;
   /// What the libraries beneath may allocate by themselves within execute(), and give back, in
   /// each thread.

@@ -14,7 +14,7 @@ std::string_view shortcut_taken(const Plan<T>& plan);
 extern template std::string_view shortcut_taken(const Plan<float>&);
 extern template std::string_view shortcut_taken(const Plan<double>&);
 
-/// Of whatever `auto` runs: the most of the bounds of all that it may choose.
+/// The bound of whatever `auto` runs: the largest bound of the algorithms that it may choose.
 long double bound_of_choices(const ErrorTerms& terms);
 inline constexpr ErrorModel kErrorOfChoice{.name = "of_choice", .bound = bound_of_choices};
 
