@@ -79,8 +79,8 @@ std::string describe(const Algorithm& algorithm, const Plan<T>& plan) {
 template <class T>
 class TypedCell final : public Cell {
  public:
-  TypedCell(Stage& stage, const CellSettings& settings)
-      : Cell(stage, settings, kScalarName<T>),
+  TypedCell(SharedState& shared, const CellSettings& settings)
+      : Cell(shared, settings, kScalarName<T>),
         algorithm_(*settings.entrant->contender.algorithm),
         options_{.threads = settings.threads,
                  .effort = settings.phase == Phase::oneshot ? Effort::estimate : Effort::measure,
@@ -88,8 +88,8 @@ class TypedCell final : public Cell {
                  .tolerance = settings.accuracy.tolerance} {}
 
   void renew() override {
-    stage_.enter(*this);
-    stage_.renew<T>(settings_.problem);
+    shared_.enter(*this);
+    shared_.renew<T>(settings_.problem);
   }
 
  protected:
@@ -108,7 +108,7 @@ class TypedCell final : public Cell {
       }
     }
     implementation_ = describe(algorithm_, *plan);
-    if (executes_alone()) stage_.plan<T>() = std::move(plan);
+    if (executes_alone()) shared_.plan<T>() = std::move(plan);
     return {};
   }
 
@@ -164,7 +164,7 @@ class TypedCell final : public Cell {
 
  private:
   const Problem& problem() const { return settings_.problem.problem; }
-  Workload<T>& workload() { return stage_.workload<T>(settings_.problem); }
+  Workload<T>& workload() { return shared_.workload<T>(settings_.problem); }
 
   std::unique_ptr<Plan<T>> make_plan() const {
     Planned<T> planned = algorithm_.plan<T>(problem(), options_);
@@ -176,7 +176,7 @@ class TypedCell final : public Cell {
   }
 
   Plan<T>& current_plan() {
-    auto& plan = stage_.plan<T>();
+    auto& plan = shared_.plan<T>();
     if (!plan) {
       plan = make_plan();
       prepare_if_due(*plan);
@@ -297,7 +297,7 @@ class TypedCell final : public Cell {
 
 }  // namespace
 
-void Stage::enter(const Cell& cell) {
+void SharedState::enter(const Cell& cell) {
   if (&cell == cell_) return;
   cell_ = &cell;
   plan_.emplace<std::monostate>();
@@ -306,7 +306,7 @@ void Stage::enter(const Cell& cell) {
 }
 
 template <class T>
-void Stage::renew(const Case& c) {
+void SharedState::renew(const Case& c) {
   constexpr std::size_t kMost = 65536;
   plan_.emplace<std::monostate>();
   workload<T>(c).move(random_);
@@ -314,7 +314,7 @@ void Stage::renew(const Case& c) {
 }
 
 template <class T>
-Workload<T>& Stage::workload(const Case& c) {
+Workload<T>& SharedState::workload(const Case& c) {
   auto* current = std::get_if<Workload<T>>(&workload_);
   if (current == nullptr || to_string(c) != case_) {
     workload_.emplace<std::monostate>();
@@ -325,13 +325,13 @@ Workload<T>& Stage::workload(const Case& c) {
 }
 
 template <class T>
-std::unique_ptr<Plan<T>>& Stage::plan() {
+std::unique_ptr<Plan<T>>& SharedState::plan() {
   using Held = std::unique_ptr<Plan<T>>;
   return std::holds_alternative<Held>(plan_) ? std::get<Held>(plan_) : plan_.emplace<Held>();
 }
 
-Cell::Cell(Stage& stage, CellSettings settings, const char* scalar)
-    : stage_(stage), settings_(std::move(settings)), name_(make_name(settings_, scalar)) {}
+Cell::Cell(SharedState& shared, CellSettings settings, const char* scalar)
+    : shared_(shared), settings_(std::move(settings)), name_(make_name(settings_, scalar)) {}
 
 bool Cell::has_own_clock() const {
   if (settings_.phase != Phase::execute && settings_.phase != Phase::prepared) return false;
@@ -347,7 +347,7 @@ benchmark::internal::Benchmark* Cell::add() {
 
 template <class Body>
 void Cell::guard(const Body& body) {
-  stage_.enter(*this);
+  shared_.enter(*this);
   try {
     if (!verified_) skip_ = verify();
     verified_ = true;
@@ -390,11 +390,11 @@ double Cell::seconds_per_call() {
 }
 
 template <class T>
-std::unique_ptr<Cell> make_cell(Stage& stage, const CellSettings& settings) {
-  return std::make_unique<TypedCell<T>>(stage, settings);
+std::unique_ptr<Cell> make_cell(SharedState& shared, const CellSettings& settings) {
+  return std::make_unique<TypedCell<T>>(shared, settings);
 }
 
-template std::unique_ptr<Cell> make_cell<float>(Stage&, const CellSettings&);
-template std::unique_ptr<Cell> make_cell<double>(Stage&, const CellSettings&);
+template std::unique_ptr<Cell> make_cell<float>(SharedState&, const CellSettings&);
+template std::unique_ptr<Cell> make_cell<double>(SharedState&, const CellSettings&);
 
 }  // namespace fullconv::bench

@@ -52,23 +52,24 @@ struct CellSettings {
 
 class Cell;
 
-/// What cells leave to each other. One case at a time is kept, so that memory stays bounded, and
-/// one plan.
-class Stage {
+/// What all cells share: the operands of one case, and the plan of one cell. Only one of each is
+/// kept, so that memory stays bounded.
+class SharedState {
  public:
-  explicit Stage(std::uint64_t seed = 1) : random_(seed) {}
+  explicit SharedState(std::uint64_t seed = 1) : random_(seed) {}
 
-  /// To be called by each cell before it does anything.
+  /// Makes `cell` the current one, without a plan. Each cell calls this before it does anything.
   void enter(const Cell& cell);
 
-  /// Makes whoever is on stage plan anew, with operands and workspace at other places.
+  /// Drops the plan, and moves the operands and what is allocated after this to other places in
+  /// memory.
   template <class T>
   void renew(const testing::Case& c);
 
   template <class T>
   Workload<T>& workload(const testing::Case& c);
 
-  /// The plan that the cell on stage has left here, or null.
+  /// The plan that the current cell has left here, or null.
   template <class T>
   std::unique_ptr<Plan<T>>& plan();
 
@@ -114,7 +115,7 @@ class Cell {
   virtual void renew() = 0;
 
  protected:
-  Cell(Stage& stage, CellSettings settings, const char* scalar);
+  Cell(SharedState& shared, CellSettings settings, const char* scalar);
 
   /// Why this is not timed, or nothing.
   virtual std::string verify() = 0;
@@ -128,7 +129,7 @@ class Cell {
   template <class Body>
   void guard(const Body& body);
 
-  Stage& stage_;
+  SharedState& shared_;
   CellSettings settings_;
   bool well_ = true;
 
@@ -140,6 +141,6 @@ class Cell {
 };
 
 template <class T>
-std::unique_ptr<Cell> make_cell(Stage& stage, const CellSettings& settings);
+std::unique_ptr<Cell> make_cell(SharedState& shared, const CellSettings& settings);
 
 }  // namespace fullconv::bench

@@ -108,7 +108,7 @@ std::vector<Phase> choose_phases(const Options& options) {
 template <class T>
 std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
                                               const std::vector<Entrant>& entrants, const Case& c,
-                                              Stage& stage) {
+                                              SharedState& shared) {
   std::vector<std::unique_ptr<Cell>> cells;
   const std::set<int> threads(options.threads.begin(), options.threads.end());
   PlanOptions accuracy;
@@ -118,13 +118,13 @@ std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
     for (const int count : threads) {
       for (const Entrant& entrant : entrants) {
         if (phase == Phase::cold_plan && entrant.contender.algorithm->forget == nullptr) continue;
-        cells.push_back(make_cell<T>(stage, {.entrant = &entrant,
-                                             .problem = c,
-                                             .threads = count,
-                                             .phase = phase,
-                                             .mode = mode,
-                                             .limit = options.cell_limit,
-                                             .accuracy = accuracy}));
+        cells.push_back(make_cell<T>(shared, {.entrant = &entrant,
+                                              .problem = c,
+                                              .threads = count,
+                                              .phase = phase,
+                                              .mode = mode,
+                                              .limit = options.cell_limit,
+                                              .accuracy = accuracy}));
       }
     }
   }
@@ -134,14 +134,14 @@ std::vector<std::unique_ptr<Cell>> make_cells(const Options& options,
 using Field = std::vector<std::unique_ptr<Cell>>;
 
 std::vector<Field> make_fields(const Options& options, const std::vector<Entrant>& entrants,
-                               const std::vector<Case>& cases, Stage& stage) {
+                               const std::vector<Case>& cases, SharedState& shared) {
   std::vector<Field> fields;
   for (const Case& c : cases) {
     if (selects(options.scalars, "f32")) {
-      fields.push_back(make_cells<float>(options, entrants, c, stage));
+      fields.push_back(make_cells<float>(options, entrants, c, shared));
     }
     if (selects(options.scalars, "f64")) {
-      fields.push_back(make_cells<double>(options, entrants, c, stage));
+      fields.push_back(make_cells<double>(options, entrants, c, shared));
     }
   }
   if (!options.interleave_cases) return fields;
@@ -319,13 +319,13 @@ int time_algorithms(int argc, char** argv) {
   add_options(app, options);
   if (const auto exit_code = parse(app, argc, argv)) return *exit_code;
 
-  Stage stage(options.blocks.seed);
+  SharedState shared(options.blocks.seed);
   std::vector<Entrant> entrants;
   std::vector<Field> fields;
   try {
     check(options, flags);
     entrants = choose_entrants(options);
-    fields = make_fields(options, entrants, options.cases(), stage);
+    fields = make_fields(options, entrants, options.cases(), shared);
     if (options.in_blocks()) filter(fields);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());

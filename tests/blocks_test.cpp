@@ -72,8 +72,9 @@ TEST(HalfWidth, KnowsNothingFromTwoValuesAndAllFromEqualOnes) {
 class MadeUpCell final : public Cell {
  public:
   /// Takes about `seconds`, by a factor of e^±noise, other in each repetition.
-  MadeUpCell(Stage& stage, const Entrant& entrant, double seconds, double noise, unsigned seed)
-      : Cell(stage,
+  MadeUpCell(SharedState& shared, const Entrant& entrant, double seconds, double noise,
+             unsigned seed)
+      : Cell(shared,
              {.entrant = &entrant,
               .problem = testing::parse_case("8x8_k3x3"),
               .threads = 1,
@@ -111,7 +112,7 @@ class Blocks : public ::testing::Test {
     const auto number = static_cast<unsigned>(cells_.size());
     entrants_.push_back(
         {std::to_string(number), {.algorithm = &kNone, .kind = kind, .remote = true}});
-    cells_.push_back(std::make_unique<MadeUpCell>(stage_, entrants_.back(), seconds, noise,
+    cells_.push_back(std::make_unique<MadeUpCell>(shared_, entrants_.back(), seconds, noise,
                                                   1000 * seed_ + number));
   }
 
@@ -139,7 +140,7 @@ class Blocks : public ::testing::Test {
   }
 
  private:
-  Stage stage_;
+  SharedState shared_;
   unsigned seed_ = 1;
   std::deque<Entrant> entrants_;
   std::vector<std::unique_ptr<Cell>> cells_;

@@ -1,8 +1,8 @@
-// The passes of a separable convolution. Down the columns: sums of some rows of a few vectors stay
-// in registers while the image rows that enter any of them go by, each loaded once. Along the rows:
-// one unaligned load an FMA, half of the speed of arithmetic, since most loads cross a cache line;
-// the zeros around its rows spare it all edges.
-// 2·HW(h + w) flops; of 1/8 and of 1 loads an FMA.
+// The passes of a separable convolution. Down the columns: sums of some rows, a few vectors wide,
+// stay in registers; each image row that any of them needs is loaded once and added to them. Along
+// the rows: one unaligned load an FMA, which is half of the speed of arithmetic, since most loads
+// cross a cache line; with the zeros around its rows this pass has no special cases at edges.
+// 2·HW(h + w) flops; 1/8 of a load an FMA in the first pass, and 1 in the second.
 
 #include "direct/separable_passes.h"
 
@@ -106,20 +106,20 @@ HWY_INLINE void convolve_strip_rows(const Strip<T>& strip, index_t top, T* y, in
 
   // Image rows that enter the first sums only, all, the last ones only.
   const index_t first = top - strip.h + 1;
-  const auto enter = [&]<int kEnd>(Indices<kEnd>) HWY_ATTR {
+  const auto add_to_first_sums = [&]<int kEnd>(Indices<kEnd>) HWY_ATTR {
     const index_t r = first + kEnd - 1;
     if (exists(r)) add_row<T, 0, kEnd, kVectors>(image(r), taps(r), rows, sums);
   };
-  const auto leave = [&]<int kFirst>(Indices<kFirst>) HWY_ATTR {
+  const auto add_to_last_sums = [&]<int kFirst>(Indices<kFirst>) HWY_ATTR {
     const index_t r = top + kFirst;
     if (exists(r)) add_row<T, kFirst, kRows, kVectors>(image(r), taps(r), rows, sums);
   };
-  ((s > 0 ? enter(Indices<s>{}) : void()), ...);
+  ((s > 0 ? add_to_first_sums(Indices<s>{}) : void()), ...);
   const Range all = intersection({first + kRows - 1, top + 1}, {0, strip.rows});
   for (index_t r = all.begin; r < all.end; ++r) {
     add_row<T, 0, kRows, kVectors>(image(r), taps(r), rows, sums);
   }
-  ((s > 0 ? leave(Indices<s>{}) : void()), ...);
+  ((s > 0 ? add_to_last_sums(Indices<s>{}) : void()), ...);
   (store<T, kVectors>(sums[s], v, y + s * y_stride), ...);
 }
 

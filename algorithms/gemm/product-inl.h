@@ -89,13 +89,13 @@ HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
       (add_row_product(a + r * a_row, row, v, sums[r]), ...);
     }
   }
-  const auto finish = [&](const Row& row, T* c) HWY_ATTR {
+  const auto store_row = [&](const Row& row, T* c) HWY_ATTR {
     [&]<int... i>(Indices<i...>) HWY_ATTR {
       (hn::StoreU(row[i], Tag<T>(), c + i * kLanes<T>), ...);
     }
     (v);
   };
-  (finish(sums[r], tile.c + r * tile.c_row), ...);
+  (store_row(sums[r], tile.c + r * tile.c_row), ...);
 }
 
 template <class T, bool kDenseRows, int kRows, int kVectors>

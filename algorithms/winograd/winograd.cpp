@@ -43,10 +43,10 @@ class WinogradPlan final : public Plan<T> {
         images_(room_.images),
         sums_(room_.sums),
         kernels_(room_.kernels),
-        is_suspect_(problem.N * problem.C) {}
+        to_recompute_(problem.N * problem.C) {}
 
   std::size_t workspace_bytes() const override {
-    return images_.bytes() + sums_.bytes() + kernels_.bytes() + is_suspect_.bytes();
+    return images_.bytes() + sums_.bytes() + kernels_.bytes() + to_recompute_.bytes();
   }
   int threads() const override { return threads_; }
   bool takes_any_kernel_strides() const override { return true; }
@@ -101,7 +101,7 @@ class WinogradPlan final : public Plan<T> {
   void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* kernels,
                const TensorView<T>& y) {
     const Blocking& b = blocking_;
-    std::ranges::fill(is_suspect_.elements(), char{0});
+    std::ranges::fill(to_recompute_.elements(), char{0});
     if (b.keeps_kernels) {
       parallel_for(threads_, b.blocks, [&](index_t block, int thread) {
         T* images = images_.data() + thread * room_.image_share;
@@ -117,7 +117,7 @@ class WinogradPlan final : public Plan<T> {
     } else {
       for (index_t block = 0; block < b.blocks; ++block) compute_block(block, x, k, kernels, y);
     }
-    replace_suspects(x, k, y);
+    recompute_marked(x, k, y);
   }
 
   index_t vectors_of(index_t channels) const { return ceil_divide(channels, transforms_.lanes); }
@@ -237,27 +237,27 @@ class WinogradPlan final : public Plan<T> {
         const bool finite = transforms_.outputs(
             b.tile, sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c,
             b.sums_point, b.block_channels, b.tiles_across, count, to, y.strides[1]);
-        if (!finite) mark_suspects(n, {channels.begin + c, channels.begin + c + count});
+        if (!finite) mark_for_recompute(n, {channels.begin + c, channels.begin + c + count});
       }
     }
   }
 
-  void mark_suspects(index_t n, Range channels) {
+  void mark_for_recompute(index_t n, Range channels) {
     for (index_t c = channels.begin; c < channels.end; ++c) {
-      std::atomic_ref(is_suspect_[n * this->problem().C + c]).store(1, std::memory_order_relaxed);
+      std::atomic_ref(to_recompute_[n * this->problem().C + c]).store(1, std::memory_order_relaxed);
     }
   }
 
   /// NaN or Inf in a tile, from operands or by an overflow, can make any of the tile's outputs NaN
   /// or Inf, even those that it does not enter by definition. Planes with such tiles are computed
   /// again by the definition.
-  void replace_suspects(const TensorView<const T>& x, const TensorView<const T>& k,
+  void recompute_marked(const TensorView<const T>& x, const TensorView<const T>& k,
                         const TensorView<T>& y) {
     const index_t C = this->problem().C;
-    const auto suspects = is_suspect_.elements();
-    if (std::ranges::find(suspects, 1) == suspects.end()) return;
+    const auto marks = to_recompute_.elements();
+    if (std::ranges::find(marks, 1) == marks.end()) return;
     for_each_block(threads_, std::array{this->problem().N, C}, [&](index_t n, index_t c, int) {
-      if (is_suspect_[n * C + c]) recompute(this->problem(), x, k, n, c, y);
+      if (to_recompute_[n * C + c]) recompute(this->problem(), x, k, n, c, y);
     });
   }
 
@@ -267,7 +267,7 @@ class WinogradPlan final : public Plan<T> {
   const Transforms<T>& transforms_;
   Room<T> room_;
   Buffer<T> images_, sums_, kernels_;
-  Buffer<char> is_suspect_;
+  Buffer<char> to_recompute_;  // 1 for planes of y that have to be computed again
 };
 
 Tile largest_tile(const Problem& problem) {

@@ -41,9 +41,9 @@ class Filter2dPlan final : public DensePlan<T> {
     image.at<T>(0, 0) = std::numeric_limits<T>::quiet_NaN();
     cv::filter2D(image, result, -1, kernel, anchor_, 0, cv::BORDER_CONSTANT);
     // OpenCV 4.6's `result != result` finds NaN in the last few elements only.
-    const auto spoilt = std::count_if(result.begin<T>(), result.end<T>(),
-                                      [](T value) { return std::isnan(value); });
-    return spoilt > kernel.rows * kernel.cols ? "DFT" : "sums of products";
+    const auto nans = std::count_if(result.begin<T>(), result.end<T>(),
+                                    [](T value) { return std::isnan(value); });
+    return nans > kernel.rows * kernel.cols ? "DFT" : "sums of products";
   }
 
  protected:
