@@ -192,7 +192,7 @@ class TypedCell final : public Cell {
     if (settings_.phase == Phase::prepared) plan.prepare(workload().k());
   }
 
-  /// To be hoisted out of loops: looking for the workload takes as long as a tiny convolution.
+  /// Call this outside of loops: looking for the workload takes as long as a tiny convolution.
   auto caller(Plan<T>& plan) {
     return [&plan, &load = workload(), prepared = settings_.phase == Phase::prepared] {
       prepared ? load.execute_prepared(plan) : load.execute(plan);

@@ -13,7 +13,7 @@ enum class Kind {
   ours,     ///< of this library
   peer,     ///< another library, behind the same interface
   binding,  ///< this library, called from another language
-  floor,    ///< no convolution, but what none can undercut
+  floor,    ///< no convolution, but a time that none can go below
 };
 
 /// Whether a part of the work is inside the time of `execute`.

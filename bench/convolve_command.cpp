@@ -45,7 +45,7 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// Who ran, for what, and with how many threads.
+/// Which algorithm ran, for which scalars, and with how many threads.
 template <class T>
 std::string describe(const Algorithm& algorithm, const Plan<T>& plan) {
   std::string name{algorithm.name};

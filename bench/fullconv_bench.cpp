@@ -73,7 +73,7 @@ Entrant parse_handicap(const std::string& text) {
       "--handicap is '{}': expected one of our algorithms and per cents, such as fft+5", text));
 }
 
-/// Who runs, in the order of the registry.
+/// The contenders to run, in the order of the registry.
 std::vector<Entrant> choose_entrants(const Options& options) {
   std::vector<Entrant> entrants;
   for (const Contender& contender : all_contenders()) {

@@ -42,7 +42,7 @@ std::unique_ptr<Report> make_report();
 /// Runs what is registered, and returns the exit code. Skipped benchmarks do not change it.
 int run();
 
-/// To be called at the end, by who does not use run(): the exit code.
+/// The exit code. Programs that do not use run() call this at the end.
 int finish();
 
 /// One thread, and as many as this process may use.

@@ -34,11 +34,11 @@ class ReportFile {
   std::ostringstream text_, remarks_;
 };
 
-/// Where rows go: what --benchmark_format asks for, on standard output, and the file of
-/// --benchmark_out. Rows that come together belong together, and none of them is left out.
+/// Where rows go: to standard output, as --benchmark_format asks for, and to the file of
+/// --benchmark_out. Rows that come together belong together: all of them are written, or none.
 ///
-/// Nothing is taken after an interruption, so that what Google Benchmark still has to tell of
-/// benchmarks that were cut off goes nowhere.
+/// Nothing is written after an interruption, so that what Google Benchmark still reports of
+/// benchmarks that were cut off is dropped.
 class Report : public benchmark::BenchmarkReporter {
  public:
   using Run = benchmark::BenchmarkReporter::Run;

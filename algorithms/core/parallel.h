@@ -115,9 +115,10 @@ void for_each_block(int threads, const std::array<index_t, kDimensions>& counts,
   });
 }
 
-/// Calls body(round, member) for each round in [0, rounds) and each member in [0, members), those
-/// of a round on as many threads as there are, and none before all of the round before have ended.
-/// The body must not throw, nor wait for others. A round takes 0.3 µs where a fork takes 1 µs.
+/// Calls body(round, member) for each round in [0, rounds) and each member in [0, members). The
+/// members of a round run on as many threads as there are, and none begins before all of the round
+/// before have ended. The body must not throw, nor wait for others. A round takes 0.3 µs where a
+/// fork takes 1 µs.
 template <class Body>
 void parallel_rounds(int members, index_t rounds, const Body& body) {
 #ifdef _OPENMP

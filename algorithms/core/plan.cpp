@@ -83,8 +83,8 @@ template <class T>
          ": plan with any_strides to have it staged");
 }
 
-/// Whether elements may share memory: they do not where a step along each axis leaves all that
-/// those with smaller steps reach.
+/// Whether elements may share memory. They do not if a step along each axis is longer than what the
+/// axes with smaller steps reach.
 template <class T>
 bool may_share_memory(const TensorView<T>& view) {
   const auto step = [&](std::size_t axis) { return std::abs(view.strides[axis]); };

@@ -46,11 +46,11 @@ struct StepTotals {
 StepTotals step_totals();
 void reset_step_totals();
 
-/// Counts the time of its scope to a step, until it enters the next one. Those of one thread must
-/// not nest.
+/// Counts the time of its scope to a step, until it enters the next one. The timers of one thread
+/// must not nest.
 ///
-/// The clock is the system's monotonic one, which takes 17 ns where the processor's own counter,
-/// read in order, takes 13 ns: not worth leaving the standard for.
+/// The clock is the system's monotonic one, which takes 17 ns. The processor's own counter, read in
+/// order, takes 13 ns: not worth leaving the standard for.
 class StepTimer {
  public:
   explicit StepTimer(Step step) : step_(step), start_(Clock::now()) {}

@@ -34,8 +34,8 @@ constexpr int widest_rolling_strip(int kernel_rows) {
   return widest_row(kernel_rows, kWidest);
 }
 
-/// A strip of some rows of the image. Those of y are counted from the one that the first of these
-/// enters with the kernel's first row.
+/// A strip of some rows of the image. Rows of y are counted from the one that the first of these
+/// rows enters with the kernel's first row.
 template <class T>
 struct RollingStrip {
   const T* image;  // where the first tap meets the strip's first column

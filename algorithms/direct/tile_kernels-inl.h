@@ -217,10 +217,11 @@ void convolve_tiles(const Tiles<T>& tiles) {
   for (; tile.count > 0; next(tile)) convolve_rows_of_tile<T, kVectors>(tile, IndicesTo<kRows>{});
 }
 
-// Tiles of wrapped columns. Roll the image up, its last column beside its first one: then y's last
-// w − 1 columns lie on its first ones. Of two that meet, the first takes those taps of the image
-// that do not reach beyond its left edge, the other takes the rest. So one lane has both sums, one
-// after the other, and W columns of the image cost W lanes, where W + w − 1 would multiply zeros.
+// Tiles of wrapped columns. The image is rolled up, with its last column beside its first one: then
+// y's last w − 1 columns lie on its first ones. Where two columns of y lie on one another, the sum
+// of the first takes the taps that do not reach beyond the image's left edge, and the sum of the
+// other takes the rest. So one lane has both sums, one after the other, and W columns of the image
+// cost W lanes, where W + w − 1 would multiply zeros.
 
 /// Moves the sum in a lane to `ended` and begins another.
 template <class T, int kVectors, int... v>

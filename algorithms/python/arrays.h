@@ -56,7 +56,7 @@ inline bool is_addressable(const py::array& array) {
   return true;
 }
 
-/// Whether it is an array itself: a subclass may have a mind of its own.
+/// Whether it is an array of NumPy's own class: a subclass may behave differently.
 inline bool is_plain_array(const py::handle object) {
   return reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())) ==
          reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);

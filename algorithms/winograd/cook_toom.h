@@ -85,8 +85,8 @@ constexpr TileSizes tile_sizes(int taps) {
   return {2, kMostPoints + 1 - taps};
 }
 
-/// At ∞; ±1, ∞; 0, ±1, ∞; ±3/8, ±11/8, ∞; or 0, ±5/8, ±3/2, ∞. Of errors at the usual
-/// 0, ±1, ±2, ∞ those of F(4,3) at the last ones are a quarter to a half.
+/// The points are ∞; ±1, ∞; 0, ±1, ∞; ±3/8, ±11/8, ∞; or 0, ±5/8, ±3/2, ∞. With the last ones,
+/// errors of F(4,3) are a quarter to a half of those with the usual 0, ±1, ±2, ∞.
 template <class T>
 constexpr CookToom<T> cook_toom(TileAxis axis) {
   constexpr double kOne[] = {1}, kSmallAndLarge[] = {0.375, 1.375}, kBesideZero[] = {0.625, 1.5};

@@ -93,9 +93,9 @@ class Plan {
   /// Threads that execute() uses: at most what was asked for.
   virtual int threads() const { return 1; }
 
-  /// The name of the algorithm whose code execute() runs. Of `auto`: of what it chose, or of the
-  /// shortcut that the last execution took. Several names, with commas, where the dense problems of
-  /// a layer are computed by different ones.
+  /// The name of the algorithm whose code execute() runs. With `auto` it is the algorithm that was
+  /// chosen, or the one whose shortcut the last execution took. Several names, with commas, where
+  /// the dense problems of a layer are computed by different ones.
   virtual std::string algorithm() const { return std::string(algorithm_); }
 
   /// The code that execute() runs, as far as the algorithm's name leaves that open: what a library

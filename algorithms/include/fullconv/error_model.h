@@ -85,8 +85,8 @@ inline constexpr ErrorModel ErrorModel::low_rank{
     .name = "low_rank", .local = true, .bound = bound_of_low_rank};
 
 /// How much Winograd's transforms along one axis multiply rounding errors, for so many taps: bounds
-/// Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ over the rows of A, G and Bᵀ of F(1,1), F(5,2), F(4,3), F(3,4) and F(2,5),
-/// which are less for smaller tiles. Of more taps a crop may leave so few.
+/// Σ_i|a_i|·‖g_i‖₂‖b_i‖₂ over the rows of A, G and Bᵀ of F(1,1), F(5,2), F(4,3), F(3,4) and F(2,5).
+/// Smaller tiles have less. A crop may leave so few of a larger number of taps.
 constexpr long double winograd_growth(std::int64_t taps) {
   constexpr long double growth[] = {0, 1, 8.92L, 9.67L, 10.48L, 11.58L};
   return growth[std::min<std::int64_t>(taps, std::size(growth) - 1)];
