@@ -88,7 +88,8 @@ Descriptor OutputFile::open() {
   }
   const std::optional<struct stat> status = status_of(path_.c_str());
   if (!status && errno != ENOENT) fail(errno);
-  // Opened anew, a file that standard output is redirected to would be written from its start.
+  // If a file that standard output is redirected to were opened again, it would be written from its
+  // start.
   if (status && is_standard_output(*status)) return Descriptor(::dup(STDOUT_FILENO));
   if (status && !S_ISREG(status->st_mode)) {
     Descriptor direct(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
@@ -96,7 +97,7 @@ Descriptor OutputFile::open() {
     return direct;
   }
 
-  // Renaming asks nobody whether what it replaces may be written.
+  // Renaming does not check whether the file that it replaces may be written.
   if (status && ::access(path_.c_str(), W_OK) != 0) fail(errno);
   target_ = follow_links(path_);
   Descriptor created = create_temporary();

@@ -1,5 +1,5 @@
-// Apart from the list itself: a program that has a registry of its own replaces these, and not
-// that.
+// In a file apart from the list itself: a program with its own registry replaces these functions,
+// and not the list.
 
 #include <algorithm>
 

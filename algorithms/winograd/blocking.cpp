@@ -75,7 +75,8 @@ void for_each_tile(const Problem& problem, const Visit& visit) {
 
 template <class T>
 Blocking best_blocking(const Problem& problem, int threads) {
-  // By what one thread takes, so that the tile, and with it the bits, do not go by their number.
+  // One thread's time decides, so that the tile, and so the bits, do not depend on the number of
+  // threads.
   const TermFactors rates = rates_in_use(1)->of(sizeof(T), builtin::winograd.name);
   std::optional<Tile> best;
   double shortest = 0;

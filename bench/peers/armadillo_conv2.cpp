@@ -2,7 +2,7 @@
 // column by column, so it sees each plane transposed, and gives y transposed: which is y row by
 // row. Channels are summed plane by plane.
 
-// Nothing of this needs more than the headers, and nobody's BLAS gets into the program.
+// This needs only the headers: no BLAS gets into the program.
 #define ARMA_DONT_USE_WRAPPER
 #define ARMA_DONT_USE_BLAS
 #define ARMA_DONT_USE_LAPACK

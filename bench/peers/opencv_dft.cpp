@@ -65,7 +65,7 @@ class DftPlan final : public DensePlan<T> {
     cv::dft(spectrum, spectrum, 0, rows_that_matter(spectrum, plane.rows));
   }
 
-  /// As dft() is told: it refuses to save rows of a single column, for which 0 means all.
+  /// The rows to tell dft(): 0 stands for all, and it refuses other numbers for a single column.
   static int rows_that_matter(const cv::Mat& spectrum, int rows) {
     return spectrum.cols == 1 ? 0 : rows;
   }

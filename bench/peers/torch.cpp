@@ -35,13 +35,13 @@ double lowered(const Problem& problem) {
 double scratch_of_columns(const Problem& problem) { return columns(problem) + output(problem); }
 double scratch_of_lowered(const Problem& problem) { return lowered(problem) + output(problem); }
 
-/// Its padding is as wide on both sides; other layers are padded or cut by whoever calls.
+/// Its padding has one width for both sides. For other layers the caller would have to pad or cut.
 std::string uneven(const Problem& problem) {
   const auto& [top, left, bottom, right] = problem.padding;
   return top == bottom && left == right ? "" : "takes the same padding on both sides only";
 }
 
-/// The gradient's size is told, but it has to be one that the layer takes.
+/// The size of the gradient is a parameter, but the layer has to take an input of that size.
 std::string no_input(const Problem& problem) {
   const bool fits =
       problem.output_padding.y < problem.stride.y && problem.output_padding.x < problem.stride.x;
