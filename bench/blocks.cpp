@@ -29,7 +29,8 @@ constexpr std::size_t kFewestBlocks = 8;
 // A contender that is not surely far off (below) gets at least so many blocks, and so much of the
 // cell's time, whatever its share is. Measured with all peers on unstable: contenders that had to
 // stop after 8 blocks were known to within 5 to 17 %, with two threads after 24 blocks to within
-// 5.5 %. One that is still known to no more than three times what is wanted, one in twenty, goes on.
+// 5.5 %. One that is still known to no more than three times what is wanted, one in twenty, goes
+// on.
 constexpr std::size_t kFewestOfNear = 24;
 constexpr double kTimeOfNear = 0.15, kMostTimeOfNear = 0.5;
 constexpr double kEnoughOfNear = 3;

@@ -18,8 +18,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "core/rates.h"
 #include "core/buffer.h"
+#include "core/rates.h"
 
 namespace fullconv {
 namespace fs = std::filesystem;

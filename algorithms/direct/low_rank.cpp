@@ -1,9 +1,9 @@
 // Low rank: some kernels are the sum of r products of a column and a row; a Gaussian has r = 1. The
 // image is convolved with each product in two passes: down its columns into some rows that stay in
 // the cache, then along these rows into y. Whether a kernel is of low rank is decided in execute(),
-// by direct/cross_approximation.cpp; for most kernels that are not, a few elements are enough to see
-// that. They take the direct form. 2·r·HW(h + w) flops, x read and y written r times; workspace of
-// some rows a thread, and of a kernel.
+// by direct/cross_approximation.cpp; for most kernels that are not, a few elements are enough to
+// see that. They take the direct form. 2·r·HW(h + w) flops, x read and y written r times; workspace
+// of some rows a thread, and of a kernel.
 
 #include <algorithm>
 #include <cmath>
