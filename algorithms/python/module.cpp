@@ -15,6 +15,7 @@
 #include "arrays.h"
 #include "core/parallel.h"
 #include "diagnose.h"
+#include "forks.h"
 #include "integers.h"
 #include "plans.h"
 
@@ -309,7 +310,7 @@ class SharedPlan {
 
   std::size_t axes_;
   std::variant<std::unique_ptr<Plan<float>>, std::unique_ptr<Plan<double>>> plan_;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
 };
 
 py::list describe_algorithms() {
@@ -358,6 +359,7 @@ py::array refuse_call(const SharedPlan&, const py::args& given, const py::kwargs
 }
 
 void define(py::module_& m) {
+  prepare_for_forks();
   m.attr("__version__") = FULLCONV_VERSION;
   m.def("convolve_planes", convolve_planes);
   m.def("convolve_tensors", convolve_tensors);

@@ -51,6 +51,9 @@ class PlanStore {
     return store;
   }
 
+  /// Held while plans come and go.
+  std::mutex& mutex() { return mutex_; }
+
   /// Null where none is kept.
   std::unique_ptr<Plan<T>> take(const Request& request) {
     const std::lock_guard lock(mutex_);

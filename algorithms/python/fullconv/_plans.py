@@ -91,7 +91,8 @@ def plan(
         ``plan(x, k, out=None)`` convolves arrays of these shapes and this type, of any strides,
         and writes into `out` if that is given: an array that overlaps neither. Several threads may
         call one plan, and wait for each other; plans of several threads run side by side.
-        Operands that are changed meanwhile give some mixture of old and new values.
+        Operands that are changed meanwhile give some mixture of old and new values. Where the
+        process forks meanwhile, the child's copy of the plan raises RuntimeError.
 
     Raises
     ------
