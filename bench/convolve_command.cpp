@@ -72,6 +72,13 @@ void print_bound(const ErrorModel& model, const testing::Operands<T>& operands,
              bound.largest, bound.relative, model.name, bound.below, y.size());
 }
 
+/// Throws UsageError where `bytes` are more than --memory says.
+void require_at_most(double memory, double bytes, const Problem& problem) {
+  if (bytes <= memory) return;
+  throw UsageError(fmt::format("{} takes {} of memory: expected at most the {} of --memory",
+                               to_string(problem), bytes_as_text(bytes), bytes_as_text(memory)));
+}
+
 /// An image that is too large for `memory` bytes, or not to be read as a whole.
 template <class T>
 ExitCode convolve_in_strips(OperandFiles& files, const Algorithm& algorithm,
@@ -117,16 +124,18 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
     }
     return convolve_in_strips<T>(files, algorithm, options, memory, arguments);
   }
-  if (!memory_flag.empty()) {
-    if (bytes > memory) {
-      throw UsageError(fmt::format("{} takes {} of memory: expected at most the {} of --memory",
-                                   to_string(problem), bytes_as_text(bytes),
-                                   bytes_as_text(memory)));
-    }
-    options.workspace_limit = static_cast<std::size_t>(memory - bytes);
-  }
   // Elements that are to be moved are there twice.
-  require_memory(files.in_order_of_memory() ? bytes : 2 * bytes, to_string(problem));
+  const double needed = files.in_order_of_memory() ? bytes : 2 * bytes;
+  if (!memory_flag.empty()) {
+    require_at_most(memory, needed, problem);
+    options.workspace_limit = static_cast<std::size_t>(memory - needed);
+    // Found out before it is asked for, where a forecast tells.
+    if (algorithm.forecast != nullptr) {
+      const Forecast forecast = forecast_of<T>(algorithm, problem, options);
+      require_at_most(memory, needed + static_cast<double>(forecast.workspace_bytes), problem);
+    }
+  }
+  require_memory(needed, to_string(problem));
   const testing::Operands<T> operands = files.read<T>();
   std::vector<T> y(static_cast<std::size_t>(element_count(y_extents)),
                    std::numeric_limits<T>::quiet_NaN());
@@ -140,6 +149,9 @@ ExitCode convolve(OperandFiles& files, const Algorithm& algorithm, PlanOptions o
   // Opened before the work, so that a path that cannot be written is not found out after it.
   OutputFile file(arguments.output);
   Plan<T>& plan = *std::get<0>(planned);
+  if (!memory_flag.empty()) {
+    require_at_most(memory, needed + static_cast<double>(plan.workspace_bytes()), problem);
+  }
   const auto before_execution = Clock::now();
   plan.execute(operands.x_view(), operands.k_view(), {y.data(), y_extents});
   if (arguments.verbose) {

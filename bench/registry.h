@@ -24,4 +24,17 @@ Planned<T> make_plan(const Algorithm& algorithm, const Problem& problem,
   }
 }
 
+/// Of what `auto` would take, where it is the algorithm; without terms and workspace where nothing
+/// is known.
+template <class T>
+Forecast forecast_of(const Algorithm& algorithm, const Problem& problem,
+                     const PlanOptions& options) {
+  for (Candidate& candidate : candidates<T>(problem, options)) {
+    const bool is_wanted = candidate.algorithm == &algorithm ||
+                           (algorithm.delegates == Delegates::always && candidate.excluded.empty());
+    if (is_wanted) return std::move(candidate.forecast);
+  }
+  return {};
+}
+
 }  // namespace fullconv::cli

@@ -17,6 +17,7 @@
 #include "core/buffer.h"
 #include "core/built_in.h"
 #include "core/layer_plan.h"
+#include "core/layer_sharing.h"
 #include "core/plane.h"
 #include "core/rates.h"
 #include "core/shortcut.h"
@@ -413,6 +414,12 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
     choice.plan.reset();
     PlanOptions limited = options;
     limited.workspace_limit = workspace_limit_bytes<T>(problem, options);
+    // Before it is asked for: a caller that counts its memory has no room to find that out.
+    const Sharing sharing = sharing_of(problem, limited);
+    const LayerRoom room(problem, Reduction(problem), sharing);
+    if (room.bytes(sharing, sizeof(T)) > *limited.workspace_limit) {
+      return Declined{kNothingWithinLimits};
+    }
     Planned<T> planned = plan_adapted<T>(self, problem, limited);
     const auto* plan = std::get_if<PlanPointer<T>>(&planned);
     if (plan == nullptr || (*plan)->workspace_bytes() <= *limited.workspace_limit) return planned;

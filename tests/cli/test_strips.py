@@ -65,16 +65,17 @@ class Strips(CliTest):
                 r"reading and writing, workspace [0-9.e+-]+ MiB\n\Z",
             )
 
-    def peak(self, *arguments):
+    def peak(self, *arguments, code=0):
         """The bytes that the program has in memory at most."""
         running = subprocess.Popen(
-            [CLI, "convolve", "x.npy", "k.npy", "-o", "y.npy", *arguments],
+            [CLI, "convolve", "x.npy", "k.npy", "-o", "y.npy", *map(str, arguments)],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         _, status, usage = os.wait4(running.pid, 0)
         running.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(running.returncode, 0)
+        self.assertEqual(running.returncode, code)
         return usage.ru_maxrss * 1024
 
     def test_take_no_more_memory_than_they_may(self):
@@ -87,6 +88,32 @@ class Strips(CliTest):
         taken = self.peak("--memory", "64MiB")
         self.assertLess(taken - program, 64 << 20)
         self.assertEqual(self.load("y.npy").shape, (8008, 8008))
+
+    def test_layers_take_no_more_memory_than_they_may(self):
+        # 68 MiB of operands, and 25 MiB where each other column of the output is staged.
+        self.save("x.npy", random(40, 3, 200, 200))
+        self.save("k.npy", random(3, 2, 5, 5))
+        program = self.peak("--help")
+        for memory, options, code in (
+            (68, [], 1),  # with less than any algorithm takes beside the operands
+            (70, [], 0),
+            (94, ["--algorithm", "clamp_bounds"], 0),
+        ):
+            with self.subTest(memory=memory, options=options):
+                taken = self.peak("--memory", f"{memory}MiB", "--stride", 2, *options, code=code)
+                self.assertLess(taken - program, memory << 20)
+        self.assert_rejected(
+            *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--stride", 2),
+            *("--memory", "68MiB", "--algorithm", "clamp_bounds"),
+            mentions=["takes 93 MiB", "68 MiB of --memory"],
+        )
+        # A file that has the channels last is there twice while they are moved.
+        self.save("x.npy", random(40, 200, 200, 3))
+        self.assert_rejected(
+            *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--channels-last"),
+            *("--stride", 2, "--memory", "100MiB"),
+            mentions=["takes 136 MiB", "100 MiB of --memory"],
+        )
 
     def test_truncated_or_trailing_data_in_a_pipe(self):
         self.save("k.npy", random(3, 3))
