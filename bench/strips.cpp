@@ -95,6 +95,19 @@ StripConvolution<T>::StripConvolution(const Problem& problem, const Algorithm& a
 }
 
 template <class T>
+double StripConvolution<T>::expected_seconds() const {
+  return static_cast<double>(count()) *
+         forecast_of<T>(algorithm_, plan_->problem(), options_).seconds();
+}
+
+template <class T>
+double StripConvolution<T>::expected_seconds_as_a_whole() const {
+  PlanOptions options = options_;
+  options.workspace_limit.reset();
+  return forecast_of<T>(algorithm_, problem_, options).seconds();
+}
+
+template <class T>
 Plan<T>* StripConvolution<T>::plan_for(const Problem& strip) {
   if (plan_ && plan_->problem() == strip) return plan_.get();
   plan_.reset();

@@ -33,9 +33,16 @@ class StripConvolution {
                    double memory);
 
   index_t rows() const { return rows_; }
+  /// How many strips there are.
+  index_t count() const { return (problem_.output_rows() + rows_ - 1) / rows_; }
 
   /// The plan of the strip that was convolved last; before that, of one from the middle.
   const Plan<T>& plan() const { return *plan_; }
+
+  /// The expected time of the arithmetic, and what it would be with memory for the whole; 0 where
+  /// nothing is known of the algorithm.
+  double expected_seconds() const;
+  double expected_seconds_as_a_whole() const;
 
   /// Why the algorithm does not take the strips, if so.
   const std::string& declined() const { return declined_; }

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -198,6 +199,29 @@ class Strips(CliTest):
                 *("convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", text),
                 mentions=["--memory", f"'{text}'"],
             )
+
+    def test_long_work_is_announced(self):
+        """Where strips of few rows rule out the transforms that a large kernel needs."""
+        self.save("x.npy", random(1500, 1500))
+        self.save("k.npy", random(1450, 1450))
+        running = subprocess.Popen(
+            [CLI, "convolve", "x.npy", "k.npy", "-o", "y.npy", "--memory", "17MiB"],
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = threading.Timer(60, running.kill)
+        deadline.start()
+        try:
+            self.assertRegex(
+                running.stderr.readline(),
+                r"\Aconvolve: with 17 MiB of memory \d+ strips of \d+ rows?, about \d+ s; "
+                r"with enough for all about [0-9.]+ s\n\Z",
+            )
+        finally:
+            deadline.cancel()
+            running.terminate()
+            running.communicate()
 
     def test_too_little(self):
         self.save("x.npy", random(100, 1000))
