@@ -67,7 +67,14 @@ std::optional<py::ssize_t> optional_count(const char* argument, const py::handle
   if (given.is_none()) return {};
   if (!PyIndex_Check(given.ptr())) throw_wrong_type(argument, given, "an int or None");
   const py::ssize_t count = PyNumber_AsSsize_t(given.ptr(), PyExc_OverflowError);
-  if (count == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  if (count == -1 && PyErr_Occurred() != nullptr) {
+    if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw py::error_already_set();
+    PyErr_Clear();
+    const std::string text =
+        std::string(argument) + " is " + std::string(py::repr(given)) + ": it overflows 64 bits";
+    PyErr_SetString(PyExc_OverflowError, text.c_str());
+    throw py::error_already_set();
+  }
   return count;
 }
 
@@ -91,14 +98,19 @@ std::optional<std::size_t> byte_limit(const py::handle bytes) {
 
 const Algorithm& algorithm_named(const py::handle given) {
   if (!py::isinstance<py::str>(given)) throw_wrong_type("algorithm", given, "a str");
-  const auto name = py::cast<std::string_view>(given);
-  if (const Algorithm* algorithm = find_algorithm(name)) return *algorithm;
+  py::ssize_t size = 0;
+  if (const char* name = PyUnicode_AsUTF8AndSize(given.ptr(), &size)) {
+    const std::string_view view(name, static_cast<std::size_t>(size));
+    if (const Algorithm* algorithm = find_algorithm(view)) return *algorithm;
+  } else {
+    PyErr_Clear();  // half of a surrogate pair has no UTF-8
+  }
   std::string known;
   for (const Algorithm* algorithm : algorithms()) {
     known += (known.empty() ? "" : ", ") + std::string(algorithm->name);
   }
-  throw std::invalid_argument("unknown algorithm '" + std::string(name) + "': expected one of " +
-                              known);
+  throw std::invalid_argument("unknown algorithm " + std::string(py::repr(given)) +
+                              ": expected one of " + known);
 }
 
 int thread_count(const std::optional<int>& asked, const Algorithm& algorithm,

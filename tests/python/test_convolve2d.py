@@ -232,6 +232,8 @@ class Convolve2d(unittest.TestCase):
                     self.assertLessEqual(np.abs(given - expected).max(), bound(x, k, float))
         for options, word in (
             ({"algorithm": "nonsense"}, "nonsense"),
+            ({"algorithm": "au\nto"}, r"unknown algorithm 'au\\nto'"),
+            ({"algorithm": "\ud800"}, r"unknown algorithm '\\ud800'"),
             ({"algorithm": "zero_pad", "threads": 2}, "serial"),
             ({"threads": 0}, "threads is 0"),
         ):

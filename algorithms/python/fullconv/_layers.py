@@ -237,6 +237,8 @@ def _pair(name, value, least, more=()):
         )
     if min(values) < least:
         raise RuntimeError(f"{name} of less than {least} is not supported, but got {list(values)}")
+    if max(values) > sys.maxsize:
+        raise RuntimeError(f"{name} overflows 64 bits: got {list(values)}")
     return values
 
 
@@ -245,6 +247,8 @@ def _layer(stride, padding, output_padding, dilation, groups):
     (groups,) = _integers("groups", [groups])
     if groups < 1:
         raise RuntimeError(f"non-positive groups is not supported, but got {groups}")
+    if groups > sys.maxsize:
+        raise RuntimeError(f"groups overflows 64 bits: got {groups}")
     return _engine.Layer(
         padding if len(padding) == 4 else padding * 2,
         _pair("stride", stride, 1),

@@ -1,6 +1,7 @@
 """What the library offers, and plans that are made once and executed often."""
 
 import operator
+import sys
 
 import numpy as np
 
@@ -120,6 +121,9 @@ def plan(
         raise ValueError(
             f"x is {list(x_shape)} and k is {list(k_shape)}: expected two axes each, or four"
         )
+    for name, shape in (("x", x_shape), ("k", k_shape)):
+        if max(map(abs, shape)) > sys.maxsize:
+            raise ValueError(f"{name} is {list(shape)}: such sizes overflow 64 bits")
     if dtype is None:
         dtype = getattr(x, "dtype", np.float32)
     dtype = np.dtype(dtype)
