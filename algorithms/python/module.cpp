@@ -113,6 +113,15 @@ const Algorithm& algorithm_named(const py::handle given) {
                               ": expected one of " + known);
 }
 
+/// Throws where one of those is none, whatever the problem: for callers that compute nothing, or by
+/// themselves.
+void check_options(const py::handle algorithm, const py::handle threads) {
+  algorithm_named(algorithm);
+  if (const std::optional<int> limit = thread_limit(threads); limit && *limit < 1) {
+    throw std::invalid_argument("threads is " + std::to_string(*limit) + ": it must be at least 1");
+  }
+}
+
 int thread_count(const std::optional<int>& asked, const Algorithm& algorithm,
                  const Problem& problem) {
   if (asked) return *asked;
@@ -378,6 +387,7 @@ void define(py::module_& m) {
   m.def("plan", plan);
   m.def("algorithms", describe_algorithms);
   m.def("allowed_threads", allowed_threads);
+  m.def("check_options", check_options);
   define_diagnose(m);
 
   py::class_<SharedPlan> type(m, "Plan",

@@ -239,8 +239,17 @@ class Convolve2d(unittest.TestCase):
         ):
             with self.subTest(options=options), self.assertRaisesRegex(ValueError, word):
                 fullconv.convolve2d(x, k, **options)
-        # By the shortest way and by the one for all types.
-        for operands in ((x, k), (x.astype("i4"), k.astype("i4"))):
+        # By the shortest way, by the one for all types, and where nothing is planned.
+        for operands in (
+            (x, k),
+            (x.astype("i4"), k.astype("i4")),
+            (x.astype("g"), k.astype("g")),
+            (x[:0], k),
+            (x, k[:, :0]),
+        ):
+            for options, word in (({"algorithm": "nonsense"}, "nonsense"), ({"threads": 0}, "0")):
+                with self.subTest(options=options), self.assertRaisesRegex(ValueError, word):
+                    fullconv.convolve2d(*operands, **options)
             for options, text in (
                 ({"threads": "2"}, "threads is '2': expected an int or None"),
                 ({"threads": 1.5}, "threads is 1.5: expected an int or None"),

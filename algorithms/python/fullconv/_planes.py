@@ -98,6 +98,8 @@ def convolve2d(
     dtype = _common_type(in1.dtype, in2.dtype)
     fill = _fill_value(fillvalue, dtype) if boundary == "fill" else dtype.type(0)
 
+    _core.check_options(algorithm, threads)
+
     rows, columns = (_wanted(mode, H, h) for H, h in zip(in1.shape, in2.shape))
     shape = (len(rows), len(columns))
     if in2.size == 0 or 0 in shape:
