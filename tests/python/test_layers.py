@@ -193,6 +193,87 @@ class Layers(unittest.TestCase):
         self.assertIs(type(given), Foreign)
         np.testing.assert_array_equal(given.array, fullconv.conv_transpose2d(x, weight))
 
+    def test_dlpack_of_a_library_without_from_dlpack(self):
+        class Lent:
+            """Lends its memory, and can't take any."""
+
+            def __init__(self, array):
+                self.array = array
+
+            def __dlpack__(self, **options):
+                raise AssertionError("used")
+
+            def __dlpack_device__(self):
+                return self.array.__dlpack_device__()
+
+        x, weight = random(2, 4, 5, 6), random(4, 3, 3, 2)
+        with self.assertRaisesRegex(TypeError, "^argument 'x' is of type Lent, .*from_dlpack"):
+            fullconv.conv_transpose2d(Lent(x), Lent(weight))
+
+    def test_other_devices(self):
+        class Elsewhere:
+            def __init__(self, device):
+                self.device = device
+
+            def __dlpack__(self, **options):
+                raise AssertionError("used")
+
+            def __dlpack_device__(self):
+                return self.device
+
+        for array, name in (
+            (Elsewhere((2, 1)), "CUDA:1"),
+            (Elsewhere((99, 0)), "99:0"),
+            (torch.zeros(1, 1, 2, 2, device="meta"), "meta"),
+        ):
+            with self.subTest(device=name):
+                expected = f"^argument 'x' is in the memory of device {name}: expected"
+                with self.assertRaisesRegex(TypeError, expected):
+                    fullconv.conv_transpose2d(array, array)
+
+    def test_types_are_compared_as_they_are_given(self):
+        x, weight = torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 2, 2)
+        for arguments in (
+            (x.bfloat16(), weight.double()),
+            (x.double(), weight.bfloat16()),
+            (x.bfloat16(), weight.bfloat16(), torch.zeros(1).double()),
+        ):
+            with self.assertRaises(RuntimeError):
+                torch.nn.functional.conv_transpose2d(*arguments)
+            with self.assertRaisesRegex(RuntimeError, "bfloat16 and .*float64|float64 and .*bf"):
+                fullconv.conv_transpose2d(*arguments)
+        with self.assertRaisesRegex(RuntimeError, "bfloat16"):
+            fullconv.conv2d_input((1, 1, 4, 4), weight.double(), x.bfloat16())
+
+    def test_sizes_that_no_memory_holds(self):
+        for options in (
+            *({name: value} for name in ("stride", "dilation") for value in (2**40, 2**62, 2**70)),
+            {"padding": 2**70},
+            {"stride": 2**61, "padding": 2**61},
+            {"stride": (1, 2**43)},
+        ):
+            for x in (np.ones((1, 1, 4, 4)), np.ones((1, 1, 4, 4), np.longdouble)):
+                with self.subTest(options=options, dtype=x.dtype):
+                    with self.assertRaises(RuntimeError) as caught:
+                        fullconv.conv_transpose2d(x, np.ones((1, 1, 2, 2), x.dtype), **options)
+                    self.assertNotIn("\n", str(caught.exception))
+
+    def test_empty_batches_are_checked_as_others(self):
+        x, weight = np.zeros((0, 1, 2, 2)), np.ones((1, 1, 2, 2))
+        for dtype in ("U1", object):
+            with self.assertRaisesRegex(RuntimeError, "not available"):
+                fullconv.conv_transpose2d(x.astype(dtype), weight.astype(dtype))
+        for options, error in (
+            ({"algorithm": "nonsense"}, ValueError),
+            ({"algorithm": 3}, TypeError),
+            ({"threads": 0}, ValueError),
+            ({"threads": "1"}, TypeError),
+        ):
+            with self.subTest(options=options), self.assertRaisesRegex(error, *options):
+                fullconv.conv_transpose2d(x, weight, **options)
+        big_endian = fullconv.conv_transpose2d(x.astype(">f8"), weight.astype(">f8"))
+        self.assertTrue(big_endian.dtype.isnative)
+
     def test_errors_are_pytorchs(self):
         x, weight = torch.zeros(2, 4, 5, 6), torch.zeros(4, 3, 3, 2)
         for arguments, options in (

@@ -1,11 +1,12 @@
 """The face that PyTorch's users know: conv_transpose2d and conv2d_input."""
 
+import math
 import operator
 import sys
 
 import numpy as np
 
-from . import _engine
+from . import _core, _engine
 
 
 def conv_transpose2d(
@@ -57,7 +58,10 @@ def conv_transpose2d(
     RuntimeError
         Where PyTorch raises it: if shapes, types and numbers do not go together.
     TypeError
-        If an argument is of a type that PyTorch would not take, or if arrays are of two kinds.
+        If an argument is of a type that PyTorch would not take, if arrays are of two kinds, in the
+        memory of another device, or of a library without ``from_dlpack`` for the result.
+    ValueError
+        If the algorithm is not known or declines the problem, or if `threads` is less than 1.
 
     Examples
     --------
@@ -70,6 +74,9 @@ def conv_transpose2d(
     array([[[[12.]]]])
     """
     kind = _Kind.of(x=x, weight=weight, **({} if bias is None else {"bias": bias}))
+    _require_one_type(kind, input=x, weight=weight)
+    if bias is not None:
+        _require_one_type(kind, input=x, bias=bias)
     x, weight = kind.to_numpy(x), kind.to_numpy(weight)
     bias = None if bias is None else kind.to_numpy(bias)
     layer = _layer(stride, padding, output_padding, dilation, groups)
@@ -86,7 +93,6 @@ def conv_transpose2d(
                 f"expected bias to be 1-dimensional with {y.shape[1]} elements, but got bias of "
                 f"size {list(bias.shape)} instead"
             )
-        _require_one_type(x=x, bias=bias)
         y += bias[:, np.newaxis, np.newaxis]
     return kind.from_numpy(y if x.ndim == 4 else y[0])
 
@@ -127,8 +133,8 @@ def conv2d_input(
     ------
     RuntimeError
         Where PyTorch raises it; so if a layer with such an input has not such an output.
-    TypeError
-        If an argument is of a type that PyTorch would not take, or if arrays are of two kinds.
+    TypeError, ValueError
+        As `conv_transpose2d`.
 
     Examples
     --------
@@ -141,6 +147,7 @@ def conv2d_input(
     array([[[[ 1., 10.,  2., 20.,  0.]]]])
     """
     kind = _Kind.of(grad_output=grad_output, weight=weight)
+    _require_one_type(kind, grad_output=grad_output, weight=weight)
     x, weight = kind.to_numpy(grad_output), kind.to_numpy(weight)
     size = _integers("input_size", input_size)
     layer = _layer(stride, padding, 0, dilation, groups)
@@ -167,7 +174,6 @@ def conv2d_input(
 
 
 def _transposed(x, weight, layer, algorithm, threads):
-    _require_one_type(input=x, weight=weight)
     _require_layer(x, weight, layer)
     shape = layer.output_shape(x.shape, weight.shape)
     if min(shape[2:]) < 1:
@@ -175,13 +181,21 @@ def _transposed(x, weight, layer, algorithm, threads):
             f"Given input size per channel: ({x.shape[2]} x {x.shape[3]}). Calculated output size "
             f"per channel: ({shape[2]} x {shape[3]}). Output size is too small"
         )
-    if shape[0] == 0:
-        return np.zeros(shape, x.dtype)
     if x.dtype.kind not in "biufc":
         raise RuntimeError(f"conv_transpose2d is not available for {x.dtype}")
     if not x.dtype.isnative:
         x, weight = (a.astype(a.dtype.newbyteorder("=")) for a in (x, weight))
-    return _engine.convolve(x, weight, layer, algorithm, threads)
+    full = [layer.full_size(i, x.shape[2 + i], weight.shape[2 + i]) for i in (0, 1)]
+    # As far as positions are counted in 64 bits everywhere.
+    if max(*full, math.prod(shape) * x.itemsize) > sys.maxsize // 4:
+        raise RuntimeError(f"an output of {list(shape)}, of {full} before padding, is too large")
+    _core.check_options(algorithm, threads)
+    if shape[0] == 0:
+        return np.zeros(shape, x.dtype)
+    try:
+        return _engine.convolve(x, weight, layer, algorithm, threads)
+    except MemoryError as error:  # PyTorch has none
+        raise RuntimeError(str(error)) from None
 
 
 def _require_layer(x, weight, layer):
@@ -210,10 +224,11 @@ def _require_layer(x, weight, layer):
             )
 
 
-def _require_one_type(**arrays):
-    (a, x), (b, y) = arrays.items()
-    if x.dtype != y.dtype:
-        raise RuntimeError(f"{a} and {b} should be of one type, but are {x.dtype} and {y.dtype}")
+def _require_one_type(kind, **arrays):
+    """Of those that were given: PyTorch has types that NumPy does not have."""
+    (a, x), (b, y) = ((name, kind.type_of(array)) for name, array in arrays.items())
+    if x != y:
+        raise RuntimeError(f"{a} and {b} should be of one type, but are {x} and {y}")
 
 
 def _integers(name, values):
@@ -269,9 +284,9 @@ class _Kind:
             if isinstance(array, np.ndarray):
                 kinds.append(_Kind())
             elif torch is not None and isinstance(array, torch.Tensor):
-                kinds.append(_Torch(torch, array.dtype))
-            elif hasattr(array, "__dlpack__"):
-                kinds.append(_DLPack(array))
+                kinds.append(_Torch(torch, name, array))
+            elif hasattr(array, "__dlpack__") and hasattr(array, "__dlpack_device__"):
+                kinds.append(_DLPack(name, array))
             else:
                 raise TypeError(
                     f"argument '{name}' must be an array or a tensor, not {type(array).__name__}"
@@ -281,6 +296,9 @@ class _Kind:
             raise TypeError(f"arguments are of different kinds: {types}")
         return kinds[0]
 
+    def type_of(self, array):
+        return array.dtype
+
     def to_numpy(self, array):
         return array
 
@@ -288,10 +306,18 @@ class _Kind:
         return array
 
 
+def _refuse_device(name, device):
+    raise TypeError(
+        f"argument '{name}' is in the memory of device {device}: expected the processor's"
+    )
+
+
 class _Torch(_Kind):
-    def __init__(self, torch, dtype):
+    def __init__(self, torch, name, tensor):
+        if tensor.device.type != "cpu":
+            _refuse_device(name, tensor.device)
         self.torch = torch
-        self.dtype = dtype
+        self.dtype = tensor.dtype
 
     def to_numpy(self, tensor):
         if tensor.dtype == self.torch.bfloat16:
@@ -304,10 +330,27 @@ class _Torch(_Kind):
         return tensor.to(self.dtype) if self.dtype == self.torch.bfloat16 else tensor
 
 
+# Those of DLPack that may be met, by their numbers, and which are the processor's memory.
+_DEVICES = {2: "CUDA", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 10: "ROCm", 14: "oneAPI"}
+_PROCESSOR = (1, 3, 11, 13)
+
+
 class _DLPack(_Kind):
-    def __init__(self, array):
+    def __init__(self, name, array):
+        device, number = array.__dlpack_device__()
+        if device not in _PROCESSOR:
+            _refuse_device(name, f"{_DEVICES.get(int(device), int(device))}:{number}")
         namespace = getattr(array, "__array_namespace__", None)
-        self.home = namespace() if namespace else sys.modules[type(array).__module__.split(".")[0]]
+        module = type(array).__module__.split(".")[0]
+        self.home = namespace() if namespace else sys.modules.get(module)
+        if not hasattr(self.home, "from_dlpack"):
+            raise TypeError(
+                f"argument '{name}' is of type {type(array).__name__}, whose module has no "
+                "from_dlpack for the result: pass numpy.from_dlpack of it"
+            )
+
+    def type_of(self, array):
+        return self.to_numpy(array).dtype
 
     def to_numpy(self, array):
         return np.from_dlpack(array)
