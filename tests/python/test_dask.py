@@ -91,6 +91,33 @@ class Planes(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "computed"):
             y.compute()
 
+    def test_refuse_early(self):
+        x, k = da.zeros((8, 8), chunks=4), np.ones((3, 3))
+        for arguments, options, error, word in (
+            ((x, k), {"algorithm": "nonsense"}, ValueError, "nonsense"),
+            ((x, k), {"algorithm": 3}, TypeError, "algorithm is 3"),
+            ((x, k), {"threads": 0}, ValueError, "threads is 0"),
+            ((x, k.astype(object)), {}, ValueError, "type"),
+            ((da.zeros((8, 8), chunks=4, dtype=object), k), {}, ValueError, "type"),
+        ):
+            with self.subTest(options=options), self.assertRaisesRegex(error, word):
+                fullconv.dask.convolve2d(*arguments, **options)
+
+    def test_kernels_without_taps(self):
+        x = random(10, 13)
+        for shape, mode in itertools.product(((1, 0), (0, 2), (0, 0)), ("same", "valid")):
+            with self.subTest(shape=shape, mode=mode):
+                expected = fullconv.convolve2d(x, np.ones(shape), mode)
+                lazy = fullconv.dask.convolve2d(da.from_array(x, (4, 5)), np.ones(shape), mode)
+                self.assert_whole(lazy, expected, 0)
+
+    def test_keep_the_kernel_that_they_were_given(self):
+        x, k = random(8, 9), random(3, 2, seed=1)
+        expected = fullconv.convolve2d(x, k)
+        lazy = fullconv.dask.convolve2d(da.from_array(x, 4), k)
+        k[:] = 5
+        self.assert_whole(lazy, expected, 1e-13)
+
     def test_take_no_more_of_neighbours_than_reaches_a_chunk(self):
         x = da.from_array(random(64, 64), 16)
         y = fullconv.dask.convolve2d(x, np.ones((5, 3)))
@@ -210,6 +237,29 @@ class Batches(unittest.TestCase):
             fullconv.dask.conv_transpose2d(x, np.zeros((3, 3, 3, 2)))
         with self.assertRaisesRegex(RuntimeError, "type"):
             fullconv.dask.conv_transpose2d(x, np.zeros((4, 3, 3, 2), np.float32))
+        weight = np.zeros((4, 3, 3, 2))
+        with self.assertRaisesRegex(ValueError, "nonsense"):
+            fullconv.dask.conv_transpose2d(x, weight, algorithm="nonsense")
+        with self.assertRaisesRegex(ValueError, "threads is 0"):
+            fullconv.dask.conv_transpose2d(x, weight, threads=0)
+        with self.assertRaisesRegex(RuntimeError, r"4 dimensions, .* \[4, 5, 6\]"):
+            fullconv.dask.conv_transpose2d(x[0], weight)
+        with self.assertRaisesRegex(RuntimeError, "unknown sizes"):
+            fullconv.dask.conv_transpose2d(x[:, :, da.ones(5) > 0], weight)
+        with self.assertRaisesRegex(RuntimeError, "not available"):
+            fullconv.dask.conv_transpose2d(x.astype("U1"), weight.astype("U1"))
+
+    def test_announce_the_type_that_is_computed(self):
+        x = da.zeros((7, 4, 5, 6), chunks=2, dtype=">f8")
+        y = fullconv.dask.conv_transpose2d(x, np.zeros((4, 3, 3, 2), ">f8"))
+        self.assertEqual((y.dtype, y.dtype.isnative), (y.compute().dtype, True))
+
+    def test_keep_the_weights_that_they_were_given(self):
+        x, weight, bias = random(3, 4, 5, 6), random(4, 3, 3, 2, seed=1), random(3, seed=2)
+        expected = fullconv.conv_transpose2d(x, weight, bias)
+        lazy = fullconv.dask.conv_transpose2d(da.from_array(x, 2), weight, bias)
+        weight[:], bias[:] = 5, 5
+        np.testing.assert_allclose(lazy.compute(), expected, rtol=0, atol=1e-12)
 
 
 @unittest.skipUnless(importlib.util.find_spec("distributed"), "no distributed (python3-distributed)")

@@ -12,7 +12,7 @@ import numpy as np
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 
-from . import _engine, _layers, _planes
+from . import _core, _engine, _layers, _planes
 
 __all__ = ["conv_transpose2d", "convolve2d"]
 
@@ -27,7 +27,7 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
     x : dask.array.Array
         The image, [H, W], in chunks of any sizes, smaller than the kernel too.
     k : array_like or dask.array.Array
-        The kernel, [h, w]. It goes to each task as a whole.
+        The kernel, [h, w]. It goes to each task as a whole, with the values that it has now.
     mode : {'full', 'same', 'valid'}, optional
         As in `fullconv.convolve2d`.
     algorithm : str, optional
@@ -43,8 +43,9 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
 
     Raises
     ------
-    ValueError
-        As `fullconv.convolve2d`, and for an image with chunks of unknown sizes.
+    ValueError, TypeError
+        As `fullconv.convolve2d`, before anything is computed, and for an image with chunks of
+        unknown sizes.
 
     Examples
     --------
@@ -58,7 +59,8 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
     array([1., 3., 3., 3., 3., 3., 2.])
     """
     x = da.asarray(x)
-    k = k if isinstance(k, da.Array) else np.asarray(k)
+    # A copy, since what the caller writes to its own before the tasks run is not to be seen.
+    k = k if isinstance(k, da.Array) else np.array(k)
     if not x.ndim == k.ndim == 2:
         raise ValueError("convolve2d inputs must both be 2-D arrays")
     if np.isnan((*x.shape, *k.shape)).any():
@@ -68,6 +70,7 @@ def convolve2d(x, k, mode="full", *, algorithm="auto", threads=1):
     if mode not in _planes._MODES:
         raise ValueError("Acceptable mode flags are 'valid', 'same', or 'full'.")
     dtype = _planes._common_type(x.dtype, k.dtype)
+    _core.check_options(algorithm, threads)
 
     name = "fullconv-" + tokenize(x, k, mode, algorithm, threads)
     dependencies = [x]
@@ -133,7 +136,8 @@ def conv_transpose2d(
     x : dask.array.Array
         [N, K, H, W], in chunks along the batch; those along other axes are joined.
     weight, bias : ndarray
-        [K, C / groups, h, w] and [C] or None: they go to each task as a whole.
+        [K, C / groups, h, w] and [C] or None: they go to each task as a whole, with the values that
+        they have now.
     stride, padding, output_padding, groups, dilation, algorithm : optional
         As in `fullconv.conv_transpose2d`.
     threads : int, optional
@@ -146,7 +150,7 @@ def conv_transpose2d(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, TypeError, ValueError
         As `fullconv.conv_transpose2d`, before anything is computed.
 
     Examples
@@ -168,17 +172,21 @@ def conv_transpose2d(
         "algorithm": algorithm,
         "threads": threads,
     }
-    # An empty batch tells the shape, or what is wrong.
+    if x.ndim != 4:
+        raise RuntimeError(f"expected x of 4 dimensions, a batch, but got size {list(x.shape)}")
+    if np.isnan(x.shape[1:]).any():
+        raise RuntimeError("chunks have unknown sizes: call compute_chunk_sizes() first")
+    # An empty batch tells shape and type, or what is wrong.
     nothing = np.empty((0, *x.shape[1:]), x.dtype)
-    shape = _layers.conv_transpose2d(nothing, weight, bias, **options).shape
+    result = _layers.conv_transpose2d(nothing, weight, bias, **options)
     return x.rechunk({1: -1, 2: -1, 3: -1}).map_blocks(
         _layers.conv_transpose2d,
-        weight,
-        bias,
+        np.array(weight),
+        None if bias is None else np.array(bias),
         **options,
-        dtype=x.dtype,
-        chunks=(x.chunks[0], *((size,) for size in shape[1:])),
-        meta=np.empty((0, 0, 0, 0), x.dtype),
+        dtype=result.dtype,
+        chunks=(x.chunks[0], *((size,) for size in result.shape[1:])),
+        meta=np.empty((0, 0, 0, 0), result.dtype),
     )
 
 
@@ -187,6 +195,7 @@ def _output_chunks(wanted, chunks, mode):
     ranges = []
     start = wanted.start if mode == "same" else 0
     ends = (start + np.cumsum(chunks)).tolist()
+    start = min(start, wanted.start)  # without taps, 'valid' begins one before the image
     # All that lies beyond the image belongs to its last chunk.
     ends[-1] = max(wanted.stop, ends[-1])
     for end in ends:
