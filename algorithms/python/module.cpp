@@ -56,10 +56,19 @@ int allowed_threads() {
   return std::max(threads, 1);
 }
 
-[[noreturn]] void throw_wrong_type(const char* argument, const py::handle given,
-                                   const char* expected) {
+[[noreturn, gnu::cold, gnu::noinline]] void throw_wrong_type(const char* argument,
+                                                             const py::handle given,
+                                                             const char* expected) {
   throw py::type_error(std::string(argument) + " is " + std::string(py::repr(given)) +
                        ": expected " + expected);
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] void throw_overflow(const char* argument,
+                                                           const py::handle given) {
+  const std::string text =
+      std::string(argument) + " is " + std::string(py::repr(given)) + ": it overflows 64 bits";
+  PyErr_SetString(PyExc_OverflowError, text.c_str());
+  throw py::error_already_set();
 }
 
 /// The number of an argument that may also be None.
@@ -70,10 +79,7 @@ std::optional<py::ssize_t> optional_count(const char* argument, const py::handle
   if (count == -1 && PyErr_Occurred() != nullptr) {
     if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw py::error_already_set();
     PyErr_Clear();
-    const std::string text =
-        std::string(argument) + " is " + std::string(py::repr(given)) + ": it overflows 64 bits";
-    PyErr_SetString(PyExc_OverflowError, text.c_str());
-    throw py::error_already_set();
+    throw_overflow(argument, given);
   }
   return count;
 }
@@ -96,6 +102,15 @@ std::optional<std::size_t> byte_limit(const py::handle bytes) {
   return static_cast<std::size_t>(*count);
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] void throw_unknown_algorithm(const py::handle given) {
+  std::string known;
+  for (const Algorithm* algorithm : algorithms()) {
+    known += (known.empty() ? "" : ", ") + std::string(algorithm->name);
+  }
+  throw std::invalid_argument("unknown algorithm " + std::string(py::repr(given)) +
+                              ": expected one of " + known);
+}
+
 const Algorithm& algorithm_named(const py::handle given) {
   if (!py::isinstance<py::str>(given)) throw_wrong_type("algorithm", given, "a str");
   py::ssize_t size = 0;
@@ -105,12 +120,7 @@ const Algorithm& algorithm_named(const py::handle given) {
   } else {
     PyErr_Clear();  // half of a surrogate pair has no UTF-8
   }
-  std::string known;
-  for (const Algorithm* algorithm : algorithms()) {
-    known += (known.empty() ? "" : ", ") + std::string(algorithm->name);
-  }
-  throw std::invalid_argument("unknown algorithm " + std::string(py::repr(given)) +
-                              ": expected one of " + known);
+  throw_unknown_algorithm(given);
 }
 
 /// Throws where one of those is none, whatever the problem: for callers that compute nothing, or by
@@ -290,9 +300,19 @@ class SharedPlan {
                       ? new_array(dtype(), problem().y_extents(), static_cast<py::ssize_t>(axes_))
                       : operand(out, "out");
     if (!y.writeable()) throw std::invalid_argument("out is read-only");
+    try {
+      run(x_array, k_array, y);
+    } catch (const std::invalid_argument&) {
+      refuse(x_array, k_array, y);
+    }
+    return y;
+  }
+
+ private:
+  void run(const py::array& x, const py::array& k, py::array& y) {
     std::visit(
         [&]<class T>(const std::unique_ptr<Plan<T>>& plan) {
-          const auto x_view = const_view<T>(x_array), k_view = const_view<T>(k_array);
+          const auto x_view = const_view<T>(x), k_view = const_view<T>(k);
           const auto y_view = mutable_view<T>(y);
           if (problem().multiply_adds() < kWorthReleasing) {
             // Whoever has the plan and no interpreter's lock needs a moment only.
@@ -304,10 +324,37 @@ class SharedPlan {
           plan->execute(x_view, k_view, y_view);
         },
         plan_);
-    return y;
   }
 
- private:
+  /// Says what execute() has found wrong, by the names and shapes that arguments have here.
+  [[noreturn]] void refuse(const py::array& x, const py::array& k, const py::array& out) const {
+    require_shape(x, "x", problem().x_extents());
+    require_shape(k, "k", problem().k_extents());
+    require_shape(out, "out", problem().y_extents());
+    // It looks at the bytes from the first to the last, so that views that take turns are refused,
+    // too.
+    const py::object may_share = py::module_::import("numpy").attr("may_share_memory");
+    for (const auto& [name, operand] : {std::pair("x", &x), std::pair("k", &k)}) {
+      if (py::cast<bool>(may_share(out, *operand))) {
+        throw std::invalid_argument(std::string("out may share memory with ") + name);
+      }
+    }
+    throw std::invalid_argument("out has the strides " +
+                                std::string(py::repr(out.attr("strides"))) +
+                                ": its elements may share memory");
+  }
+
+  static void require_shape(const py::array& array, const char* name, const Extents& expected) {
+    if (std::equal(expected.end() - array.ndim(), expected.end(), array.shape())) return;
+    const Extents given = extents(array);
+    const auto text = [&](const Extents& sizes) {
+      return std::string(py::repr(
+          py::tuple(py::cast(std::vector<index_t>(sizes.end() - array.ndim(), sizes.end())))));
+    };
+    throw std::invalid_argument(std::string(name) + " is " + text(given) + ": the plan is for " +
+                                text(expected));
+  }
+
   /// Refuses what would have to be copied, which is for the caller to do, and once.
   py::array operand(const py::handle object, const char* name) const {
     if (!py::isinstance<py::array>(object)) {

@@ -135,11 +135,13 @@ class Plans(unittest.TestCase):
         read_only = np.empty((5, 7))
         read_only.flags.writeable = False
         memory = np.zeros(100)
+        rows, strided = np.zeros((12, 7)), np.lib.stride_tricks.as_strided(memory, (5, 7), (48, 8))
+        share_x, share_k = "^out may share memory with x$", "^out may share memory with k$"
         unaligned = np.zeros(8 * 20 + 1, np.uint8)[1:].view(np.float64).reshape(4, 5)
         for arguments, error, word in (
-            ((x[:3], k), ValueError, r"x is \[1,1,3,5\]"),
+            ((x[:3], k), ValueError, r"^x is \(3, 5\): the plan is for \(4, 5\)$"),
             ((x, k.T), ValueError, "k is"),
-            ((x, k, out[:4]), ValueError, "y is"),
+            ((x, k, out[:4]), ValueError, r"^out is \(4, 7\): the plan is for \(5, 7\)$"),
             ((x[0], k), ValueError, "x has 1 axes"),
             ((x.astype(np.float32), k), TypeError, "float32"),
             ((x.astype(">f8"), k), TypeError, ">f8"),
@@ -147,10 +149,11 @@ class Plans(unittest.TestCase):
             ((x, k, np.zeros((5, 7), int)), TypeError, "int64"),
             ((x, k, read_only), ValueError, "read-only"),
             ((unaligned, k), ValueError, "aligned"),
-            ((memory[:20].reshape(4, 5), k, memory[10:45].reshape(5, 7)), ValueError, "overlaps x"),
-            ((x, memory[:6].reshape(2, 3), memory[5:40].reshape(5, 7)), ValueError, "overlaps k"),
+            ((memory[:20].reshape(4, 5), k, memory[10:45].reshape(5, 7)), ValueError, share_x),
+            ((x, memory[:6].reshape(2, 3), memory[5:40].reshape(5, 7)), ValueError, share_k),
             ((x, k, np.broadcast_to(memory[:1], (5, 7))), ValueError, "read-only"),
-            ((x, k, np.lib.stride_tricks.as_strided(memory, (5, 7), (48, 8))), ValueError, "share"),
+            ((rows[:8:2, :5], k, rows[1:11:2]), ValueError, share_x),
+            ((x, k, strided), ValueError, r"^out has the strides \(48, 8\): its elements may share"),
         ):
             with self.subTest(word=word):
                 with self.assertRaisesRegex(error, word) as caught:
