@@ -4,50 +4,16 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <optional>
 
 #include "errors.h"
+#include "interruption.h"
 
 namespace fullconv::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a signal that ends the program leaves no time for a destructor to remove.
-std::atomic<const char*> doomed = nullptr;
-
-constexpr std::array kEndingSignals{SIGHUP, SIGINT, SIGTERM};
-std::array<struct sigaction, kEndingSignals.size()> usual_actions;
-
-void remove_and_end(int signal) {
-  const auto at = std::ranges::find(kEndingSignals, signal) - kEndingSignals.begin();
-  const auto handler = usual_actions[static_cast<std::size_t>(at)].sa_handler;
-  if (handler != SIG_DFL) return handler(signal);  // the program goes on, and removes it itself
-  if (const char* path = doomed) ::unlink(path);
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-
-void remove_when_interrupted(const char* path) {
-  doomed = path;
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], nullptr, &usual_actions[i]);
-    // One that was ignored, as nohup does, stays ignored.
-    if (usual_actions[i].sa_handler != SIG_IGN) std::signal(kEndingSignals[i], remove_and_end);
-  }
-}
-
-void leave_to_usual_actions() {
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], &usual_actions[i], nullptr);
-  }
-  doomed = nullptr;
-}
 
 std::optional<struct stat> status_of(const char* path) {
   struct stat status {};
@@ -78,7 +44,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)), file_(open())
 OutputFile::~OutputFile() {
   if (temporary_.empty()) return;
   ::unlink(temporary_.c_str());
-  leave_to_usual_actions();
+  remove_when_interrupted(nullptr);
 }
 
 Descriptor OutputFile::open() {
@@ -137,7 +103,7 @@ void OutputFile::commit() {
   if (!file_.close()) fail(errno);
   if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
-  leave_to_usual_actions();
+  remove_when_interrupted(nullptr);
   temporary_.clear();
 }
 
