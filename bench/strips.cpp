@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "errors.h"
+#include "interruption.h"
 #include "memory.h"
 #include "registry.h"
 
@@ -19,9 +20,13 @@ constexpr double kMostBytes = 0x1p28;
 /// Tells how far a long computation is, where standard error is a terminal.
 class Progress {
  public:
-  explicit Progress(index_t total) : total_(total), shown_(::isatty(STDERR_FILENO) == 1) {}
+  explicit Progress(index_t total) : total_(total), shown_(::isatty(STDERR_FILENO) == 1) {
+    if (shown_) clear_line_when_interrupted(true);
+  }
   ~Progress() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    if (!shown_) return;
+    fmt::print(stderr, "\r\x1b[K");
+    clear_line_when_interrupted(false);
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

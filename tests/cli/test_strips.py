@@ -1,5 +1,6 @@
 """Images that are larger than the memory they may take."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -190,6 +191,34 @@ class Strips(CliTest):
         shown = os.read(master, 1 << 16)
         os.close(master)
         self.assertRegex(shown.decode(), r"\d+ %, \d+ s left")
+
+    def test_interrupted_on_a_terminal(self):
+        """The line with the progress is cleared, as at the end."""
+        self.save("x.npy", random(4000, 2000))
+        self.save("k.npy", random(31, 31))
+        for output in ("y.npy", "/dev/null"):
+            try:
+                master, slave = os.openpty()
+            except OSError as error:
+                self.skipTest(f"no terminal can be made here: {error}")
+            running = subprocess.Popen(
+                [CLI, "convolve", "x.npy", "k.npy", "-o", output]
+                + ["--memory", "4MiB", "--algorithm", "naive_branching"],
+                cwd=self.folder,
+                stderr=slave,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+            os.close(slave)
+            shown = b""
+            while b"left" not in shown:
+                shown += os.read(master, 1 << 16)
+            running.send_signal(signal.SIGINT)
+            self.assertEqual(running.wait(60), -signal.SIGINT)
+            with contextlib.suppress(OSError):  # of a terminal that nobody writes to
+                while more := os.read(master, 1 << 16):
+                    shown += more
+            os.close(master)
+            self.assertTrue(shown.endswith(b"\r\x1b[K"), shown[-40:])
 
     def test_bad_sizes(self):
         self.save("x.npy", random(20, 10))
