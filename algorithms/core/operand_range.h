@@ -62,6 +62,13 @@ T largest_magnitude(const T* values, index_t count) {
   return std::bit_cast<T>(most);
 }
 
+/// Of two such magnitudes: NaN where either is, else the larger.
+template <class T>
+T larger_magnitude(T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  return std::bit_cast<T>(std::max(std::bit_cast<Bits>(a), std::bit_cast<Bits>(b)));
+}
+
 /// What was found out about x[n] or k[:,c]: where all are in range, scaled by 2^exponent, their
 /// sums may be trusted, but for products of those that are not finite.
 struct OperandState {
@@ -142,10 +149,12 @@ void for_each_sample(const StridedPlane<const T>& first, index_t planes, index_t
                      const Visit& visit) {
   constexpr index_t kSamples = 16;
   for (index_t i = 0; i < kSamples; ++i) {
-    // Once down the rows and the planes, and several times along the columns.
-    const auto spaced = [&](index_t size) { return (2 * i + 1) * size / (2 * kSamples); };
-    const T* sample = &first(spaced(first.rows), spaced(7 * first.columns) % first.columns);
-    visit(sample[spaced(planes) * apart]);
+    // Once down the rows and the planes, and seven times along the columns.
+    const auto spaced = [i](index_t size, index_t times) {
+      return (2 * i + 1) * times % (2 * kSamples) * size / (2 * kSamples);
+    };
+    const T* sample = &first(spaced(first.rows, 1), spaced(first.columns, 7));
+    visit(sample[spaced(planes, 1) * apart]);
   }
 }
 

@@ -119,9 +119,8 @@ class Im2colGemmPlan final : public Plan<T> {
            const TensorView<T>& y) override {
     const Problem& problem = this->problem();
     const blas::OneThread in_this_scope;
-    gather_weights(k);
     // Weights that are not finite must not meet the zeros around an image.
-    if (!std::isfinite(largest_magnitude(weights_.data(), problem.h * problem.C * depth_))) {
+    if (!gather_weights(k)) {
       for_each_block(threads_, std::array{problem.N, problem.C},
                      [&](index_t n, index_t c, int) { recompute(problem, x, k, n, c, y); });
       return;
@@ -133,16 +132,23 @@ class Im2colGemmPlan final : public Plan<T> {
   }
 
  private:
-  /// A_p[c, (o,q)] = k[o,c,p,q]
-  void gather_weights(const TensorView<const T>& k) {
+  /// A_p[c, (o,q)] = k[o,c,p,q]. False where weights are not all finite.
+  bool gather_weights(const TensorView<const T>& k) {
     const StepTimer timing(Step::copies);
     const Problem& problem = this->problem();
-    for (index_t c = 0; c < problem.C; ++c)
+    bool finite = true;
+    for (index_t c = 0; c < problem.C; ++c) {
+      const auto row = [&](index_t p) { return &weights_[(p * problem.C + c) * depth_]; };
       for (index_t o = 0; o < problem.K; ++o)
         for (index_t p = 0; p < problem.h; ++p) {
-          std::copy_n(&k(o, c, p, 0), problem.w,
-                      &weights_[(p * problem.C + c) * depth_ + o * problem.w]);
+          std::copy_n(&k(o, c, p, 0), problem.w, row(p) + o * problem.w);
         }
+      // Now, as long as a cache has them.
+      for (index_t p = 0; p < problem.h; ++p) {
+        finite = finite && std::isfinite(largest_magnitude(row(p), depth_));
+      }
+    }
+    return finite;
   }
 
   /// The outputs of image n from (row, column) on.
