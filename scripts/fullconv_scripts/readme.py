@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from statistics import geometric_mean
 
-from fullconv_scripts import regret, results
+from fullconv_scripts import numbers, regret, results
 from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.chart_style import seconds_text
 from fullconv_scripts.comparison import Contender, Estimate, Field
@@ -128,6 +128,14 @@ def large_image(path: Path) -> str:
     return f"{ratio:.2f} times ({low:.2f}–{high:.2f}) of these, in {peak:.0f} MiB"
 
 
+def operand_costs(path: Path) -> list[str]:
+    """What numbers and shapes cost, a row for each pair of cases."""
+    return [
+        f"| `{case}` | `{to}` | `{algorithm}` | {' | '.join(shown)} |"
+        for case, to, algorithm, *shown in numbers.rows(numbers.read(path))
+    ]
+
+
 def reliance(run: Path) -> str:
     """How well a run knows ratios of those that a decision is between, as it said itself."""
     said = reliance_line(results.load(run))
@@ -162,6 +170,7 @@ def main() -> None:
     lines += instruction_sets(REFERENCE / "instruction-sets")
     lines += [reliance(REFERENCE / run) for run in ("default", "full")]
     lines.append(large_image(REFERENCE / "large_image.jsonl"))
+    lines += operand_costs(REFERENCE / "numbers.jsonl")
     lines += audit(REFERENCE / "audit.json")
     for folder in ("regret", "regret-avx2", "regret-layers"):
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]

@@ -60,6 +60,12 @@ class Figures(unittest.TestCase):
         said = readme.large_image(readme.REFERENCE / "large_image.jsonl")
         self.assertIn(said, prose("docs/large_images.md"))
 
+    def test_what_numbers_cost(self):
+        rows = readme.operand_costs(readme.REFERENCE / "numbers.jsonl")
+        self.assertGreater(len(rows), 8)
+        for row in rows:
+            self.assertIn(row, PAGES["docs/results.md"])
+
     def test_instruction_sets(self):
         times, *rows = readme.instruction_sets(readme.REFERENCE / "instruction-sets")
         self.assertEqual(len(rows), 6)
