@@ -5,7 +5,9 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <atomic>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -263,26 +265,27 @@ void convolve_tensors(const py::array& x, const py::array& k, py::array& y, cons
 /// A plan of the library with the lock that lets several threads share it, one after the other.
 class SharedPlan {
  public:
-  SharedPlan(const Request& request, bool is_double, std::size_t axes) : axes_(axes) {
+  SharedPlan(const Request& request, bool is_double, std::size_t axes)
+      : request_(request), axes_(axes) {
     const py::gil_scoped_release released;
     if (is_double) {
-      plan_ = make_plan<double>(request);
+      plan_.emplace<Plans<double>>().dense = make_plan<double>(request);
     } else {
-      plan_ = make_plan<float>(request);
+      plan_.emplace<Plans<float>>().dense = make_plan<float>(request);
     }
+    request_.options.any_strides = true;
   }
 
-  const Problem& problem() const {
-    return std::visit([](const auto& plan) -> const Problem& { return plan->problem(); }, plan_);
-  }
+  const Problem& problem() const { return request_.problem; }
   std::size_t workspace_bytes() const {
-    return std::visit([](const auto& plan) { return plan->workspace_bytes(); }, plan_);
+    return strided_bytes_ +
+           std::visit([](const auto& plan) { return plan.dense->workspace_bytes(); }, plan_);
   }
   std::string algorithm() const {
-    return std::visit([](const auto& plan) { return plan->algorithm(); }, plan_);
+    return std::visit([](const auto& plan) { return plan.dense->algorithm(); }, plan_);
   }
   int threads() const {
-    return std::visit([](const auto& plan) { return plan->threads(); }, plan_);
+    return std::visit([](const auto& plan) { return plan.dense->threads(); }, plan_);
   }
   py::dtype dtype() const {
     return plan_.index() == 0 ? py::dtype::of<float>() : py::dtype::of<double>();
@@ -311,19 +314,42 @@ class SharedPlan {
  private:
   void run(const py::array& x, const py::array& k, py::array& y) {
     std::visit(
-        [&]<class T>(const std::unique_ptr<Plan<T>>& plan) {
+        [&]<class T>(Plans<T>& plans) {
           const auto x_view = const_view<T>(x), k_view = const_view<T>(k);
           const auto y_view = mutable_view<T>(y);
+          const auto execute = [&] {
+            plan_for(x_view, k_view, y_view, plans).execute(x_view, k_view, y_view);
+          };
           if (problem().multiply_adds() < kWorthReleasing) {
             // Whoever has the plan and no interpreter's lock needs a moment only.
             const std::unique_lock lock(mutex_, std::try_to_lock);
-            if (lock.owns_lock()) return plan->execute(x_view, k_view, y_view);
+            if (lock.owns_lock()) return execute();
           }
           const py::gil_scoped_release released;
           const std::lock_guard lock(mutex_);
-          plan->execute(x_view, k_view, y_view);
+          execute();
         },
         plan_);
+  }
+
+  template <class T>
+  struct Plans {
+    std::unique_ptr<Plan<T>> dense, strided;
+  };
+
+  /// Room for copies of operands whose rows are not dense is booked once there are such.
+  template <class T>
+  Plan<T>& plan_for(const TensorView<const T>& x, const TensorView<const T>& k,
+                    const TensorView<T>& y, Plans<T>& plans) {
+    const auto has_dense_rows = [](const auto& view) {
+      return view.strides[3] == 1 || view.extents[3] == 1;
+    };
+    if (has_dense_rows(x) && has_dense_rows(k) && has_dense_rows(y)) return *plans.dense;
+    if (!plans.strided) {
+      plans.strided = make_plan<T>(request_);
+      strided_bytes_ = plans.strided->workspace_bytes();
+    }
+    return *plans.strided;
   }
 
   /// Says what execute() has found wrong, by the names and shapes that arguments have here.
@@ -376,8 +402,10 @@ class SharedPlan {
     return array;
   }
 
+  Request request_;  // for any strides
   std::size_t axes_;
-  std::variant<std::unique_ptr<Plan<float>>, std::unique_ptr<Plan<double>>> plan_;
+  std::variant<Plans<float>, Plans<double>> plan_;
+  std::atomic<std::size_t> strided_bytes_ = 0;
   ForkSafeMutex mutex_;
 };
 
@@ -411,7 +439,6 @@ std::unique_ptr<SharedPlan> plan(const Extents& x, const Extents& k, bool is_dou
       &algorithm,
       {.threads = thread_count(thread_limit(threads), algorithm, problem),
        .effort = measure ? Effort::measure : Effort::estimate,
-       .any_strides = true,
        .accuracy = accuracy == "componentwise" ? ErrorModel::componentwise : ErrorModel::normwise,
        .tolerance = tolerance,
        .reproducible = reproducible,

@@ -23,8 +23,6 @@ struct Request {
            options.accuracy == other.options.accuracy &&
            options.tolerance == other.options.tolerance &&
            options.reproducible == other.options.reproducible &&
-           options.tolerance == other.options.tolerance &&
-           options.reproducible == other.options.reproducible &&
            options.workspace_limit == other.options.workspace_limit;
   }
 };

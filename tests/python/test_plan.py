@@ -57,6 +57,16 @@ class Plans(unittest.TestCase):
         names = {row["name"] for row in fullconv.algorithms()} - {"auto"}
         self.assertIn(fullconv.plan((64, 64), (3, 3)).algorithm, names)
 
+    def test_room_for_copies_is_booked_when_operands_need_it(self):
+        x, k = random(400, 300), random(7, 5, seed=1)
+        plan = fullconv.plan(x, k)
+        dense = plan.workspace_bytes
+        self.assertLess(dense, x.nbytes)
+        expected = plan(x, k)
+        self.assertEqual(plan.workspace_bytes, dense)
+        np.testing.assert_array_equal(plan(np.asfortranarray(x), k), expected)
+        self.assertGreaterEqual(plan.workspace_bytes, dense + x.nbytes)
+
     def test_tolerances(self):
         shapes = (200, 200), (60, 60)  # 3600 sums of 2^-24, or a transform
         exact = fullconv.plan(*shapes, accuracy="componentwise").algorithm
