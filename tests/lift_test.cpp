@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <utility>
+#include <variant>
 
 #include "support/accuracy.h"
 #include "support/tensor.h"

@@ -3,6 +3,7 @@
 #include "core/rates.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>

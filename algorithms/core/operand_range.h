@@ -49,11 +49,15 @@ void for_each_factor(int exponent, const Multiply& multiply) {
   }
 }
 
+/// The integer with as many bits.
+template <class T>
+using BitsOf = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+
 /// The largest magnitude: NaN where any is, else Inf where any is. By vectors, since as integers
 /// magnitudes have the same order.
 template <class T>
 T largest_magnitude(const T* values, index_t count) {
-  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  using Bits = BitsOf<T>;
   constexpr Bits kMagnitude = ~Bits{0} >> 1;
   Bits most = 0;
   for (index_t j = 0; j < count; ++j) {
@@ -65,8 +69,7 @@ T largest_magnitude(const T* values, index_t count) {
 /// Of two such magnitudes: NaN where either is, else the larger.
 template <class T>
 T larger_magnitude(T a, T b) {
-  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
-  return std::bit_cast<T>(std::max(std::bit_cast<Bits>(a), std::bit_cast<Bits>(b)));
+  return std::bit_cast<T>(std::max(std::bit_cast<BitsOf<T>>(a), std::bit_cast<BitsOf<T>>(b)));
 }
 
 /// What was found out about x[n] or k[:,c]: where all are in range, scaled by 2^exponent, their
@@ -134,7 +137,7 @@ class OperandScan {
   }
 
  private:
-  using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  using Bits = BitsOf<T>;
   static constexpr Bits kSign = Bits{1} << (8 * sizeof(T) - 1);
   static constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
 
