@@ -77,6 +77,7 @@ Descriptor OutputFile::create_temporary() {
     // Not named after the target, whose name may already be as long as a name can be.
     const fs::path path =
         target_.parent_path() / fmt::format(".fullconv-{}-{}.tmp", ::getpid(), attempt);
+    const InterruptionWaits until_it_is_known;
     // Unlike mkstemp, this leaves the permissions to the umask.
     Descriptor created(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (created.valid()) {
