@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fullconv/error_model.h"
+#include "fullconv/fullconv.h"
 #include "winograd/cook_toom.h"
 
 namespace fullconv::testing {
@@ -112,6 +113,17 @@ TEST_P(CookToomMatrices, MultiplyErrorsNoMoreThanTheModelSays) {
     }
     EXPECT_LE(growth, static_cast<double>(winograd_growth(GetParam().taps)) * (1 + 1e-15)) << r;
   }
+}
+
+/// 3×3 taps are 2×2 for each of four residues, by F(5,2): three of them lack a point in each row,
+/// column or both, so that (6 + 5)² products give 10×10 outputs.
+TEST(WinogradResidues, ShareTransformsOfSamples) {
+  const Algorithm* winograd = find_algorithm("winograd");
+  ASSERT_NE(winograd, nullptr);
+  const Problem layer = parse_problem("n1_i7_o5_20x20_k3x3_p1x1x1x1_s2x2_op1x1");
+  ASSERT_EQ(layer.output_rows(), 40);
+  // With a zero in front of the kernel these are numbers 1 to 20 of each residue.
+  EXPECT_EQ(operations_of(*winograd, layer), 2.0 * 7 * 5 * (4 * 4) * (6 + 5) * (6 + 5));
 }
 
 }  // namespace

@@ -352,6 +352,15 @@ class LayerPlan final : public Plan<T> {
 
 }  // namespace
 
+bool takes_as_it_is(const Algorithm& algorithm, const Problem& problem) {
+  if (algorithm.layers == Layers::native) return true;
+  if (problem.is_dense()) {
+    return problem.is_whole() || (algorithm.crops && Reduction(problem).is_trivial(problem));
+  }
+  return algorithm.most_stride > 1 && problem.groups == 1 && problem.dilation == PerAxis{1, 1} &&
+         std::max(problem.stride.y, problem.stride.x) <= algorithm.most_stride;
+}
+
 template <class T>
 Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,
                         const PlanOptions& options) {

@@ -13,6 +13,9 @@ Planner<T> planner_of(const Algorithm& algorithm) {
   }
 }
 
+/// Whether the algorithm's planner takes the problem as it is; else it is reduced first.
+bool takes_as_it_is(const Algorithm& algorithm, const Problem& problem);
+
 /// Plans what an algorithm is not native to, a layer or a window of y, through core/reduction.h.
 template <class T>
 Planned<T> plan_adapted(const Algorithm& algorithm, const Problem& problem,

@@ -258,9 +258,9 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   if (is_layer && layers == Layers::none) {
     return Declined{"takes no padding, stride, dilation or groups"};
   }
-  Planned<T> planned = is_layer && layers == Layers::adapted
-                           ? plan_adapted<T>(*this, problem, options)
-                           : with_any_strides<T>(plan_alone<T>(problem, options), options);
+  Planned<T> planned = takes_as_it_is(*this, problem)
+                           ? with_any_strides<T>(plan_alone<T>(problem, options), options)
+                           : plan_adapted<T>(*this, problem, options);
   return is_ours ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
 }
 

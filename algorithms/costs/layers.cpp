@@ -72,10 +72,7 @@ std::size_t copied_bytes(const Algorithm& algorithm, const Problem& problem, Any
 
 std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Problem& problem,
                                           const PlanOptions& options, std::size_t scalar_size) {
-  const Reduction reduction(problem);
-  const bool is_alone =
-      algorithm.crops ? reduction.is_trivial(problem) : problem.is_dense() && problem.is_whole();
-  if (algorithm.layers == Layers::native || is_alone) {
+  if (takes_as_it_is(algorithm, problem)) {
     auto forecast = algorithm.forecast(problem, options, scalar_size);
     if (forecast && options.any_strides) {
       forecast->workspace_bytes +=
@@ -83,6 +80,7 @@ std::optional<Forecast> forecast_of_parts(const Algorithm& algorithm, const Prob
     }
     return forecast;
   }
+  const Reduction reduction(problem);
   const Sharing sharing = sharing_of(problem, options);
   const PlanOptions for_dense = dense_options(problem, reduction, sharing, options, scalar_size);
   const AnyStrides strided = strided_operands(reduction, options);
@@ -134,7 +132,7 @@ std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& p
 }
 
 double operations_of(const Algorithm& algorithm, const Problem& problem) {
-  if (algorithm.layers != Layers::adapted) return algorithm.operations(problem);
+  if (takes_as_it_is(algorithm, problem)) return algorithm.operations(problem);
   double sum = 0;
   for_each_dense(problem, Reduction(problem), [&](const Problem& dense, index_t times) {
     sum += static_cast<double>(times) * algorithm.operations(computed(algorithm, dense));

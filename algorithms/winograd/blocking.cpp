@@ -16,13 +16,9 @@ namespace {
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) {
-  const Window window = problem.window();
   const index_t lanes = vector_lanes<T>();
   const auto scalar_bytes = static_cast<index_t>(sizeof(T));
-  Blocking b{};
-  b.tile = tile;
-  b.tiles_across = ceil_divide(window.columns.size(), tile.columns.outputs);
-  b.tile_rows = problem.N * ceil_divide(window.rows.size(), tile.rows.outputs);
+  Blocking b(problem, tile);
   const index_t padded_K = apart(problem.K, lanes);
   const index_t vectors_C = ceil_divide(problem.C, lanes);
 
@@ -32,7 +28,7 @@ Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) 
   // Else what kernels are transformed to meets as many tiles as that cache has sums of.
   constexpr index_t kSumsBytes = 448 * 1024;
   const index_t widest = std::min<index_t>(2, vectors_C) * lanes;
-  const index_t sums_bytes = b.points() * b.tiles_across * widest * scalar_bytes;
+  const index_t sums_bytes = b.residues() * b.points() * b.tiles_across * widest * scalar_bytes;
   constexpr index_t kFewestTiles = 14;
   const index_t rows_at_once = std::max<index_t>(1, kSumsBytes / sums_bytes);
   b.keeps_kernels =
@@ -47,9 +43,12 @@ Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) 
 
   b.block_channels = std::min(most_tile_vectors(b.tiles()), vectors_C) * lanes;
   b.channel_blocks = ceil_divide(problem.C, b.block_channels);
-  // So much of the transformed kernels goes through the second-level cache at a time.
-  constexpr index_t kKernelBytes = 192 * 1024;
-  const index_t fitting = kKernelBytes / (b.points() * b.block_channels * scalar_bytes);
+  // So much of the transformed kernels goes through the second-level cache at a time. With half of
+  // it sums are loaded and stored twice as often: n8_i512_o256_7x7_k3x3_p1x1x1x1_s2x2_op1x1 took
+  // 1.12 times as long on a Zen 4, with twice as much as long.
+  constexpr index_t kKernelBytes = 384 * 1024;
+  const index_t fitting =
+      kKernelBytes / (b.residues() * b.points() * b.block_channels * scalar_bytes);
   const index_t deepest = std::min(problem.K, std::max(fitting, lanes));
   b.depth = b.keeps_kernels ? problem.K : ceil_divide(problem.K, ceil_divide(problem.K, deepest));
   b.depth_blocks = ceil_divide(problem.K, b.depth);
@@ -57,14 +56,14 @@ Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) 
   b.image_point = apart(b.tiles() * b.image_tile, lanes);
   b.sums_point = apart(b.tiles() * b.block_channels, lanes);
   b.kernel_point = apart(b.depth * b.block_channels, lanes);
-  b.kernel_block = b.points() * b.kernel_point;
   return b;
 }
 
 /// Calls visit(tile) for all that there are for the kernel.
 template <class Visit>
 void for_each_tile(const Problem& problem, const Visit& visit) {
-  const int h = static_cast<int>(problem.h), w = static_cast<int>(problem.w);
+  const int h = static_cast<int>(Residues::of_rows(problem).taps);
+  const int w = static_cast<int>(Residues::of_columns(problem).taps);
   for (int rows = tile_sizes(h).fewest; rows <= tile_sizes(h).most; ++rows)
     for (int columns = tile_sizes(w).fewest; columns <= tile_sizes(w).most; ++columns) {
       visit(Tile{.rows = {rows, h}, .columns = {columns, w}});

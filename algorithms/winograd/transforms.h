@@ -2,6 +2,7 @@
 
 #include "core/plane.h"
 #include "winograd/cook_toom.h"
+#include "winograd/residues.h"
 
 namespace fullconv::winograd {
 
@@ -24,11 +25,11 @@ struct Transforms {
   index_t lanes;
 
   /// Kernels k[o, c…] for `channels` channels c and `depth` channels o to
-  /// to[point][o][c]. Channels beyond, up to a whole vector, are zero. There are `available`
-  /// channels o in all, of which the next ones are going to be asked for.
-  void (*kernels)(const Tile& tile, const T* k, const KernelStrides& strides, index_t depth,
-                  index_t available, index_t channels, T* to, index_t point_stride,
-                  index_t depth_stride);
+  /// to[residue][point][o][c]. Channels beyond, up to a whole vector, are zero. There are
+  /// `available` channels o in all, of which the next ones are going to be asked for.
+  void (*kernels)(const Tile& tile, const Residues& rows, const Residues& columns, const T* k,
+                  const KernelStrides& strides, index_t depth, index_t available, index_t channels,
+                  T* to, index_t residue_stride, index_t point_stride, index_t depth_stride);
 
   /// A row of `tiles` tiles of at most a vector's channels, whose first sample would be x's
   /// (row, column), with zeros where x has none, to to[point][tile][channel]. Channels beyond, up

@@ -4,8 +4,9 @@
 // are a matrix product for each of the n·n' points. 2·n·n'/(m·m') flops an output and two channels:
 // with 3×3 taps and m = 4 4.5 where the definition has 18, with 2×2 and m = 5 2.9 where it has 8,
 // with 5×5 and m = 2 18 where it has 50; rounding errors grow with n. Where one of h and w is 1 the
-// other axis alone is transformed. Lavin and Gray, Fast Algorithms for Convolutional Neural
-// Networks, CVPR 2016.
+// other axis alone is transformed. A layer of stride 2 has four residues whose samples are
+// transformed once, with half as many taps each. Lavin and Gray, Fast Algorithms for Convolutional
+// Neural Networks, CVPR 2016.
 
 #include "costs/winograd.h"
 
@@ -15,6 +16,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/plane.h"
 #include "core/prepared_kernel.h"
@@ -35,7 +37,6 @@ class WinogradPlan final : public Plan<T> {
  public:
   WinogradPlan(const Problem& problem, int threads)
       : Plan<T>(problem),
-        window_(problem.window()),
         threads_(threads),
         blocking_(best_blocking<T>(problem, threads)),
         transforms_(transforms<T>()),
@@ -43,10 +44,12 @@ class WinogradPlan final : public Plan<T> {
         images_(room_.images),
         sums_(room_.sums),
         kernels_(room_.kernels),
+        staged_(room_.staged),
         to_recompute_(problem.N * problem.C) {}
 
   std::size_t workspace_bytes() const override {
-    return images_.bytes() + sums_.bytes() + kernels_.bytes() + to_recompute_.bytes();
+    return images_.bytes() + sums_.bytes() + kernels_.bytes() + staged_.bytes() +
+           to_recompute_.bytes();
   }
   int threads() const override { return threads_; }
   bool takes_any_kernel_strides() const override { return true; }
@@ -61,8 +64,8 @@ class WinogradPlan final : public Plan<T> {
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
     const Blocking& b = blocking_;
-    auto prepared =
-        std::make_unique<TransformedKernel>(k, b.channel_blocks * b.depth_blocks * b.kernel_block);
+    auto prepared = std::make_unique<TransformedKernel>(
+        k, b.channel_blocks * b.depth_blocks * b.kernel_block());
     transform_all_kernels(k, prepared->transformed.data());
     return prepared;
   }
@@ -91,9 +94,9 @@ class WinogradPlan final : public Plan<T> {
           const Range depth = depth_of(part);
           const Range within{piece * depth.size() / pieces, (piece + 1) * depth.size() / pieces};
           if (within.empty()) return;
-          transform_kernels(
-              k, c, {depth.begin + within.begin, depth.begin + within.end},
-              to + (c * b.depth_blocks + part) * b.kernel_block + within.begin * b.block_channels);
+          transform_kernels(k, c, {depth.begin + within.begin, depth.begin + within.end},
+                            to + (c * b.depth_blocks + part) * b.kernel_block() +
+                                within.begin * b.block_channels);
         });
   }
 
@@ -110,8 +113,8 @@ class WinogradPlan final : public Plan<T> {
         }
         for (index_t c = 0; c < b.channel_blocks; ++c) {
           T* sums = sums_.data() + thread * room_.sums_share;
-          multiply_points(block, c, 0, images, kernels + c * b.kernel_block, sums);
-          transform_outputs(block, c, sums, y);
+          multiply_points(block, c, 0, images, kernels + c * b.kernel_block(), sums);
+          transform_outputs(block, c, sums, thread, y);
         }
       });
     } else {
@@ -151,11 +154,12 @@ class WinogradPlan final : public Plan<T> {
         const Range depth = depth_of(part);
         if (kernels == nullptr) transform_kernels(k, c, depth, own_kernels);
         multiply_points(block, c, depth.begin, images_.data(),
-                        kernels == nullptr ? own_kernels
-                                           : kernels + (c * b.depth_blocks + part) * b.kernel_block,
+                        kernels == nullptr
+                            ? own_kernels
+                            : kernels + (c * b.depth_blocks + part) * b.kernel_block(),
                         sums);
       }
-      transform_outputs(block, c, sums, y);
+      transform_outputs(block, c, sums, thread, y);
     });
   }
 
@@ -170,10 +174,10 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const Range channels = channels_of(channel_block);
-    transforms_.kernels(b.tile, &k(depth.begin, channels.begin, 0, 0),
+    transforms_.kernels(b.tile, b.rows, b.columns, &k(depth.begin, channels.begin, 0, 0),
                         {k.strides[0], k.strides[1], k.strides[2], k.strides[3]}, depth.size(),
-                        this->problem().K - depth.begin, channels.size(), to, b.kernel_point,
-                        b.block_channels);
+                        this->problem().K - depth.begin, channels.size(), to, b.kernel_residue(),
+                        b.kernel_point, b.block_channels);
   }
 
   /// A row of tiles of the block, for so many vectors of channels.
@@ -185,12 +189,12 @@ class WinogradPlan final : public Plan<T> {
     const index_t rows_of_image = b.tile_rows / this->problem().N;
     const index_t tile_row = rows_of(block).begin + row;
     const index_t n = tile_row / rows_of_image;
-    const index_t first_row = window_.rows.begin + tile_row % rows_of_image * b.tile.rows.outputs -
-                              (this->problem().h - 1);
+    const index_t first_row =
+        b.rows.numbers.begin + tile_row % rows_of_image * b.tile.rows.outputs - (b.rows.taps - 1);
     for (index_t v = vectors.begin; v < vectors.end; ++v) {
       transforms_.images(b.tile, plane(x, n, v * lanes), x.strides[1],
                          std::min(lanes, this->problem().K - v * lanes), first_row,
-                         window_.columns.begin - (this->problem().w - 1), b.tiles_across,
+                         b.columns.numbers.begin - (b.columns.taps - 1), b.tiles_across,
                          to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point,
                          b.image_tile);
     }
@@ -200,25 +204,35 @@ class WinogradPlan final : public Plan<T> {
                        const T* kernels, T* sums) {
     const StepTimer timing(Step::products);
     const Blocking& b = blocking_;
-    const index_t lanes = transforms_.lanes;
-    const index_t columns = vectors_of(channels_of(channel_block).size()) * lanes;
-    for (index_t point = 0; point < b.points(); ++point) {
-      multiply<T>({.rows = rows_of(block).size() * b.tiles_across,
-                   .columns = columns,
-                   .depth = std::min(b.depth, this->problem().K - o),
-                   .a = images + point * b.image_point + o,
-                   .a_row = b.image_tile,
-                   .a_depth = 1,
-                   .b = kernels + point * b.kernel_point,
-                   .b_depth = b.block_channels,
-                   .b_columns = columns,
-                   .c = sums + point * b.sums_point,
-                   .c_row = b.block_channels,
-                   .add = o > 0});
+    const index_t columns = vectors_of(channels_of(channel_block).size()) * transforms_.lanes;
+    for (index_t residue = 0; residue < b.residues(); ++residue) {
+      // Where the first tap of a residue is a zero, the last point of its kernels is, too, and the
+      // sums of that are never written.
+      const index_t row = residue / b.columns.count, column = residue % b.columns.count;
+      const index_t point_rows = b.tile.rows.points() - (row < b.rows.zeros ? 1 : 0);
+      const index_t point_columns = b.tile.columns.points() - (column < b.columns.zeros ? 1 : 0);
+      const T* of_kernels = kernels + residue * b.kernel_residue();
+      T* to = sums + residue * b.sums_residue();
+      for (index_t i = 0; i < point_rows; ++i)
+        for (index_t j = 0; j < point_columns; ++j) {
+          const index_t point = i * b.tile.columns.points() + j;
+          multiply<T>({.rows = rows_of(block).size() * b.tiles_across,
+                       .columns = columns,
+                       .depth = std::min(b.depth, this->problem().K - o),
+                       .a = images + point * b.image_point + o,
+                       .a_row = b.image_tile,
+                       .a_depth = 1,
+                       .b = of_kernels + point * b.kernel_point,
+                       .b_depth = b.block_channels,
+                       .b_columns = columns,
+                       .c = to + point * b.sums_point,
+                       .c_row = b.block_channels,
+                       .add = o > 0});
+        }
     }
   }
 
-  void transform_outputs(index_t block, index_t channel_block, const T* sums,
+  void transform_outputs(index_t block, index_t channel_block, const T* sums, int thread,
                          const TensorView<T>& y) {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
@@ -230,16 +244,65 @@ class WinogradPlan final : public Plan<T> {
       const index_t n = tile_row / rows_of_image;
       const index_t first = tile_row % rows_of_image * b.tile.rows.outputs;
       for (index_t c = 0; c < channels.size(); c += lanes) {
-        Plane<T> to = plane(y, n, channels.begin + c);
-        to.data = to.row(first);
-        to.rows = std::min<index_t>(b.tile.rows.outputs, to.rows - first);
-        const index_t count = std::min(lanes, channels.size() - c);
-        const bool finite = transforms_.outputs(
-            b.tile, sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c,
-            b.sums_point, b.block_channels, b.tiles_across, count, to, y.strides[1]);
-        if (!finite) mark_for_recompute(n, {channels.begin + c, channels.begin + c + count});
+        const T* from = sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c;
+        const index_t begin = channels.begin + c, count = std::min(lanes, channels.size() - c);
+        bool finite = true;
+        if (b.residues() == 1) {
+          Plane<T> to = plane(y, n, begin);
+          to.data = to.row(first);
+          to.rows = std::min<index_t>(b.tile.rows.outputs, to.rows - first);
+          finite = transform_row(from, count, to, y.strides[1]);
+        } else {
+          for (index_t row = 0; row < b.rows.count; ++row) {
+            finite &= transform_residues(from, row, first, count, thread, plane(y, n, begin),
+                                         y.strides[1]);
+          }
+        }
+        if (!finite) mark_for_recompute(n, {begin, begin + count});
       }
     }
+  }
+
+  /// One residue of a row of tiles, for so many channels.
+  bool transform_row(const T* sums, index_t channels, const Plane<T>& to, index_t channel_stride) {
+    const Blocking& b = blocking_;
+    return transforms_.outputs(b.tile, sums, b.sums_point, b.block_channels, b.tiles_across,
+                               channels, to, channel_stride);
+  }
+
+  /// All residues of columns of one residue of rows, of a row of tiles whose first number is
+  /// `first` after the smallest one.
+  bool transform_residues(const T* sums, index_t row_residue, index_t first, index_t channels,
+                          int thread, const Plane<T>& y, index_t channel_stride) {
+    const Blocking& b = blocking_;
+    const Residues &down = b.rows, &along = b.columns;
+    const index_t width = along.numbers.size();
+    const index_t rows = std::min<index_t>(b.tile.rows.outputs, down.numbers.size() - first);
+    T* staged = staged_.data() + thread * room_.staged_share;
+    const index_t staged_residue = transforms_.lanes * b.staged_channel();
+    bool finite = true;
+    for (index_t residue = 0; residue < along.count; ++residue) {
+      finite &= transform_row(sums + (row_residue * along.count + residue) * b.sums_residue(),
+                              channels, {staged + residue * staged_residue, rows, width, width},
+                              b.staged_channel());
+    }
+    // Outputs of y begin with this residue.
+    const index_t leading = along.outputs.begin % along.count;
+    for (index_t c = 0; c < channels; ++c)
+      for (index_t i = 0; i < rows; ++i) {
+        const index_t output = (down.numbers.begin + first + i) * down.count + row_residue;
+        if (output < down.outputs.begin || output >= down.outputs.end) continue;
+        const T* of_first = staged + c * b.staged_channel() + i * width;
+        T* to = y.row(output - down.outputs.begin) + c * channel_stride;
+        if (along.count == 1) {
+          std::copy_n(of_first, y.columns, to);
+        } else if (leading == 0) {
+          interleave(of_first, of_first + staged_residue, y.columns, to);
+        } else {
+          interleave(of_first + staged_residue, of_first + 1, y.columns, to);
+        }
+      }
+    return finite;
   }
 
   void mark_for_recompute(index_t n, Range channels) {
@@ -261,25 +324,28 @@ class WinogradPlan final : public Plan<T> {
     });
   }
 
-  Window window_;
   int threads_;
   Blocking blocking_;
   const Transforms<T>& transforms_;
   Room<T> room_;
-  Buffer<T> images_, sums_, kernels_;
+  Buffer<T> images_, sums_, kernels_, staged_;
   Buffer<char> to_recompute_;  // 1 for planes of y that have to be computed again
 };
 
 Tile largest_tile(const Problem& problem) {
-  const auto axis = [](index_t taps) {
-    return TileAxis{tile_sizes(static_cast<int>(taps)).most, static_cast<int>(taps)};
+  const auto axis = [](const Residues& residues) {
+    const auto taps = static_cast<int>(residues.taps);
+    return TileAxis{tile_sizes(taps).most, taps};
   };
-  return {.rows = axis(problem.h), .columns = axis(problem.w)};
+  return {.rows = axis(Residues::of_rows(problem)), .columns = axis(Residues::of_columns(problem))};
 }
 
 /// Why a problem is not taken, or null.
 const char* objection(const Problem& problem) {
-  if (std::max(problem.h, problem.w) > kMostTaps) return "kernel has more than 5×5 taps";
+  const auto rows = Residues::of_rows(problem), columns = Residues::of_columns(problem);
+  if (std::max(rows.taps, columns.taps) > kMostTaps) {
+    return "kernel has more than 5×5 taps, or residues of it have";
+  }
   // Everything that is transformed is at most so many times as large.
   constexpr double kMostElements = 0x1p56;
   const auto elements = [](const Extents& e) {
@@ -355,12 +421,9 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
 /// are cut.
 double operations(const Problem& problem) {
   if (objection(problem) != nullptr) return nominal_operations(problem);
-  const Window window = problem.window();
-  const Tile tile = largest_tile(problem);
-  const auto tiles =
-      static_cast<double>(problem.N * ceil_divide(window.rows.size(), tile.rows.outputs) *
-                          ceil_divide(window.columns.size(), tile.columns.outputs));
-  return 2.0 * static_cast<double>(tile.points()) * tiles *
+  const Blocking b(problem, largest_tile(problem));
+  const auto tiles = static_cast<double>(b.tile_rows) * static_cast<double>(b.tiles_across);
+  return 2.0 * static_cast<double>(b.products()) * tiles *
          static_cast<double>(problem.K * problem.C);
 }
 
@@ -374,6 +437,7 @@ constinit const Algorithm builtin::winograd{
     .threaded = true,
     .same_bits = true,
     .crops = true,
+    .most_stride = kMostStride,
     .vectorized = true,
     .any_kernel_strides = true,
     .prepares = true,
