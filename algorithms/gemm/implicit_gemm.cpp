@@ -68,7 +68,7 @@ class ImplicitGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    if (is_one_pixel(k, y)) return multiply_pixels(x, k, y);
+    if (is_one_pixel(y)) return multiply_pixels(x, has_dense_channels(k) ? k : gathered(k), y);
     const bool finite = pack_weights(k, weights_.data());
     compute(x, k, finite ? weights_.data() : nullptr, y);
   }
@@ -81,7 +81,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
                     const TensorView<T>& y) override {
     const auto& prepared = static_cast<const PackedKernel&>(k);
-    if (is_one_pixel(prepared.view(), y)) return multiply_pixels(x, prepared.view(), y);
+    if (is_one_pixel(y)) return multiply_pixels(x, prepared.view(), y);
     compute(x, prepared.view(), prepared.finite ? prepared.weights.data() : nullptr, y);
   }
 
@@ -114,13 +114,22 @@ class ImplicitGemmPlan final : public Plan<T> {
         });
   }
 
+  template <class Element>
+  static bool has_dense_channels(const TensorView<Element>& view) {
+    const auto [first, channels, rows, columns] = view.extents;
+    return view.strides[1] == rows * columns && view.strides[2] == columns && view.strides[3] == 1;
+  }
+
   /// Whether images are single pixels, and y is what the weights are multiplied by them.
-  bool is_one_pixel(const TensorView<const T>& k, const TensorView<T>& y) const {
-    const Problem& problem = this->problem();
-    const auto is_dense = [&](const Extents& strides) {
-      return strides[1] == problem.h * problem.w && strides[2] == problem.w;
-    };
-    return has_one_pixel(problem) && is_dense(k.strides) && is_dense(y.strides);
+  bool is_one_pixel(const TensorView<T>& y) const {
+    return has_one_pixel(this->problem()) && has_dense_channels(y);
+  }
+
+  /// Weights whose taps are not neighbours, as a layer's dense problems have them.
+  TensorView<const T> gathered(const TensorView<const T>& k) {
+    const TensorView<T> dense(weights_.data(), k.extents);
+    copy_elements(k, dense);
+    return dense;
   }
 
   /// Rows of x times the weights as they are: n1_i120_o16_1x1_k5x5 took ten times as long by
