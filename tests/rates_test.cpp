@@ -64,7 +64,7 @@ TEST_F(RatesInUse, ReachTheThreadsOfDirectForms) {
     return std::get<0>(planned)->threads();
   };
   EXPECT_EQ(threads(), 1);
-  use("direct_simd", "planes", 100);
+  use("direct_simd", "products", 100);
   EXPECT_EQ(threads(), 2);
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
-#include "fullconv/problem.h"
+#include <vector>
+
+#include "fullconv/algorithm.h"
 
 namespace fullconv {
 
-/// One thread's time in seconds.
+/// One thread's.
 template <class T>
-double direct_simd_seconds(const Problem& problem);
+std::vector<Forecast::Term> direct_simd_terms(const Problem& problem);
 
 }  // namespace fullconv

@@ -21,16 +21,14 @@ std::vector<Forecast::Term> im2col_gemm_terms(const Problem& problem, std::size_
   constexpr double kCall = 0.12e-6, kProduct = 0.06e-6;
   const auto products = static_cast<double>(problem.N * problem.h);  // at least
   constexpr double kRow = 4e-9;  // of a lowered image: what copying it takes beside its elements
-  constexpr double kFarByte = 0.024e-9;  // of x and y, outside of caches
-  const double operands = image_bytes(problem, scalar_size);
   // For y, to which products add once for each row of the kernel.
   constexpr FarByte kSum{0.008, 0x1p16, 4};
   const double sums = bytes * C * static_cast<double>(problem.N) *
                       static_cast<double>(problem.output_rows() * problem.output_columns());
   return {{"gemm", unit * padded_operations(problem) * kOperation * rows + products * kProduct +
                        1e-9 * static_cast<double>(problem.h) * kSum.of(sums)},
-          {"lowering", unit * lowered * 0.12 + lowered_rows * kRow +
-                           operands * kFarByte * distance(operands, 0x1p20, 16)},
+          {"lowering", unit * lowered * 0.12 + lowered_rows * kRow},
+          {"memory", memory_seconds(problem, scalar_size)},
           {"packing", unit * weights * 2.1 + kCall}};
 }
 

@@ -53,6 +53,8 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
       (rows == 1 ? kOneRow : 1) * product_waits(of_rows, of_vectors, of_rows + of_vectors * lines);
   const auto row_blocks = static_cast<double>(b.row_blocks);
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
+  const double sums = images * row_blocks * static_cast<double>(vectors) * C *
+                      static_cast<double>(layer.residues());
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
                             static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
   const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
@@ -61,28 +63,32 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
                                             C * static_cast<double>(layer.residues());
   const double image_vectors = static_cast<double>(ceil_divide(b.pitch, lanes));
   const double scattered = layer.columns.stride > 1 ? static_cast<double>(b.pitch) : 0;
-  constexpr double kInterleaved = 0.2e-9;  // an output, by pairs
+  constexpr double kInterleaved = 0.05e-9;  // an output, by pairs
   constexpr double kScattered = 0.35e-9;
   const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
   const double weights = static_cast<double>(problem.groups) * K * C * taps;
   const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
   constexpr double kFma = 0.13e-9;
   constexpr double kRow = 1.8e-9, kVector = 0.27e-9;
-  constexpr double kWeight = 0.08e-9;  // of four bytes
-  constexpr double kCall = 0.2e-6, kProduct = 0.1e-6;
-  constexpr FarByte kFar{0.02, 0x1p19, 16};
+  constexpr double kSum = 0.35e-9;     // loaded and stored, a vector
+  constexpr double kWeight = 0.24e-9;  // of four bytes
+  constexpr double kCall = 0.2e-6, kProduct = 0.06e-6;
+  constexpr double kPixelCall = 0.1e-6;
   const std::size_t workspace_bytes = Room::of<T>(problem, layer, b, threads).bytes(sizeof(T));
   if (has_one_pixel(problem)) {
-    return Forecast{.terms = divided_among_threads(
-                        {{"products", seconds_of_pixels<T>(problem) + kCall}}, threads),
-                    .workspace_bytes = workspace_bytes};
+    return Forecast{
+        .terms = divided_among_threads(
+            {{"products", seconds_of_pixels<T>(problem)}, {"calls", kPixelCall}}, threads),
+        .workspace_bytes = workspace_bytes};
   }
   return Forecast{.terms = divided_among_threads(
-                      {{"products", fmas * waits * kFma + products * kProduct},
+                      {{"products", fmas * waits * kFma},
+                       {"calls", products * kProduct + kCall},
                        {"copies", image_rows * (kRow + image_vectors * kVector) +
                                       output_rows * (kRow + image_vectors * kVector + scattering)},
-                       {"memory", 1e-9 * kFar.of(image_bytes(problem, sizeof(T)))},
-                       {"packing", weights * kWeight * sizeof(T) / sizeof(float) + kCall}},
+                       {"sums", sums * kSum},
+                       {"memory", memory_seconds(problem, sizeof(T))},
+                       {"packing", weights * kWeight * sizeof(T) / sizeof(float)}},
                       threads),
                   .workspace_bytes = workspace_bytes};
 }

@@ -41,15 +41,24 @@ double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::s
   const auto parts = static_cast<double>(layer.groups) *
                      static_cast<double>(reduction.rows.parts.size()) *
                      static_cast<double>(reduction.columns.parts.size());
-  constexpr double kPart = 0.02e-6, kSpreadPart = 0.027e-6, kSpread = 0.05e-9, kFarSpread = 0.27e-9;
+  const auto taps_of = [](const AxisReduction& axis) {
+    index_t taps = 0;
+    for (const AxisPart& part : axis.parts) taps += part.taps;
+    return static_cast<double>(taps);
+  };
+  const double taps = static_cast<double>(layer.K) * static_cast<double>(layer.C / layer.groups) *
+                      taps_of(reduction.rows) * taps_of(reduction.columns);
+  constexpr double kPart = 0.013e-6, kSpreadPart = 0.018e-6, kSpread = 0.03e-9, kFarSpread = 0.1e-9;
   constexpr double kSpreadRow = 7e-9;  // n11_i21_o318_138x1_k2x2_s2x2: 7 of 9 ms
-  constexpr double kTap = 4.5e-9;      // gathered, since taps of a part are not neighbours
+  // Gathered, since taps of a part are not neighbours, and farther than a cache away:
+  constexpr double kTap = 1.2e-9, kFarTap = 3.3e-9;
   // Loaded where it lies; fitted to n1_i512_o256_8x8_k4x4_p1x1x1x1_s2x2, which takes 1.8 ms.
   constexpr double kTapApart = 0.2e-9;
   double seconds = parts * kPart;
   if (reduction.columns.tap_step > 1 && layer.h * layer.w > 1) {
-    seconds += (algorithm.any_kernel_strides ? kTapApart : kTap) *
-               static_cast<double>(element_count(layer.k_extents()));
+    const double bytes = static_cast<double>(scalar_size) * taps;
+    const double gathered = kTap + kFarTap * distance(bytes, 0x1p20, 8);
+    seconds += (algorithm.any_kernel_strides ? kTapApart : gathered) * taps;
   }
   if (reduction.columns.output_step > 1) {
     const auto outputs = static_cast<double>(element_count(layer.y_extents()));
@@ -57,7 +66,8 @@ double seconds_of_parts(const Algorithm& algorithm, const Problem& layer, std::s
         static_cast<double>(scalar_size) * outputs / static_cast<double>(layer.groups);
     const double rows = outputs / static_cast<double>(layer.output_columns());
     seconds += parts * kSpreadPart + rows * kSpreadRow +
-               outputs * (kSpread + kFarSpread * distance(staged, 0x1p20, 4));
+               outputs * (kSpread + kFarSpread * distance(staged, 0x1p20, 4)) +
+               memory_seconds(layer, scalar_size);
   }
   return seconds;
 }

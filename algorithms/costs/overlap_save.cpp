@@ -128,7 +128,7 @@ OverlapSaveTimes overlap_save_times(const Problem& problem, const Tiling& tiling
   // memory adds to that, and writing it to memory.
   constexpr double kProductByte = 0.017e-9;
   constexpr double kFarProductByte = 0.026e-9;
-  constexpr double kFarKernelByte = 0.25e-9;
+  constexpr double kFarKernelByte = 0.15e-9;
   constexpr double kRound = 0.6e-6;
   // For each byte that goes from one core's cache to another's: a kernel's spectrum, to all
   // threads; and what a residue's thread writes for the others, which it later has to get back into

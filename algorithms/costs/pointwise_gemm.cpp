@@ -29,11 +29,10 @@ std::vector<Forecast::Term> pointwise_gemm_terms(const Problem& p, const pointwi
       pixels / of(at_once) * of(ceil_divide(p.C, b.strip)) * of(ceil_divide(p.K, b.depth));
   constexpr double kFma = 0.128e-9, kWeight = 1.8e-9, kSum = 1.3e-9, kCall = 0.1e-6;  // vectors
   constexpr double kMultiplication = 0.05e-6;
-  constexpr FarByte kFar{0.03, 0x1p19, 16};
-  return {{"products", pixels * K * vectors_C * waits * kFma + multiplications * kMultiplication},
-          {"memory", 1e-9 * kFar.of(image_bytes(p, sizeof(T)))},
-          {"copies",
-           of(b.pixel_blocks) * K * vectors_C * kWeight + transposed * vectors_C * kSum + kCall}};
+  return {{"products", pixels * K * vectors_C * waits * kFma},
+          {"calls", multiplications * kMultiplication + kCall},
+          {"memory", memory_seconds(p, sizeof(T))},
+          {"copies", of(b.pixel_blocks) * K * vectors_C * kWeight + transposed * vectors_C * kSum}};
 }
 
 template std::vector<Forecast::Term> pointwise_gemm_terms<float>(const Problem&,

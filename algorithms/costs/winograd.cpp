@@ -37,22 +37,22 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
     return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
   };
   const index_t columns = b.tiles_across * b.tile.columns.outputs;
-  // Where residues of columns are interleaved, for each output:
-  constexpr double kInterleaved = 0.2e-9;
+  // Where residues of columns are interleaved, for each row and each output:
+  constexpr double kInterleavedRow = 7e-9, kInterleaved = 0.05e-9;
   const double interleaved =
-      b.residues() == 1 ? 0
-                        : static_cast<double>(problem.N * problem.C) * kInterleaved *
-                              static_cast<double>(problem.output_rows() * problem.output_columns());
+      b.residues() == 1
+          ? 0
+          : static_cast<double>(problem.N * problem.C * problem.output_rows()) *
+                (kInterleavedRow + kInterleaved * static_cast<double>(problem.output_columns()));
   // For a vector of channels of the kernels: loading its taps, and each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
-  constexpr FarByte kFar{0.03, 0x1p19, 16};
   return {
       {"products", products * tiles * K * vectors_C * waits * kFma},
       {"kernels", passes * K * vectors_C * (kKernel + residues * points * kKernelPoint)},
       {"images",
        vectors_K * (points * tiles * kPoint +
                     square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
-      {"memory", 1e-9 * kFar.of(image_bytes(problem, sizeof(T)))},
+      {"memory", memory_seconds(problem, sizeof(T))},
       {"outputs", vectors_C * residues *
                           (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns)) +
                       interleaved}};

@@ -18,8 +18,8 @@ namespace {
 
 static_assert(kRowsOfTiles % kTileRows == 0);
 
-double seconds_f32(const Problem& problem) { return plane_seconds<float>(problem); }
-double seconds_f64(const Problem& problem) { return plane_seconds<double>(problem); }
+PlaneSeconds seconds_f32(const Problem& problem) { return plane_seconds<float>(problem); }
+PlaneSeconds seconds_f64(const Problem& problem) { return plane_seconds<double>(problem); }
 
 std::vector<Boundary> boundaries_f32(const Problem& problem) {
   return plane_boundaries<float>(problem);
@@ -70,11 +70,11 @@ void convolve_rows<double>(const Plane<const double>& x, const Plane<const doubl
 }
 
 template <>
-double convolve_seconds<float>(const Problem& problem) {
+PlaneSeconds convolve_seconds<float>(const Problem& problem) {
   return HWY_DYNAMIC_DISPATCH(seconds_f32)(problem);
 }
 template <>
-double convolve_seconds<double>(const Problem& problem) {
+PlaneSeconds convolve_seconds<double>(const Problem& problem) {
   return HWY_DYNAMIC_DISPATCH(seconds_f64)(problem);
 }
 

@@ -19,10 +19,15 @@ void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane
 /// instruction set.
 constexpr index_t kRowsOfTiles = 8;
 
+/// What units for products are busy with, and the rest.
+struct PlaneSeconds {
+  double products, others;
+};
+
 /// The seconds that convolve_rows takes for one plane of a dense problem, all of y's window: a
 /// forecast, not a promise.
 template <class T>
-double convolve_seconds(const Problem& problem);
+PlaneSeconds convolve_seconds(const Problem& problem);
 
 /// The sizes at which it changes between its methods, for planes of about these sizes.
 template <class T>

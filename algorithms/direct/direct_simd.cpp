@@ -20,9 +20,8 @@ namespace {
 template <class T>
 int threads_for(const Problem& problem, const PlanOptions& options) {
   if (options.threads == 1) return 1;
-  const double rate =
-      rates_in_use(options.threads)->factor(sizeof(T), builtin::direct_simd.name, "planes");
-  if (!is_worth_forking(rate * direct_simd_seconds<T>(problem))) return 1;
+  const TermFactors rates = rates_in_use(options.threads)->of(sizeof(T), builtin::direct_simd.name);
+  if (!is_worth_forking(rates.seconds(direct_simd_terms<T>(problem)))) return 1;
   return useful_threads(problem, options, problem.N * problem.C * problem.output_rows());
 }
 
@@ -102,8 +101,9 @@ template <class T>
 Forecast forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = threads_for<T>(problem, options);
   const index_t blocks = blocks_of_a_plane(problem, threads);
-  return {divided_among_threads(
-      {{"planes", direct_simd_seconds<T>(problem) * repetition(problem, blocks)}}, threads)};
+  std::vector<Forecast::Term> terms = direct_simd_terms<T>(problem);
+  for (Forecast::Term& term : terms) term.seconds *= repetition(problem, blocks);
+  return {divided_among_threads(std::move(terms), threads)};
 }
 
 std::optional<Forecast> forecast_direct_simd(const Problem& problem, const PlanOptions& options,

@@ -186,8 +186,8 @@ int most_rank_that_pays(const Problem& problem, const Blocks<T>& blocks, double 
   constexpr double kMargin = 1.1;  // as much as forecasts are off
   const double plane = separable_passes<T>().seconds(
       problem.output_rows(), problem.W, problem.output_columns(), problem.h, problem.w);
-  // Passes have no rate of their own: they are sums by vectors, as the direct form's are.
-  const double rate = rates_in_use(blocks.threads)->factor(sizeof(T), "direct_simd", "planes");
+  // Passes have no rate of their own: they load and store more than they multiply.
+  const double rate = rates_in_use(blocks.threads)->factor(sizeof(T), "direct_simd", "others");
   const double passes = rate * static_cast<double>(problem.N * problem.K * problem.C) * plane;
   const Forecast term{divided_among_threads({{"passes", passes}}, blocks.threads)};
   return static_cast<int>(std::clamp<double>(seconds / (kMargin * term.seconds()), 0, kMostRank));
