@@ -51,7 +51,7 @@ std::string processor() {
 
 /// What rates are good for; the first lines of a file of them.
 std::vector<std::string> conditions(int threads) {
-  return {"fullconv rates, format 1", "version " FULLCONV_VERSION, "build " FULLCONV_BUILD,
+  return {"fullconv rates, format 2", "version " FULLCONV_VERSION, "build " FULLCONV_BUILD,
           "processor " + processor(), "threads " + std::to_string(threads)};
 }
 constexpr std::string_view kLastLine = "end";
@@ -136,7 +136,7 @@ struct InUse {
 };
 
 InUse load(int threads) {
-  InUse in_use{std::make_shared<Rates>(), {false, rates_file(threads), {}}};
+  InUse in_use{std::make_shared<Rates>(Rates::built_in()), {false, rates_file(threads), {}}};
   auto& [measured, file, remark] = in_use.calibration;
   if (file.empty()) {
     remark = "there is no cache directory";

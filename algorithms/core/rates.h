@@ -12,8 +12,8 @@
 
 namespace fullconv {
 
-/// By how much the parts of one algorithm's executions take longer here than where the built-in
-/// rates are from.
+/// By how much the parts of one algorithm's executions take longer here than where the seconds of
+/// costs/ are from.
 class TermFactors {
  public:
   /// 1 where nothing is known.
@@ -27,9 +27,13 @@ class TermFactors {
   std::vector<std::pair<std::string, double>> factors_;
 };
 
-/// By how much the parts of an execution take longer here than where the built-in rates are from.
+/// By how much the parts of an execution take longer here than where the seconds of costs/ are
+/// from.
 class Rates {
  public:
+  /// Those of this kind of processor: costs/built_in_rates.cpp has its table.
+  static Rates built_in();
+
   /// 1 where nothing is known.
   double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view term) const;
   void set(std::size_t scalar_size, std::string_view algorithm, std::string_view term,

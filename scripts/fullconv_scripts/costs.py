@@ -96,11 +96,28 @@ def lines(samples: dict[str, Samples]) -> list[str]:
     return shown
 
 
+def table(samples: dict[str, Samples]) -> list[str]:
+    """Rows of algorithms/costs/built_in_rates.cpp: algorithm, term, factors in float and double."""
+    factors = {name: fit(of).factors for name, of in samples.items()}
+    rows = []
+    for algorithm in sorted({name.rsplit(" ", 1)[0] for name in factors}):
+        f32, f64 = (factors.get(f"{algorithm} {scalar}", {}) for scalar in ("f32", "f64"))
+        for term in sorted({*f32, *f64}):
+            single, double = f32.get(term, 1.0), f64.get(term, 1.0)
+            rows.append(f'    {{"{algorithm}", "{term}", {single:.2f}, {double:.2f}}},')
+    return rows
+
+
 def main(argv: Sequence[str]) -> int:
     parser = Parser(prog="scripts/costs", description="Fits the models of time to measured times.")
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE",
         help="what fullconv_regret --terms printed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--table", action="store_true",
+        help="print factors as rows of algorithms/costs/built_in_rates.cpp, for a machine that has"
+        " no table there",
     )  # fmt: skip
     asked = parser.parse_args(argv)
     try:
@@ -111,7 +128,7 @@ def main(argv: Sequence[str]) -> int:
     if not samples:
         print(f"scripts/costs: {asked.files[0]}: has no terms: made without --terms", file=sys.stderr)
         return 2
-    print("\n".join(lines(samples)))
+    print("\n".join(table(samples) if asked.table else lines(samples)))
     return 0
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import random
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -46,10 +47,10 @@ class Costs(unittest.TestCase):
     def write(self, *lines):
         self.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    def run_script(self):
+    def run_script(self, *options):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             with contextlib.redirect_stderr(io.StringIO()) as err:
-                code = costs.main([str(self.path)])
+                code = costs.main([str(self.path), *options])
         return code, out.getvalue(), err.getvalue()
 
     def test_factors_are_found(self):
@@ -62,6 +63,15 @@ class Costs(unittest.TestCase):
             self.assertAlmostEqual(found.factors[name] / factor, 1, delta=0.03)
         self.assertGreater(np.median(np.abs(found.before)), 0.2)
         self.assertLess(np.max(np.abs(found.after)), 0.05)
+
+    def test_rows_of_a_table(self):
+        self.write(HEADER, *problems(200, {"rows": 2.0, "memory": 0.5}))
+        code, out, err = self.run_script("--table")
+        self.assertEqual((code, err), (0, ""))
+        rows = [re.fullmatch(r' {4}\{"fft", "(\w+)", (\S+), 1\.00\},', line) for line in out.splitlines()]
+        self.assertEqual([row[1] for row in rows], ["memory", "rows"])
+        self.assertAlmostEqual(float(rows[0][2]), 0.5, delta=0.02)
+        self.assertAlmostEqual(float(rows[1][2]), 2.0, delta=0.02)
 
     def test_one_outlier_does_not_bend_them(self):
         lines = list(problems(200, {"rows": 1.0, "memory": 1.0}))
