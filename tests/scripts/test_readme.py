@@ -91,6 +91,13 @@ class Figures(unittest.TestCase):
         said = f"loses {median} in the median, {p95} at most in 95 of 100, {most} in the worst case"
         self.assertIn(said, prose("docs/results.md"))
 
+    def test_what_a_choice_costs_on_another_kind_of_processor(self):
+        lines = readme.regrets(readme.REFERENCE / "regret-layers-zen4")
+        self.assertEqual(len(lines), 4)
+        for line in lines:
+            name, figures = line.split(": ")
+            self.assertIn(f"| {name} | {figures.replace(', ', ' | ')} |", PAGES["docs/results.md"])
+
     def test_what_the_audit_found(self):
         page = "docs/measuring.md"
         for row in readme.audit(readme.REFERENCE / "audit.json"):
