@@ -168,7 +168,7 @@ def main() -> None:
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
     lines += layers(REFERENCE / "unstable")
     lines += instruction_sets(REFERENCE / "instruction-sets")
-    lines += [reliance(REFERENCE / run) for run in ("default", "full")]
+    lines += [reliance(REFERENCE / run) for run in ("default", "full", "full-debian12")]
     lines.append(large_image(REFERENCE / "large_image.jsonl"))
     lines += operand_costs(REFERENCE / "numbers.jsonl")
     lines += audit(REFERENCE / "audit.json")

@@ -51,7 +51,7 @@ class Figures(unittest.TestCase):
             self.assertIn(row, PAGES["docs/results.md"])
 
     def test_how_well_ratios_are_known(self):
-        for run in ("default", "full"):
+        for run in ("default", "full", "full-debian12"):
             with self.subTest(run):
                 said = readme.reliance(readme.REFERENCE / run)
                 self.assertIn(said, prose("docs/measuring.md"))
