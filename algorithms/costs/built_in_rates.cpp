@@ -21,7 +21,7 @@ struct Factors {
 
 /// Of Zen 4, whose units are 32 bytes wide, so that vectors of 64 take two cycles. Fitted to 660
 /// random layers and 160 planes in float, 470 and 160 in double, on an EPYC. Forecasts are off by 9
-/// to 20 % (median), without it by 20 to 90 %, so that choices lost 48 and 82 % in 95 of 100.
+/// to 20 % (median), without it by 20 to 90 %. What choices lose: docs/results.md.
 constexpr Factors kHalvedVectors[] = {
     {"depthwise", "sums", 2.53, 2.32},
     {"depthwise", "transpositions", 1.08, 1.40},
