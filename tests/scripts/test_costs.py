@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import support  # noqa: F401
 from fullconv_scripts import costs, regret
+from fullconv_scripts.arguments import ROOT
 
 HEADER = {
     "format": "fullconv regret",
@@ -63,6 +64,20 @@ class Costs(unittest.TestCase):
             self.assertAlmostEqual(found.factors[name] / factor, 1, delta=0.03)
         self.assertGreater(np.median(np.abs(found.before)), 0.2)
         self.assertLess(np.max(np.abs(found.after)), 0.05)
+
+    def test_tables_name_terms_that_forecasts_have(self):
+        table = (ROOT / "algorithms" / "costs" / "built_in_rates.cpp").read_text(encoding="utf-8")
+        rows = set(re.findall(r'^ {4}\{"(\w+)", "(\w+)", [\d.]+, [\d.]+\},$', table, re.M))
+        self.assertGreater(len(rows), 20)
+        files = (ROOT / "results" / "reference" / "regret-layers-zen4").glob("estimate-*.jsonl")
+        samples = costs.collect(regret.read(path) for path in files)
+        known = {
+            (name.split()[0], term)
+            for name, of in samples.items()
+            for terms in of.terms
+            for term in terms
+        }
+        self.assertLessEqual(rows, known)
 
     def test_rows_of_a_table(self):
         self.write(HEADER, *problems(200, {"rows": 2.0, "memory": 0.5}))
