@@ -40,6 +40,9 @@ inline double memory_seconds(const Problem& p, std::size_t scalar_size) {
   return 1e-9 * kFar.of(image_bytes(p, scalar_size));
 }
 
+/// An output that is put between others, in pairs (core/interleave.h).
+inline constexpr double kInterleavedSeconds = 0.05e-9;
+
 /// The terms of work that so many threads divide.
 inline std::vector<Forecast::Term> divided_among_threads(std::vector<Forecast::Term> terms,
                                                          int threads) {

@@ -249,10 +249,8 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   if (planner_of<T>(*this) == nullptr) return Declined{"does not offer this scalar"};
   if (options.threads > 1 && !threaded) return Declined{"is serial: takes one thread only"};
 
-  // Others are run as they are: a peer's time is that of what its users would call.
-  const auto ours = built_in_algorithms();
-  const bool is_ours = std::ranges::find(ours, this) != ours.end();
-  if (is_ours && is_column(problem)) return plan_transposed<T>(*this, problem, options);
+  const bool built_in = is_built_in(*this);
+  if (built_in && is_column(problem)) return plan_transposed<T>(*this, problem, options);
 
   const bool is_layer = !problem.is_dense() || !problem.is_whole();
   if (is_layer && layers == Layers::none) {
@@ -261,7 +259,7 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   Planned<T> planned = takes_as_it_is(*this, problem)
                            ? with_any_strides<T>(plan_alone<T>(problem, options), options)
                            : plan_adapted<T>(*this, problem, options);
-  return is_ours ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
+  return built_in ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
 }
 
 template class Plan<float>;

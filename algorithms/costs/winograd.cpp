@@ -38,12 +38,12 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   };
   const index_t columns = b.tiles_across * b.tile.columns.outputs;
   // Where residues of columns are interleaved, for each row and each output:
-  constexpr double kInterleavedRow = 7e-9, kInterleaved = 0.05e-9;
+  constexpr double kInterleavedRow = 7e-9;
   const double interleaved =
-      b.residues() == 1
-          ? 0
-          : static_cast<double>(problem.N * problem.C * problem.output_rows()) *
-                (kInterleavedRow + kInterleaved * static_cast<double>(problem.output_columns()));
+      b.residues() == 1 ? 0
+                        : static_cast<double>(problem.N * problem.C * problem.output_rows()) *
+                              (kInterleavedRow +
+                               kInterleavedSeconds * static_cast<double>(problem.output_columns()));
   // For a vector of channels of the kernels: loading its taps, and each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
   return {
