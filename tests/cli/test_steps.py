@@ -85,12 +85,13 @@ class Seconds(StepsTest):
                 total = seconds.pop("total")
                 self.assertLess(total, 1)
                 self.assertLessEqual(sum(seconds.values()), 1.05 * total)
-                if entry["threads"] == 1:  # with more, some wait, which is in no step
-                    self.assertGreaterEqual(sum(seconds.values()), 0.5 * total)
                 for value in seconds.values():
                     self.assertGreater(value, 0)
-                # A call is long here, and has few steps, or many of small tiles.
-                self.assertLess(entry.get("clock_overhead", 0), 0.1)
+                # With more threads some wait, which is in no step, and calls are shorter.
+                if entry["threads"] == 1:
+                    self.assertGreaterEqual(sum(seconds.values()), 0.5 * total)
+                    # A call is long here, and has few steps, or many of small tiles.
+                    self.assertLess(entry.get("clock_overhead", 0), 0.1)
 
     def test_each_says_what_it_is_known_for(self):
         # More than one output channel of more than one row of panels, so that results are copied.
