@@ -12,6 +12,11 @@ namespace fullconv {
 template <class T>
 [[gnu::noinline, gnu::aligned(64)]] void add_clamped_row(const T* x, index_t x_columns, const T* k,
                                                          index_t k_columns, Range columns, T* y) {
+  // All columns without the two bounds, which 257x300_k9x4 took 1.05 times as long with.
+  if (columns.begin == 0 && columns.end == x_columns + k_columns - 1) {
+    for (index_t q = 0; q < k_columns; ++q) add_scaled_row(k[q], x, y + q, x_columns);
+    return;
+  }
   for (index_t q = 0; q < k_columns; ++q) {
     const index_t begin = std::max(columns.begin, q);
     const index_t end = std::min(columns.end, q + x_columns);
