@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "fullconv/error_model.h"
 #include "fullconv/fullconv.h"
 #include "winograd/cook_toom.h"
+#include "winograd/tiling.h"
 
 namespace fullconv::testing {
 namespace {
@@ -80,6 +82,7 @@ std::vector<TileAxis> all_axes() {
   for (int taps = 1; taps <= kMostTaps; ++taps) {
     const auto [fewest, most] = tile_sizes(taps);
     for (int outputs = fewest; outputs <= most; ++outputs) axes.push_back({outputs, taps});
+    if (has_shorter({most, taps})) axes.push_back(shorter({most, taps}));
   }
   return axes;
 }
@@ -91,7 +94,8 @@ class CookToomMatrices : public ::testing::TestWithParam<TileAxis> {
 INSTANTIATE_TEST_SUITE_P(Winograd, CookToomMatrices, ::testing::ValuesIn(all_axes()),
                          [](const auto& of) {
                            return std::to_string(of.param.outputs) + "Outputs" +
-                                  std::to_string(of.param.taps) + "Taps";
+                                  std::to_string(of.param.taps) + "Taps" +
+                                  (of.param.without_zero ? "WithoutZero" : "");
                          });
 
 /// Output r takes tap t of sample r + t, and nothing else.
@@ -124,6 +128,49 @@ TEST(WinogradResidues, ShareTransformsOfSamples) {
   ASSERT_EQ(layer.output_rows(), 40);
   // With a zero in front of the kernel these are numbers 1 to 20 of each residue.
   EXPECT_EQ(operations_of(*winograd, layer), 2.0 * 7 * 5 * (4 * 4) * (6 + 5) * (6 + 5));
+}
+
+/// 14 outputs of 3 taps are 4 + 4 + 3 + 3 by 6 + 6 + 5 + 5 products, whose kernels are transformed
+/// to the same.
+TEST(WinogradTiles, HaveAnOutputLessWhereOutputsAreFewer) {
+  const Algorithm* winograd = find_algorithm("winograd");
+  ASSERT_NE(winograd, nullptr);
+  const Problem layer = parse_problem("n3_i7_o5_14x14_k3x3_p1x1x1x1");
+  EXPECT_EQ(operations_of(*winograd, layer), 2.0 * 3 * 7 * 5 * 22 * 22);
+}
+
+TEST(WinogradTiles, CoverOutputsOnce) {
+  for (const TileAxis& axis : all_axes()) {
+    if (axis.without_zero) continue;
+    for (index_t outputs = 1; outputs < 60; ++outputs) {
+      const Tiling tiling(axis, outputs);
+      index_t next = 0;
+      for (index_t tile = 0; tile < tiling.count(); ++tile) {
+        EXPECT_EQ(tiling.first(tile), next);
+        next += tiling.outputs(tile);
+      }
+      EXPECT_GE(next, outputs);
+      EXPECT_LT(tiling.first(tiling.count() - 1), outputs);
+    }
+  }
+}
+
+TEST(WinogradTiles, AreNeighboursWhereTheyHaveAPoint) {
+  const TilePlaces places{
+      .whole_rows = 3, .shorter_rows = 2, .whole_columns = 4, .shorter_columns = 1};
+  std::set<index_t> taken;
+  for (const bool whole_row : {true, false})
+    for (const bool whole_column : {true, false})
+      for (index_t row = 0; row < (whole_row ? 3 : 2); ++row)
+        for (index_t column = 0; column < (whole_column ? 4 : 1); ++column) {
+          const index_t place = places.first(whole_row, whole_column, row) + column;
+          EXPECT_TRUE(taken.insert(place).second) << place;
+          EXPECT_EQ(places.having(true, false).contains(place), whole_row);
+          EXPECT_EQ(places.having(false, true).contains(place), whole_column);
+          EXPECT_EQ(places.having(true, true).contains(place), whole_row && whole_column);
+        }
+  EXPECT_EQ(places.having(false, false).size(), index_t(taken.size()));
+  EXPECT_EQ(*taken.rbegin(), 5 * 5 - 1);
 }
 
 }  // namespace

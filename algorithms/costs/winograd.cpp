@@ -17,11 +17,11 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   const index_t lanes = vector_lanes<T>();
   const auto points = static_cast<double>(b.points());
   const auto residues = static_cast<double>(b.residues());
-  const auto products = static_cast<double>(b.products());
+  const double products = static_cast<double>(problem.N) * static_cast<double>(b.products());
   const auto K = static_cast<double>(problem.K);
   const auto vectors_K = static_cast<double>(ceil_divide(problem.K, lanes));
   const auto vectors_C = static_cast<double>(ceil_divide(problem.C, lanes));
-  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across);
+  const auto tiles = static_cast<double>(b.tile_rows * b.tiles_across());
   const auto passes = static_cast<double>(b.keeps_kernels ? 1 : b.blocks);
   const double rows =
       static_cast<double>(ceil_divide(b.tiles(), tiles_of(b.tiles())));  // of a tile of products
@@ -36,7 +36,7 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   const auto square_rows = [&](index_t tile, index_t across) {
     return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
   };
-  const index_t columns = b.tiles_across * b.tile.columns.outputs;
+  const index_t columns = b.tiles_across() * b.tile.columns.outputs;
   // Where residues of columns are interleaved, for each row and each output:
   constexpr double kInterleavedRow = 7e-9;
   const double interleaved =
@@ -47,7 +47,7 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   // For a vector of channels of the kernels: loading its taps, and each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
   return {
-      {"products", products * tiles * K * vectors_C * waits * kFma},
+      {"products", products * K * vectors_C * waits * kFma},
       {"kernels", passes * K * vectors_C * (kKernel + residues * points * kKernelPoint)},
       {"images",
        vectors_K * (points * tiles * kPoint +

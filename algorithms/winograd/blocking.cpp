@@ -24,15 +24,15 @@ Blocking choose_blocking(const Problem& problem, const Tile& tile, int threads) 
 
   // With its kernels kept, a block of the image in the second-level cache meets all of them.
   constexpr index_t kImageBytes = 512 * 1024;
-  const index_t row_bytes = b.points() * b.tiles_across * padded_K * scalar_bytes;
+  const index_t row_bytes = b.points() * b.tiles_across() * padded_K * scalar_bytes;
   // Else what kernels are transformed to meets as many tiles as that cache has sums of.
   constexpr index_t kSumsBytes = 448 * 1024;
   const index_t widest = std::min<index_t>(2, vectors_C) * lanes;
-  const index_t sums_bytes = b.residues() * b.points() * b.tiles_across * widest * scalar_bytes;
+  const index_t sums_bytes = b.residues() * b.points() * b.tiles_across() * widest * scalar_bytes;
   constexpr index_t kFewestTiles = 14;
   const index_t rows_at_once = std::max<index_t>(1, kSumsBytes / sums_bytes);
   b.keeps_kernels =
-      rows_at_once < b.tile_rows && kImageBytes / row_bytes * b.tiles_across >= kFewestTiles;
+      rows_at_once < b.tile_rows && kImageBytes / row_bytes * b.tiles_across() >= kFewestTiles;
   const index_t most_rows =
       b.keeps_kernels ? std::max<index_t>(1, kImageBytes / row_bytes) : rows_at_once;
   b.blocks = ceil_divide(b.tile_rows, most_rows);

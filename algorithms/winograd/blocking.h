@@ -3,16 +3,26 @@
 #include "core/buffer.h"
 #include "core/plane.h"
 #include "winograd/residues.h"
+#include "winograd/tiling.h"
 #include "winograd/transforms.h"
 
 namespace fullconv::winograd {
 
+/// Tiles beside each other in a row, which are alike.
+struct Run {
+  Tile tile;
+  index_t tiles;
+  index_t place;         // of the first one among those of the block
+  index_t first_output;  // along the row
+  index_t first_point;   // of a whole tile's
+};
+
 /// How the work is cut.
 struct Blocking {
   Residues rows, columns;
-  Tile tile;
-  index_t tiles_across;
-  index_t tile_rows;  // of all images
+  Tile tile;           // a whole one
+  Tiling down, along;  // of an image
+  index_t tile_rows;   // of all images
   // Rows of tiles, all channels of which are transformed at a time, of the image and back.
   index_t block_rows = 0, blocks = 0;
   index_t block_channels = 0, channel_blocks = 0;  // of y
@@ -30,15 +40,55 @@ struct Blocking {
       : rows(Residues::of_rows(problem)),
         columns(Residues::of_columns(problem)),
         tile(its_tile),
-        tiles_across(ceil_divide(columns.numbers.size(), tile.columns.outputs)),
-        tile_rows(problem.N * ceil_divide(rows.numbers.size(), tile.rows.outputs)) {}
+        down(tile.rows, rows.numbers.size()),
+        along(tile.columns, columns.numbers.size()),
+        tile_rows(problem.N * down.count()) {}
 
   index_t points() const { return tile.points(); }
   index_t residues() const { return rows.count * columns.count; }
-  /// Points of all residues at which kernels are not zero.
+  index_t tiles_across() const { return along.count(); }
+  /// Of an image and two channels: points of all tiles and residues at which kernels are not zero.
   index_t products() const {
-    return (rows.count * tile.rows.points() - rows.zeros) *
-           (columns.count * tile.columns.points() - columns.zeros);
+    return (rows.count * down.points() - rows.zeros * down.count()) *
+           (columns.count * along.points() - columns.zeros * along.count());
+  }
+  /// Rows of tiles, counted through all images.
+  Range rows_of(index_t block) const {
+    return {block * tile_rows / blocks, (block + 1) * tile_rows / blocks};
+  }
+  TilePlaces places_of(index_t block) const {
+    const index_t whole = whole_rows(rows_of(block));
+    return {.whole_rows = whole,
+            .shorter_rows = rows_of(block).size() - whole,
+            .whole_columns = along.whole,
+            .shorter_columns = along.shorter};
+  }
+  /// Calls visit(run) for a row of tiles of a block.
+  template <class Visit>
+  void for_each_run(index_t block, index_t tile_row, const Visit& visit) const {
+    const Range before{rows_of(block).begin, tile_row};
+    const bool whole_row = tile_row % down.count() < down.whole;
+    const index_t alike = whole_row ? whole_rows(before) : before.size() - whole_rows(before);
+    const TilePlaces places = places_of(block);
+    const TileAxis rows_axis = whole_row ? tile.rows : shorter(tile.rows);
+    const index_t skipped = whole_row ? 0 : tile.columns.points();
+    if (along.whole > 0) {
+      visit(Run{.tile = {rows_axis, tile.columns},
+                .tiles = along.whole,
+                .place = places.first(whole_row, true, alike),
+                .first_output = 0,
+                .first_point = skipped});
+    }
+    if (along.shorter > 0) {
+      visit(Run{.tile = {rows_axis, shorter(tile.columns)},
+                .tiles = along.shorter,
+                .place = places.first(whole_row, false, alike),
+                .first_output = along.first(along.whole),
+                .first_point = skipped + 1});
+    }
+  }
+  PointStrides point_strides(index_t point) const {
+    return {.i = tile.columns.points() * point, .j = point};
   }
   index_t sums_residue() const { return points() * sums_point; }
   index_t kernel_residue() const { return points() * kernel_point; }
@@ -49,7 +99,16 @@ struct Blocking {
   index_t staged(index_t lanes) const {
     return residues() == 1 ? 0 : columns.count * lanes * staged_channel();
   }
-  index_t tiles() const { return block_rows * tiles_across; }
+  index_t tiles() const { return block_rows * tiles_across(); }
+
+ private:
+  /// Among these rows of tiles.
+  index_t whole_rows(const Range& rows_of_tiles) const {
+    const auto before = [this](index_t row) {
+      return row / down.count() * down.whole + std::min(row % down.count(), down.whole);
+    };
+    return before(rows_of_tiles.end) - before(rows_of_tiles.begin);
+  }
 };
 
 /// Elements for the transformed image, sums and kernels, and for outputs that are staged.

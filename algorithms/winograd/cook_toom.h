@@ -67,6 +67,8 @@ constexpr CookToom<T> cook_toom(bool zero, std::span<const double> pairs) {
 /// F(m, r) for one axis of a tile: so many outputs of kernels of so many taps.
 struct TileAxis {
   int outputs, taps;
+  /// At the points of F(m + 1, r) but 0: kernels are transformed to the same for both.
+  bool without_zero = false;
 
   /// Points that samples and taps are transformed to; as many samples.
   constexpr int points() const { return outputs + taps - 1; }
@@ -85,6 +87,10 @@ constexpr TileSizes tile_sizes(int taps) {
   return {2, kMostPoints + 1 - taps};
 }
 
+/// Whether there are tiles of an output less at the same points but 0, which is the first one.
+constexpr bool has_shorter(TileAxis axis) { return axis.points() == kMostPoints; }
+constexpr TileAxis shorter(TileAxis axis) { return {axis.outputs - 1, axis.taps, true}; }
+
 /// The points are ∞; ±1, ∞; 0, ±1, ∞; ±3/8, ±11/8, ∞; or 0, ±5/8, ±3/2, ∞. With the last ones,
 /// errors of F(4,3) are a quarter to a half of those with the usual 0, ±1, ±2, ∞.
 template <class T>
@@ -93,7 +99,7 @@ constexpr CookToom<T> cook_toom(TileAxis axis) {
   const int points = axis.points();
   if (points == 1) return cook_toom<T>(false, {});
   if (points <= 4) return cook_toom<T>(points == 4, kOne);
-  if (points == 5) return cook_toom<T>(false, kSmallAndLarge);
+  if (points == 5) return cook_toom<T>(false, axis.without_zero ? kBesideZero : kSmallAndLarge);
   return cook_toom<T>(true, kBesideZero);
 }
 

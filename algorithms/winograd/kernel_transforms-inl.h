@@ -150,12 +150,13 @@ void transform_kernel_of(const T* k, const KernelStrides& strides, index_t chann
 template <class T, int... number>
 auto kernel_transform_of(const Tile& tile, Indices<number...>) {
   static constexpr decltype(&transform_kernel_of<T, AxisOf<0>, AxisOf<0>>) kAll[] = {
-      transform_kernel_of<T, AxisOf<number / kAxisCount>, AxisOf<number % kAxisCount>>...};
-  return kAll[number_of(tile.rows) * kAxisCount + number_of(tile.columns)];
+      transform_kernel_of<T, AxisOf<number / kWholeAxisCount>,
+                          AxisOf<number % kWholeAxisCount>>...};
+  return kAll[number_of(tile.rows) * kWholeAxisCount + number_of(tile.columns)];
 }
 template <class T>
 auto kernel_transform_of(const Tile& tile) {
-  return kernel_transform_of<T>(tile, IndicesTo<kAxisCount * kAxisCount>());
+  return kernel_transform_of<T>(tile, IndicesTo<kWholeAxisCount * kWholeAxisCount>());
 }
 
 /// Kernels lie apart for each o: no core sees by itself which lines come next.

@@ -189,7 +189,7 @@ constexpr index_t kMostColumns = 4 * kLanes<T> > 16 ? 4 * kLanes<T> : 16;
 template <class T>
 void transform_images(const Tile& tile, const Plane<const T>& x, index_t channel_stride,
                       index_t channels, index_t row, index_t column, index_t tiles, T* to,
-                      index_t point_stride, index_t tile_stride) {
+                      const PointStrides& strides, index_t tile_stride) {
   constexpr index_t kSquare = kLanes<T> * kLanes<T>, kRow = kMostColumns<T> * kLanes<T>;
   const AxisTransforms<T>&down = transforms_of<T>(tile.rows),
         &along = transforms_of<T>(tile.columns);
@@ -209,10 +209,8 @@ void transform_images(const Tile& tile, const Plane<const T>& x, index_t channel
                         samples + a * kRow + j * kLanes<T>, kLanes<T>, SquareIndices<T>());
       }
     }
-    along.samples(
-        {samples, kLanes<T>, kRow, m * kLanes<T>},
-        {to + first * tile_stride, point_stride, tile.columns.points() * point_stride, tile_stride},
-        rows, count);
+    along.samples({samples, kLanes<T>, kRow, m * kLanes<T>},
+                  {to + first * tile_stride, strides.j, strides.i, tile_stride}, rows, count);
   }
 }
 
@@ -239,8 +237,9 @@ HWY_INLINE bool store_channels(const T* from, index_t channels, index_t columns,
 }
 
 template <class T>
-bool transform_outputs(const Tile& tile, const T* from, index_t point_stride, index_t tile_stride,
-                       index_t tiles, index_t channels, const Plane<T>& y, index_t channel_stride) {
+bool transform_outputs(const Tile& tile, const T* from, const PointStrides& strides,
+                       index_t tile_stride, index_t tiles, index_t channels, const Plane<T>& y,
+                       index_t channel_stride) {
   constexpr index_t kRow = kMostColumns<T> * kLanes<T>;
   const AxisTransforms<T>&down = transforms_of<T>(tile.rows),
         &along = transforms_of<T>(tile.columns);
@@ -249,8 +248,7 @@ bool transform_outputs(const Tile& tile, const T* from, index_t point_stride, in
   bool finite = true;
   for (index_t first = 0; first < tiles; first += at_once) {
     const index_t count = std::min(at_once, tiles - first);
-    along.sums({from + first * tile_stride, point_stride, tile.columns.points() * point_stride,
-                tile_stride},
+    along.sums({from + first * tile_stride, strides.j, strides.i, tile_stride},
                {sums, kLanes<T>, kRow, m * kLanes<T>}, tile.rows.points(), count);
     down.sums({sums, kRow, kLanes<T>, 0}, {sums, kRow, kLanes<T>, 0}, count * m, 1);
     const index_t begin = first * m;

@@ -18,29 +18,34 @@ struct KernelStrides {
   index_t o, c, row, tap;
 };
 
-/// The transforms of tiles, as many channels at a time as a vector has lanes. The point (i, j) of a
-/// tile is number i·columns.points() + j.
+/// Elements between the points (i, j) and (i + 1, j), and (i, j + 1).
+struct PointStrides {
+  index_t i, j;
+};
+
+/// The transforms of tiles, as many channels at a time as a vector has lanes.
 template <class T>
 struct Transforms {
   index_t lanes;
 
   /// Kernels k[o, c…] for `channels` channels c and `depth` channels o to
-  /// to[residue][point][o][c]. Channels beyond, up to a whole vector, are zero. There are
-  /// `available` channels o in all, of which the next ones are going to be asked for.
+  /// to[residue][point][o][c], the point (i, j) being number i·columns.points() + j. Channels
+  /// beyond, up to a whole vector, are zero. There are `available` channels o in all, of which the
+  /// next ones are going to be asked for.
   void (*kernels)(const Tile& tile, const Residues& rows, const Residues& columns, const T* k,
                   const KernelStrides& strides, index_t depth, index_t available, index_t channels,
                   T* to, index_t residue_stride, index_t point_stride, index_t depth_stride);
 
   /// A row of `tiles` tiles of at most a vector's channels, whose first sample would be x's
-  /// (row, column), with zeros where x has none, to to[point][tile][channel]. Channels beyond, up
-  /// to a whole vector, are zero.
+  /// (row, column), with zeros where x has none, to to[i][j][tile][channel], (i, j) being the
+  /// point. Channels beyond, up to a whole vector, are zero.
   void (*images)(const Tile& tile, const Plane<const T>& x, index_t channel_stride,
                  index_t channels, index_t row, index_t column, index_t tiles, T* to,
-                 index_t point_stride, index_t tile_stride);
+                 const PointStrides& strides, index_t tile_stride);
 
-  /// The sums from[point][tile][channel] back to y, whose rows and columns are those that the tiles
+  /// The sums from[i][j][tile][channel] back to y, whose rows and columns are those that the tiles
   /// have. False where one of them is not finite.
-  bool (*outputs)(const Tile& tile, const T* from, index_t point_stride, index_t tile_stride,
+  bool (*outputs)(const Tile& tile, const T* from, const PointStrides& strides, index_t tile_stride,
                   index_t tiles, index_t channels, const Plane<T>& y, index_t channel_stride);
 };
 

@@ -3,10 +3,11 @@
 // and sums are transformed for that, as winograd/cook_toom.h says, and the products of all channels
 // are a matrix product for each of the n·n' points. 2·n·n'/(m·m') flops an output and two channels:
 // with 3×3 taps and m = 4 4.5 where the definition has 18, with 2×2 and m = 5 2.9 where it has 8,
-// with 5×5 and m = 2 18 where it has 50; rounding errors grow with n. Where one of h and w is 1 the
-// other axis alone is transformed. A layer of stride 2 has four residues whose samples are
-// transformed once, with half as many taps each. Lavin and Gray, Fast Algorithms for Convolutional
-// Neural Networks, CVPR 2016.
+// with 5×5 and m = 2 18 where it has 50; rounding errors grow with n. Where outputs do not fill
+// whole tiles, some have an output and a point less. Where one of h and w is 1 the other axis alone
+// is transformed. A layer of stride 2 has four residues whose samples are transformed once, with
+// half as many taps each. Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR
+// 2016.
 
 #include "costs/winograd.h"
 
@@ -108,7 +109,7 @@ class WinogradPlan final : public Plan<T> {
     if (b.keeps_kernels) {
       parallel_for(threads_, b.blocks, [&](index_t block, int thread) {
         T* images = images_.data() + thread * room_.image_share;
-        for (index_t row = 0; row < rows_of(block).size(); ++row) {
+        for (index_t row = 0; row < b.rows_of(block).size(); ++row) {
           transform_images(x, block, row, {0, vectors_of(this->problem().K)}, images);
         }
         for (index_t c = 0; c < b.channel_blocks; ++c) {
@@ -125,12 +126,6 @@ class WinogradPlan final : public Plan<T> {
 
   index_t vectors_of(index_t channels) const { return ceil_divide(channels, transforms_.lanes); }
 
-  /// Rows of tiles.
-  Range rows_of(index_t block) const {
-    const index_t rows = blocking_.tile_rows, blocks = blocking_.blocks;
-    return {block * rows / blocks, (block + 1) * rows / blocks};
-  }
-
   /// Channels of y.
   Range channels_of(index_t channel_block) const {
     const index_t first = channel_block * blocking_.block_channels;
@@ -143,7 +138,7 @@ class WinogradPlan final : public Plan<T> {
     const Blocking& b = blocking_;
     const index_t vectors = vectors_of(this->problem().K);
     parallel_for(threads_, vectors, [&](index_t v, int) {
-      for (index_t row = 0; row < rows_of(block).size(); ++row) {
+      for (index_t row = 0; row < b.rows_of(block).size(); ++row) {
         transform_images(x, block, row, {v, v + 1}, images_.data());
       }
     });
@@ -186,18 +181,20 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
-    const index_t rows_of_image = b.tile_rows / this->problem().N;
-    const index_t tile_row = rows_of(block).begin + row;
-    const index_t n = tile_row / rows_of_image;
+    const index_t tile_row = b.rows_of(block).begin + row;
+    const index_t n = tile_row / b.down.count();
     const index_t first_row =
-        b.rows.numbers.begin + tile_row % rows_of_image * b.tile.rows.outputs - (b.rows.taps - 1);
-    for (index_t v = vectors.begin; v < vectors.end; ++v) {
-      transforms_.images(b.tile, plane(x, n, v * lanes), x.strides[1],
-                         std::min(lanes, this->problem().K - v * lanes), first_row,
-                         b.columns.numbers.begin - (b.columns.taps - 1), b.tiles_across,
-                         to + row * b.tiles_across * b.image_tile + v * lanes, b.image_point,
-                         b.image_tile);
-    }
+        b.rows.numbers.begin + b.down.first(tile_row % b.down.count()) - (b.rows.taps - 1);
+    const index_t first_column = b.columns.numbers.begin - (b.columns.taps - 1);
+    b.for_each_run(block, tile_row, [&](const Run& run) {
+      T* of_run = to + run.first_point * b.image_point + run.place * b.image_tile;
+      for (index_t v = vectors.begin; v < vectors.end; ++v) {
+        transforms_.images(run.tile, plane(x, n, v * lanes), x.strides[1],
+                           std::min(lanes, this->problem().K - v * lanes), first_row,
+                           first_column + run.first_output, run.tiles, of_run + v * lanes,
+                           b.point_strides(b.image_point), b.image_tile);
+      }
+    });
   }
 
   void multiply_points(index_t block, index_t channel_block, index_t o, const T* images,
@@ -205,6 +202,7 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::products);
     const Blocking& b = blocking_;
     const index_t columns = vectors_of(channels_of(channel_block).size()) * transforms_.lanes;
+    const TilePlaces places = b.places_of(block);
     for (index_t residue = 0; residue < b.residues(); ++residue) {
       // Where the first tap of a residue is a zero, the last point of its kernels is, too, and the
       // sums of that are never written.
@@ -216,16 +214,18 @@ class WinogradPlan final : public Plan<T> {
       for (index_t i = 0; i < point_rows; ++i)
         for (index_t j = 0; j < point_columns; ++j) {
           const index_t point = i * b.tile.columns.points() + j;
-          multiply<T>({.rows = rows_of(block).size() * b.tiles_across,
+          const Range tiles = places.having(i == 0, j == 0);
+          if (tiles.empty()) continue;
+          multiply<T>({.rows = tiles.size(),
                        .columns = columns,
                        .depth = std::min(b.depth, this->problem().K - o),
-                       .a = images + point * b.image_point + o,
+                       .a = images + point * b.image_point + tiles.begin * b.image_tile + o,
                        .a_row = b.image_tile,
                        .a_depth = 1,
                        .b = of_kernels + point * b.kernel_point,
                        .b_depth = b.block_channels,
                        .b_columns = columns,
-                       .c = to + point * b.sums_point,
+                       .c = to + point * b.sums_point + tiles.begin * b.block_channels,
                        .c_row = b.block_channels,
                        .add = o > 0});
         }
@@ -237,25 +237,24 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
-    const index_t rows_of_image = b.tile_rows / this->problem().N;
     const Range channels = channels_of(channel_block);
-    const Range rows = rows_of(block);
+    const Range rows = b.rows_of(block);
     for (index_t tile_row = rows.begin; tile_row < rows.end; ++tile_row) {
-      const index_t n = tile_row / rows_of_image;
-      const index_t first = tile_row % rows_of_image * b.tile.rows.outputs;
+      const index_t n = tile_row / b.down.count();
       for (index_t c = 0; c < channels.size(); c += lanes) {
-        const T* from = sums + (tile_row - rows.begin) * b.tiles_across * b.block_channels + c;
+        const TileRow from{block, tile_row, sums + c};
         const index_t begin = channels.begin + c, count = std::min(lanes, channels.size() - c);
         bool finite = true;
         if (b.residues() == 1) {
           Plane<T> to = plane(y, n, begin);
-          to.data = to.row(first);
-          to.rows = std::min<index_t>(b.tile.rows.outputs, to.rows - first);
-          finite = transform_row(from, count, to, y.strides[1]);
+          const Range wanted = outputs_of(tile_row);
+          to.data = to.row(wanted.begin);
+          to.rows = wanted.size();
+          finite = transform_row(from, 0, count, to, y.strides[1]);
         } else {
           for (index_t row = 0; row < b.rows.count; ++row) {
-            finite &= transform_residues(from, row, first, count, thread, plane(y, n, begin),
-                                         y.strides[1]);
+            finite &=
+                transform_residues(from, row, count, thread, plane(y, n, begin), y.strides[1]);
           }
         }
         if (!finite) mark_for_recompute(n, {begin, begin + count});
@@ -263,34 +262,59 @@ class WinogradPlan final : public Plan<T> {
     }
   }
 
-  /// One residue of a row of tiles, for so many channels.
-  bool transform_row(const T* sums, index_t channels, const Plane<T>& to, index_t channel_stride) {
+  /// A row of tiles, and where the sums of its block have its first channel.
+  struct TileRow {
+    index_t block, row;
+    const T* sums;
+  };
+
+  /// The outputs of a row of tiles, of an image that has so many.
+  Range outputs_of(index_t tile_row) const {
     const Blocking& b = blocking_;
-    return transforms_.outputs(b.tile, sums, b.sums_point, b.block_channels, b.tiles_across,
-                               channels, to, channel_stride);
+    const index_t tile = tile_row % b.down.count(), first = b.down.first(tile);
+    return {first, std::min(first + b.down.outputs(tile), b.rows.numbers.size())};
   }
 
-  /// All residues of columns of one residue of rows, of a row of tiles whose first number is
-  /// `first` after the smallest one.
-  bool transform_residues(const T* sums, index_t row_residue, index_t first, index_t channels,
-                          int thread, const Plane<T>& y, index_t channel_stride) {
+  /// One residue of a row of tiles, for so many channels.
+  bool transform_row(const TileRow& from, index_t residue, index_t channels, const Plane<T>& to,
+                     index_t channel_stride) {
+    const Blocking& b = blocking_;
+    bool finite = true;
+    b.for_each_run(from.block, from.row, [&](const Run& run) {
+      Plane<T> of_run = to;
+      of_run.data += run.first_output;
+      of_run.columns -= run.first_output;
+      finite &=
+          transforms_.outputs(run.tile,
+                              from.sums + residue * b.sums_residue() +
+                                  run.first_point * b.sums_point + run.place * b.block_channels,
+                              b.point_strides(b.sums_point), b.block_channels, run.tiles, channels,
+                              of_run, channel_stride);
+    });
+    return finite;
+  }
+
+  /// All residues of columns of one residue of rows, of a row of tiles.
+  bool transform_residues(const TileRow& from, index_t row_residue, index_t channels, int thread,
+                          const Plane<T>& y, index_t channel_stride) {
     const Blocking& b = blocking_;
     const Residues &down = b.rows, &along = b.columns;
     const index_t width = along.numbers.size();
-    const index_t rows = std::min<index_t>(b.tile.rows.outputs, down.numbers.size() - first);
+    const Range numbers = outputs_of(from.row);
+    const index_t rows = numbers.size();
     T* staged = staged_.data() + thread * room_.staged_share;
     const index_t staged_residue = transforms_.lanes * b.staged_channel();
     bool finite = true;
     for (index_t residue = 0; residue < along.count; ++residue) {
-      finite &= transform_row(sums + (row_residue * along.count + residue) * b.sums_residue(),
-                              channels, {staged + residue * staged_residue, rows, width, width},
+      finite &= transform_row(from, row_residue * along.count + residue, channels,
+                              {staged + residue * staged_residue, rows, width, width},
                               b.staged_channel());
     }
     // Outputs of y begin with this residue.
     const index_t leading = along.outputs.begin % along.count;
     for (index_t c = 0; c < channels; ++c)
       for (index_t i = 0; i < rows; ++i) {
-        const index_t output = (down.numbers.begin + first + i) * down.count + row_residue;
+        const index_t output = (down.numbers.begin + numbers.begin + i) * down.count + row_residue;
         if (output < down.outputs.begin || output >= down.outputs.end) continue;
         const T* of_first = staged + c * b.staged_channel() + i * width;
         T* to = y.row(output - down.outputs.begin) + c * channel_stride;
@@ -422,9 +446,8 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
 double operations(const Problem& problem) {
   if (objection(problem) != nullptr) return nominal_operations(problem);
   const Blocking b(problem, largest_tile(problem));
-  const auto tiles = static_cast<double>(b.tile_rows) * static_cast<double>(b.tiles_across);
-  return 2.0 * static_cast<double>(b.products()) * tiles *
-         static_cast<double>(problem.K * problem.C);
+  return 2.0 * static_cast<double>(b.products()) *
+         static_cast<double>(problem.N * problem.K * problem.C);
 }
 
 }  // namespace
