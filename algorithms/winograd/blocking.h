@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "core/buffer.h"
 #include "core/plane.h"
 #include "winograd/residues.h"
@@ -15,6 +18,13 @@ struct Run {
   index_t place;         // of the first one among those of the block
   index_t first_output;  // along the row
   index_t first_point;   // of a whole tile's
+};
+
+/// A row of tiles of a block.
+struct TileRow {
+  index_t image;
+  Range outputs;  // down the image, or of each residue of rows
+  std::array<Run, 2> runs;
 };
 
 /// How the work is cut.
@@ -63,29 +73,27 @@ struct Blocking {
             .whole_columns = along.whole,
             .shorter_columns = along.shorter};
   }
-  /// Calls visit(run) for a row of tiles of a block.
-  template <class Visit>
-  void for_each_run(index_t block, index_t tile_row, const Visit& visit) const {
-    const Range before{rows_of(block).begin, tile_row};
-    const bool whole_row = tile_row % down.count() < down.whole;
-    const index_t alike = whole_row ? whole_rows(before) : before.size() - whole_rows(before);
+  /// Row `row` of all rows of tiles, which is one of the block.
+  TileRow tile_row(index_t block, index_t row) const {
+    const Range before{rows_of(block).begin, row};
+    const index_t in_image = row % down.count(), first = down.first(in_image);
+    const bool whole = in_image < down.whole;
+    const index_t alike = whole ? whole_rows(before) : before.size() - whole_rows(before);
     const TilePlaces places = places_of(block);
-    const TileAxis rows_axis = whole_row ? tile.rows : shorter(tile.rows);
-    const index_t skipped = whole_row ? 0 : tile.columns.points();
-    if (along.whole > 0) {
-      visit(Run{.tile = {rows_axis, tile.columns},
-                .tiles = along.whole,
-                .place = places.first(whole_row, true, alike),
-                .first_output = 0,
-                .first_point = skipped});
-    }
-    if (along.shorter > 0) {
-      visit(Run{.tile = {rows_axis, shorter(tile.columns)},
-                .tiles = along.shorter,
-                .place = places.first(whole_row, false, alike),
-                .first_output = along.first(along.whole),
-                .first_point = skipped + 1});
-    }
+    const TileAxis axis = whole ? tile.rows : shorter(tile.rows);
+    const index_t skipped = whole ? 0 : tile.columns.points();
+    return {.image = row / down.count(),
+            .outputs = {first, std::min(first + down.outputs(in_image), rows.numbers.size())},
+            .runs = {Run{.tile = {axis, tile.columns},
+                         .tiles = along.whole,
+                         .place = places.first(whole, true, alike),
+                         .first_output = 0,
+                         .first_point = skipped},
+                     Run{.tile = {axis, shorter(tile.columns)},
+                         .tiles = along.shorter,
+                         .place = places.first(whole, false, alike),
+                         .first_output = along.first(along.whole),
+                         .first_point = skipped + 1}}};
   }
   PointStrides point_strides(index_t point) const {
     return {.i = tile.columns.points() * point, .j = point};

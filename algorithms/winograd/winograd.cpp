@@ -181,20 +181,19 @@ class WinogradPlan final : public Plan<T> {
     const StepTimer timing(Step::transforms);
     const Blocking& b = blocking_;
     const index_t lanes = transforms_.lanes;
-    const index_t tile_row = b.rows_of(block).begin + row;
-    const index_t n = tile_row / b.down.count();
-    const index_t first_row =
-        b.rows.numbers.begin + b.down.first(tile_row % b.down.count()) - (b.rows.taps - 1);
+    const TileRow tiles = b.tile_row(block, b.rows_of(block).begin + row);
+    const index_t first_row = b.rows.numbers.begin + tiles.outputs.begin - (b.rows.taps - 1);
     const index_t first_column = b.columns.numbers.begin - (b.columns.taps - 1);
-    b.for_each_run(block, tile_row, [&](const Run& run) {
+    for (const Run& run : tiles.runs) {
+      if (run.tiles == 0) continue;
       T* of_run = to + run.first_point * b.image_point + run.place * b.image_tile;
       for (index_t v = vectors.begin; v < vectors.end; ++v) {
-        transforms_.images(run.tile, plane(x, n, v * lanes), x.strides[1],
+        transforms_.images(run.tile, plane(x, tiles.image, v * lanes), x.strides[1],
                            std::min(lanes, this->problem().K - v * lanes), first_row,
                            first_column + run.first_output, run.tiles, of_run + v * lanes,
                            b.point_strides(b.image_point), b.image_tile);
       }
-    });
+    }
   }
 
   void multiply_points(index_t block, index_t channel_block, index_t o, const T* images,
@@ -239,22 +238,22 @@ class WinogradPlan final : public Plan<T> {
     const index_t lanes = transforms_.lanes;
     const Range channels = channels_of(channel_block);
     const Range rows = b.rows_of(block);
-    for (index_t tile_row = rows.begin; tile_row < rows.end; ++tile_row) {
-      const index_t n = tile_row / b.down.count();
+    for (index_t row = rows.begin; row < rows.end; ++row) {
+      const TileRow tiles = b.tile_row(block, row);
+      const index_t n = tiles.image;
       for (index_t c = 0; c < channels.size(); c += lanes) {
-        const TileRow from{block, tile_row, sums + c};
+        const T* from = sums + c;
         const index_t begin = channels.begin + c, count = std::min(lanes, channels.size() - c);
         bool finite = true;
         if (b.residues() == 1) {
           Plane<T> to = plane(y, n, begin);
-          const Range wanted = outputs_of(tile_row);
-          to.data = to.row(wanted.begin);
-          to.rows = wanted.size();
-          finite = transform_row(from, 0, count, to, y.strides[1]);
+          to.data = to.row(tiles.outputs.begin);
+          to.rows = tiles.outputs.size();
+          finite = transform_row(tiles, from, count, to, y.strides[1]);
         } else {
-          for (index_t row = 0; row < b.rows.count; ++row) {
-            finite &=
-                transform_residues(from, row, count, thread, plane(y, n, begin), y.strides[1]);
+          for (index_t residue = 0; residue < b.rows.count; ++residue) {
+            finite &= transform_residues(tiles, from, residue, count, thread, plane(y, n, begin),
+                                         y.strides[1]);
           }
         }
         if (!finite) mark_for_recompute(n, {begin, begin + count});
@@ -262,59 +261,45 @@ class WinogradPlan final : public Plan<T> {
     }
   }
 
-  /// A row of tiles, and where the sums of its block have its first channel.
-  struct TileRow {
-    index_t block, row;
-    const T* sums;
-  };
-
-  /// The outputs of a row of tiles, of an image that has so many.
-  Range outputs_of(index_t tile_row) const {
-    const Blocking& b = blocking_;
-    const index_t tile = tile_row % b.down.count(), first = b.down.first(tile);
-    return {first, std::min(first + b.down.outputs(tile), b.rows.numbers.size())};
-  }
-
   /// One residue of a row of tiles, for so many channels.
-  bool transform_row(const TileRow& from, index_t residue, index_t channels, const Plane<T>& to,
+  bool transform_row(const TileRow& tiles, const T* sums, index_t channels, const Plane<T>& to,
                      index_t channel_stride) {
     const Blocking& b = blocking_;
     bool finite = true;
-    b.for_each_run(from.block, from.row, [&](const Run& run) {
+    for (const Run& run : tiles.runs) {
+      if (run.tiles == 0) continue;
       Plane<T> of_run = to;
       of_run.data += run.first_output;
       of_run.columns -= run.first_output;
-      finite &=
-          transforms_.outputs(run.tile,
-                              from.sums + residue * b.sums_residue() +
-                                  run.first_point * b.sums_point + run.place * b.block_channels,
-                              b.point_strides(b.sums_point), b.block_channels, run.tiles, channels,
-                              of_run, channel_stride);
-    });
+      finite &= transforms_.outputs(
+          run.tile, sums + run.first_point * b.sums_point + run.place * b.block_channels,
+          b.point_strides(b.sums_point), b.block_channels, run.tiles, channels, of_run,
+          channel_stride);
+    }
     return finite;
   }
 
   /// All residues of columns of one residue of rows, of a row of tiles.
-  bool transform_residues(const TileRow& from, index_t row_residue, index_t channels, int thread,
-                          const Plane<T>& y, index_t channel_stride) {
+  bool transform_residues(const TileRow& tiles, const T* sums, index_t row_residue,
+                          index_t channels, int thread, const Plane<T>& y, index_t channel_stride) {
     const Blocking& b = blocking_;
     const Residues &down = b.rows, &along = b.columns;
     const index_t width = along.numbers.size();
-    const Range numbers = outputs_of(from.row);
-    const index_t rows = numbers.size();
+    const index_t rows = tiles.outputs.size();
     T* staged = staged_.data() + thread * room_.staged_share;
     const index_t staged_residue = transforms_.lanes * b.staged_channel();
     bool finite = true;
     for (index_t residue = 0; residue < along.count; ++residue) {
-      finite &= transform_row(from, row_residue * along.count + residue, channels,
-                              {staged + residue * staged_residue, rows, width, width},
-                              b.staged_channel());
+      finite &= transform_row(
+          tiles, sums + (row_residue * along.count + residue) * b.sums_residue(), channels,
+          {staged + residue * staged_residue, rows, width, width}, b.staged_channel());
     }
     // Outputs of y begin with this residue.
     const index_t leading = along.outputs.begin % along.count;
     for (index_t c = 0; c < channels; ++c)
       for (index_t i = 0; i < rows; ++i) {
-        const index_t output = (down.numbers.begin + numbers.begin + i) * down.count + row_residue;
+        const index_t output =
+            (down.numbers.begin + tiles.outputs.begin + i) * down.count + row_residue;
         if (output < down.outputs.begin || output >= down.outputs.end) continue;
         const T* of_first = staged + c * b.staged_channel() + i * width;
         T* to = y.row(output - down.outputs.begin) + c * channel_stride;
