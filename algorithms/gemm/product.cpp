@@ -6,7 +6,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gemm/product.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 
 #include "gemm/product-inl.h"

@@ -131,13 +131,15 @@ void transform_lines(const Lines<const T>& from, const Lines<T>& to, index_t lin
 
 /// A vector of the columns from `column` on of n rows of x from `row` on, transformed down the
 /// columns, to every (lanes²)th element. Samples go straight to registers; core/staging-inl.h would
-/// store and load them in between.
+/// store and load them in between. So many rows of so many channels are more than a core follows:
+/// without a look ahead n8_i128_o64_112x112_k3x3_p1x1x1x1 took 1.05 times as long on a Zen 4.
 template <class T, class F, int... a>
 HWY_INLINE void transform_columns(const Plane<const T>& x, index_t row, index_t column,
                                   const Mask<T>& inside, T* to, Indices<a...>) {
   constexpr Tag<T> tag;
   const auto load = [&](index_t i) HWY_ATTR {
     if (i < 0 || i >= x.rows) return hn::Zero(tag);
+    hwy::Prefetch(x.row(i) + column + kLanes<T>);
     return load_lanes(x.row(i) + column, -column, x.columns - column, inside);
   };
   const Vectors<T, F::kCount> samples = {load(row + a)...};
