@@ -109,6 +109,10 @@ def _parser() -> Parser:
         help="install SciPy's, OpenCV's, oneDNN's, PyTorch's, ... convolutions and measure them",
     )  # fmt: skip
     parser.add_argument(
+        "--algorithm", nargs="+", action="extend", default=[], metavar="NAME",
+        help="only these, of ours or, with --peers, of others",
+    )  # fmt: skip
+    parser.add_argument(
         "--instruction-sets", action="store_true",
         help="also ours by each instruction set of the processor; needs a portable build",
     )  # fmt: skip
@@ -136,6 +140,7 @@ class Arguments:
     modes: int  # so many cases also with a cold cache and with fresh output memory
     extras: float  # of the budget, kept for those modes, steps and planning
     peers: bool
+    algorithms: tuple[str, ...]  # none: all
     instruction_sets: bool
     out: Path | None
     programs: Path
@@ -168,6 +173,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         modes=kind.modes,
         extras=kind.extras,
         peers=given.peers,
+        algorithms=tuple(dict.fromkeys(given.algorithm)),
         instruction_sets=given.instruction_sets,
         out=given.out,
         programs=given.programs,

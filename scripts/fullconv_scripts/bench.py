@@ -53,8 +53,22 @@ def _settings(
         budget=asked.budget,
         extras=asked.extras,
         peers=asked.peers,
+        algorithms=asked.algorithms,
         instruction_sets=asked.instruction_sets,
     )
+
+
+def _chosen(contenders: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The contenders of these names, all of them where there are none, and floors. ValueError where
+    nobody has a name."""
+    rivals = [contender["name"] for contender in contenders if contender["kind"] != "floor"]
+    for name in names:
+        if name not in rivals:
+            raise ValueError(f"--algorithm: '{name}': expected one of {', '.join(rivals)}")
+    return [
+        contender for contender in contenders
+        if not names or contender["kind"] == "floor" or contender["name"] in names
+    ]  # fmt: skip
 
 
 def _new_raw(
@@ -163,12 +177,14 @@ def _run(argv: Sequence[str]) -> int:
     asked = arguments.parse(argv)
     programs = Programs(asked.programs.resolve())
     try:
-        contenders = programs.contenders(asked.peers, asked.instruction_sets)
+        contenders = _chosen(
+            programs.contenders(asked.peers, asked.instruction_sets), asked.algorithms
+        )
         jobs = measure.plan_jobs(asked.cases, asked.modes)
         settings = _settings(asked, jobs, contenders)
         raw = _new_raw(argv, asked, settings, contenders)
         folder = _make_folder(asked, raw)
-    except (ProgramFailed, OSError) as error:
+    except (ProgramFailed, ValueError, OSError) as error:
         _say(str(error))
         return _BAD_QUESTION
     try:

@@ -63,6 +63,7 @@ class Settings:
     budget: float  # for all jobs
     extras: float  # of the budget, kept for what is measured besides executing
     peers: bool
+    algorithms: tuple[str, ...]  # who takes part; none: all
     instruction_sets: bool
 
 
@@ -123,6 +124,11 @@ def expected_confidence(
 def _count_series(contenders: Iterable[dict[str, Any]], threads: Sequence[int]) -> int:
     """What runs in a cell: each with one thread, threaded ones with the other numbers, too."""
     return sum(len(threads) if contender["threaded"] else 1 for contender in contenders)
+
+
+def _only(algorithms: Sequence[str]) -> list[str]:
+    """What tells a program that only these take part; none: all do."""
+    return ["--algorithm", *algorithms] if algorithms else []
 
 
 class Clockwork:
@@ -207,6 +213,8 @@ class Measurement:
         self._raw = raw
         self._path = path
         self._series = max(1, _count_series(raw["contenders"], settings.threads))
+        ours = {who["name"] for who in raw["contenders"] if who["kind"] == "ours"}
+        self._own = [name for name in settings.algorithms if name in ours]  # of those asked for
         self._progress = Progress()
         self._failures: list[str] = []
 
@@ -256,6 +264,8 @@ class Measurement:
 
     def _run(self, job: Job, share: float, tick: Callable[[], None]) -> None:
         """Runs a job into the raw file; a failure becomes a line in `failures`."""
+        if job.kind != "execute" and self._settings.algorithms and not self._own:
+            return  # other people's are neither planned nor taken apart
         take = {"execute": self._execute, "plan": self._plan, "steps": self._steps}[job.kind]
         try:
             take(job, share, tick)
@@ -299,6 +309,7 @@ class Measurement:
             *("--confidence", f"{settings.confidence:.12f}"),
             *("--seed", str(len(self._raw["cells"]) + 1)),
             *(["--peers"] if settings.peers else []),
+            *_only(settings.algorithms),
             *(["--instruction-sets"] if settings.instruction_sets else []),
             "--floors",
             tick=tick,
@@ -310,6 +321,7 @@ class Measurement:
             *("--scalar", self._settings.scalars[0]),
             *("--threads", "1"),
             *("--phase", "plan", "oneshot"),
+            *_only(self._own),
             f"--benchmark_repetitions={PLANNING_REPETITIONS}",
             "--benchmark_min_time=0.002",
             "--benchmark_enable_random_interleaving=true",
@@ -325,6 +337,7 @@ class Measurement:
                 *("--scalar", settings.scalars[0]),
                 *("--threads", *map(str, settings.threads)),
                 *("--cell-limit", f"{min(settings.cell_limit, 0.2):g}"),
+                *_only(self._own),
             ],
             tick,
         )

@@ -125,8 +125,8 @@ def contenders(arguments):
     names = [*OURS]
     names += VARIANTS if "--instruction-sets" in arguments else ()
     names += PEERS if "--peers" in arguments else ()
-    names += FLOORS if "--floors" in arguments else ()
     names = values(arguments, "--algorithm", names)
+    names += FLOORS if "--floors" in arguments else ()
     names += values(arguments, "--handicap")
     return [(name, int(threads)) for threads in values(arguments, "--threads", "12")
             for name in names]  # fmt: skip

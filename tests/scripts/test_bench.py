@@ -297,6 +297,31 @@ class Inside(BenchTest):
         self.assertEqual(stderr, f"bench: {path}: No such file or directory\n")
         self.assertFalse(self.out.exists())
 
+    def test_only_those_asked_for_take_part(self):
+        self.keep_log()
+        code, _, stderr = self.bench(
+            "--case", "8x8_k3x3", "--peers", "--algorithm", "beta", "peer_one", "--algorithm", "beta"
+        )
+        self.assertEqual(code, 0, stderr)
+        raw = self.raw()
+        timed = {who["algorithm"] for cell in raw["cells"] for who in cell["contenders"]}
+        self.assertEqual(timed, {"beta", "peer_one", "empty_call", "copy_operands"})
+        self.assertEqual({entry["algorithm"] for entry in raw["crosscheck"]}, {"beta"})
+        self.assertIn("--algorithm beta", self.calls("fullconv_steps")[0])
+        self.assertNotIn("peer_one", self.calls("fullconv_steps")[0])
+
+    def test_steps_are_ours(self):
+        self.keep_log()
+        code, _, stderr = self.bench("--case", "8x8_k3x3", "--peers", "--algorithm", "peer_one")
+        self.assertEqual(code, 0, stderr)
+        self.assertEqual(self.calls("fullconv_steps"), [])
+
+    def test_an_algorithm_that_nobody_is(self):
+        code, _, stderr = self.bench("--case", "8x8_k3x3", "--algorithm", "peer_one")
+        self.assertEqual(code, 2)
+        who = "naive_branching, beta"
+        self.assertEqual(stderr, f"bench: --algorithm: 'peer_one': expected one of {who}\n")
+
     def test_instruction_sets_are_contenders(self):
         code, _, stderr = self.bench("--case", "8x8_k3x3", "--instruction-sets")
         self.assertEqual(code, 0, stderr)

@@ -21,7 +21,7 @@ def cases(count):
 def settings(**fields):
     usual = {"threads": (1, 2), "scalars": ("f32", "f64"), "half_width": 0.02}
     usual |= {"confidence": 0.9995, "cell_limit": 1.5, "budget": 60.0}
-    usual |= {"extras": 0.0, "peers": False, "instruction_sets": False}
+    usual |= {"extras": 0.0, "peers": False, "algorithms": (), "instruction_sets": False}
     return measure.Settings(**(usual | fields))
 
 
