@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -14,9 +15,12 @@ from fullconv_scripts.arguments import ROOT
 from fullconv_scripts.chart_style import seconds_text
 from fullconv_scripts.comparison import Contender, Estimate, Field
 from fullconv_scripts.names import parse_case
+from fullconv_scripts.networks import read_networks
 from fullconv_scripts.report import ratio_text, reliance_line
 
 REFERENCE = ROOT / "results" / "reference"
+# Two, since one had no time for all layers of a network.
+NETWORK_RUNS = [REFERENCE / "networks" / part for part in ("first", "rest")]
 # Of which run a page's first table of times is, if not of `run`.
 RUNS = {"README.md": "unstable"}
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -69,23 +73,72 @@ def advantage(run: Path) -> str:
     )
 
 
-def layers(run: Path) -> list[str]:
+def _layer_fields(runs: Iterable[Path]) -> Iterator[tuple[str, Field]]:
+    """The layers of some runs in float, with one thread, each with its case."""
+    for run in runs:
+        for key, field in results.load(run).fields.items():
+            usual = (key.scalar, key.cache, key.output) == ("f32", "hot", "reused")
+            if usual and parse_case(key.case).layer:
+                yield key.case, field.among(threads=1)
+
+
+def _peers(field: Field) -> tuple[list[Contender], list[Contender]]:
+    """Those that take channels first, as all of ours, and those whose data are channels-last."""
+    every = list(field.among(("peer",)))
+    last = [who for who in every if who.algorithm.endswith("_nhwc")]
+    return [who for who in every if who not in last], last
+
+
+def layers(runs: Iterable[Path]) -> list[str]:
     """How many times as long as `auto` the fastest peer takes for layers, a row for each kind of
-    kernel and stride: geometric mean, least and most; in float, with one thread."""
+    kernel and stride: geometric mean, least and most, and the geometric mean for one whose data are
+    channels-last; in float, with one thread."""
     ratios: dict[str, list[float]] = {}
-    for key, field in results.load(run).fields.items():
-        case = parse_case(key.case)
-        if not case.layer or (key.scalar, key.cache, key.output) != ("f32", "hot", "reused"):
-            continue
-        one = field.among(threads=1)
+    others: dict[str, list[float]] = {}
+    for name, one in _layer_fields(runs):
+        case = parse_case(name)
         kind = f"{case.h}×{case.w}" + (f", stride {case.stride[0]}" if max(case.stride) > 1 else "")
         kind = f"depthwise {kind}" if case.groups > 1 else kind
-        ratio = one.ratio(one.among(("peer",)).fastest, to=Contender("auto", 1)).estimate
-        ratios.setdefault(kind, []).append(ratio)
+        for found, who in zip((ratios, others), _peers(one)):
+            times = [one.ratio(peer, to=Contender("auto", 1)).estimate for peer in who]
+            found.setdefault(kind, []).extend([min(times)] if times else [])
     return [
         f"| {kind} ({len(some)}) | {geometric_mean(some):.2f} | {min(some):.2f} | {max(some):.2f} |"
+        + (f" {geometric_mean(others[kind]):.2f} |" if others[kind] else " |")
         for kind, some in sorted(ratios.items())
     ]
+
+
+def whole_networks(runs: Iterable[Path]) -> list[str]:
+    """How long all input gradients of a network take by `auto`, and how many times as long by the
+    one peer that is the fastest for all of it, by the fastest for each layer, and by the fastest
+    whose data are channels-last; a row for each network and batch that the runs have all layers of.
+    In float, with one thread."""
+    seconds: dict[str, dict[str, float]] = {}  # by algorithm, then by case
+    fastest: dict[str, float] = {}
+    names: set[str] = set()
+    last_names: set[str] = set()
+    for case, one in _layer_fields(runs):
+        first, last = _peers(one)
+        for who in (Contender("auto", 1), *first, *last):
+            seconds.setdefault(who.algorithm, {})[case] = one.time(who).estimate
+        fastest[case] = min(one.time(who).estimate for who in first)
+        names |= {who.algorithm for who in first}
+        last_names |= {who.algorithm for who in last}
+    rows = []
+    for network in read_networks():
+        totals = {who: network.total(times) for who, times in seconds.items()}
+        ours, each = totals["auto"], network.total(fastest)
+        if ours is None or each is None:
+            continue
+        known = {who: total for who, total in totals.items() if total is not None}
+        peer = min(names & known.keys(), key=known.__getitem__)
+        shown = [known[peer], each, min(known[who] for who in last_names & known.keys())]
+        rows.append(
+            f"| {network.name} | {network.batch} | {seconds_text(ours)} | `{peer}` | "
+            + "".join(f"{total / ours:.2f} | " for total in shown).rstrip()
+        )
+    return rows
 
 
 SET_ALGORITHMS = ("direct_simd", "fft_overlap_save", "implicit_gemm", "winograd")
@@ -166,7 +219,9 @@ def main() -> None:
             name = page.relative_to(ROOT).as_posix()
             lines += [f"{name}:", *table(REFERENCE / RUNS.get(name, "run"), names)]
     lines += [f"{run}: {advantage(REFERENCE / run)}" for run in ("run", "run-avx2")]
-    lines += layers(REFERENCE / "unstable")
+    lines += layers([REFERENCE / "unstable"])
+    lines += layers(NETWORK_RUNS)
+    lines += whole_networks(NETWORK_RUNS)
     lines += instruction_sets(REFERENCE / "instruction-sets")
     lines += [reliance(REFERENCE / run) for run in ("default", "full", "full-debian12")]
     lines.append(large_image(REFERENCE / "large_image.jsonl"))

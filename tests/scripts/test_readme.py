@@ -45,8 +45,15 @@ class Figures(unittest.TestCase):
                 self.assertIn(said, prose("docs/results.md"))
 
     def test_layers(self):
-        rows = readme.layers(readme.REFERENCE / "unstable")
-        self.assertGreater(len(rows), 4)
+        for runs in ([readme.REFERENCE / "unstable"], readme.NETWORK_RUNS):
+            rows = readme.layers(runs)
+            self.assertGreater(len(rows), 4)
+            for row in rows:
+                self.assertIn(row, PAGES["docs/results.md"])
+
+    def test_whole_networks(self):
+        rows = readme.whole_networks(readme.NETWORK_RUNS)
+        self.assertGreater(len(rows), 6)
         for row in rows:
             self.assertIn(row, PAGES["docs/results.md"])
 
