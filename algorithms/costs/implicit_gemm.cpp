@@ -53,7 +53,9 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
       (rows == 1 ? kOneRow : 1) * product_waits(of_rows, of_vectors, of_rows + of_vectors * lines);
   const auto row_blocks = static_cast<double>(b.row_blocks);
   const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
-  const double sums = images * row_blocks * static_cast<double>(vectors) * C *
+  // Loaded and stored for as much of the depth as is summed over at a time.
+  const auto passes = static_cast<double>(ceil_divide(layer.K, b.depth));
+  const double sums = images * row_blocks * static_cast<double>(vectors) * C * passes *
                       static_cast<double>(layer.residues());
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
                             static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
