@@ -32,7 +32,7 @@ std::vector<Forecast::Term> pointwise_gemm_terms(const Problem& p, const pointwi
   return {{"products", pixels * K * vectors_C * waits * kFma},
           {"calls", multiplications * kMultiplication + kCall},
           {"memory", memory_seconds(p, sizeof(T))},
-          {"copies", of(b.pixel_blocks) * K * vectors_C * kWeight + transposed * vectors_C * kSum}};
+          {"copies", K * vectors_C * kWeight + transposed * vectors_C * kSum}};
 }
 
 template std::vector<Forecast::Term> pointwise_gemm_terms<float>(const Problem&,

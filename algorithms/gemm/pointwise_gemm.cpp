@@ -1,12 +1,14 @@
 // Layers of 1×1 kernels, a matrix product of the operands as they lie in memory: y[n]ᵀ = x[n]ᵀ·k
 // with x[n] of K × pixels and k of K × C. Channels of y are the columns, so that low planes leave
-// no lanes empty and the weights need not be transposed: some of them are copied into a near cache,
-// and the sums are transposed when they are complete. 2·H·W·N·K·C flops. Goto and van de Geijn,
-// Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
+// no lanes empty and the weights need not be transposed: those of some channels of y are copied
+// into a near cache, where all pixels find them, and the sums are transposed when they are
+// complete. 2·H·W·N·K·C flops. Goto and van de Geijn, Anatomy of High-Performance Matrix
+// Multiplication, ACM TOMS 34(3), 2008.
 
 #include "costs/pointwise_gemm.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/buffer.h"
 #include "core/forecast.h"
@@ -30,19 +32,23 @@ class PointwiseGemmPlan final : public Plan<T> {
       : Plan<T>(problem),
         threads_(threads),
         blocking_(choose_blocking<T>(problem, threads)),
-        room_(blocking_),
+        room_(problem, blocking_),
         weights_(threads * room_.weights),
-        sums_(threads * room_.sums) {}
+        sums_(threads * room_.sums),
+        held_(threads) {}
 
-  std::size_t workspace_bytes() const override { return weights_.bytes() + sums_.bytes(); }
+  std::size_t workspace_bytes() const override {
+    return weights_.bytes() + sums_.bytes() + held_.bytes();
+  }
   int threads() const override { return threads_; }
   std::string implementation() const override { return simd_target(); }
 
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    for_each_block(threads_, std::array{blocking_.pixel_blocks, blocking_.channel_blocks},
-                   [&](index_t pixel_block, index_t channel_block, int thread) {
+    std::ranges::fill(held_.elements(), kNone);
+    for_each_block(threads_, std::array{blocking_.channel_blocks, blocking_.pixel_blocks},
+                   [&](index_t channel_block, index_t pixel_block, int thread) {
                      compute_block(pixel_block, channel_block, thread, x, k, y);
                    });
   }
@@ -58,13 +64,15 @@ class PointwiseGemmPlan final : public Plan<T> {
     const Range channels{first, std::min(first + b.block_channels, p.C)};
     const index_t begin = pixel_block * b.block_pixels;
     const Range pixels{begin, std::min(begin + b.block_pixels, p.N * pixels_of(p))};
+    const bool copied = std::exchange(held_[thread], channel_block) == channel_block;
     T* weights = weights_.data() + thread * room_.weights;
     T* sums = sums_.data() + thread * room_.sums;
     StepTimer timing(Step::copies);
     for (index_t o = 0; o < p.K; o += b.depth) {
       const index_t depth = std::min(b.depth, p.K - o);
+      T* of_depth = weights + o * b.block_channels;
       timing.enter(Step::copies);
-      copy_weights(k, o, depth, channels, weights);
+      if (!copied) copy_weights(k, o, depth, channels, of_depth);
       timing.enter(Step::gemm);
       for_each_run(pixels, x.strides[2], [&](index_t n, index_t row, index_t column, Range run) {
         for (index_t c = 0; c < channels.size(); c += b.strip) {
@@ -73,7 +81,7 @@ class PointwiseGemmPlan final : public Plan<T> {
                        .depth = depth,
                        .a = &x(n, o, window.rows.begin + row, window.columns.begin + column),
                        .a_depth = x.strides[1],
-                       .b = weights + c * b.depth,
+                       .b = of_depth + c * depth,
                        .b_depth = b.strip,
                        .b_columns = b.strip,
                        .c = sums + c * b.block_pixels + (run.begin - begin) * b.strip,
@@ -101,19 +109,18 @@ class PointwiseGemmPlan final : public Plan<T> {
   /// Strip by strip, to depth × strip of each.
   void copy_weights(const TensorView<const T>& k, index_t o, index_t depth, Range channels,
                     T* to) const {
-    const Blocking& b = blocking_;
-    for (index_t c = 0; c < channels.size(); c += b.strip) {
-      pack<T>({.rows = std::min(b.strip, channels.size() - c),
-               .depth = depth,
-               .taps = 1,
-               .available = this->problem().K - o,
-               .from = &k(o, channels.begin + c, 0, 0),
-               .row_stride = k.strides[1],
-               .depth_stride = k.strides[0],
-               .to = to + c * b.depth,
-               .pitch = b.strip,
-               .tap_stride = 0});
-    }
+    const index_t strip = blocking_.strip;
+    pack<T>({.rows = channels.size(),
+             .depth = depth,
+             .taps = 1,
+             .available = this->problem().K - o,
+             .from = &k(o, channels.begin, 0, 0),
+             .row_stride = k.strides[1],
+             .depth_stride = k.strides[0],
+             .to = to,
+             .pitch = strip,
+             .tap_stride = 0,
+             .tile_stride = depth * strip});
   }
 
   /// Calls visit(image, row, column, pixels) for runs of y's pixels that lie one behind the other.
@@ -129,10 +136,13 @@ class PointwiseGemmPlan final : public Plan<T> {
     }
   }
 
+  static constexpr index_t kNone = -1;
+
   int threads_;
   Blocking blocking_;
   Room<T> room_;
   Buffer<T> weights_, sums_;
+  Buffer<index_t> held_;  // by thread: the block of channels whose weights it has
 };
 
 /// Why a problem is not taken, or null.
@@ -152,10 +162,10 @@ template <class T>
 Forecast forecast(const Problem& p, const PlanOptions& options) {
   const int threads = useful_threads(p, options, options.threads);
   const Blocking b = choose_blocking<T>(p, threads);
-  const Room<T> room(b);
-  const auto elements = static_cast<double>(room.weights + room.sums);
+  const Room<T> room(p, b);
+  const double bytes = static_cast<double>(room.weights + room.sums) * sizeof(T) + sizeof(index_t);
   return {.terms = divided_among_threads(pointwise_gemm_terms<T>(p, b), threads),
-          .workspace_bytes = static_cast<std::size_t>(threads * elements * sizeof(T))};
+          .workspace_bytes = static_cast<std::size_t>(threads * bytes)};
 }
 
 std::optional<Forecast> forecast_pointwise_gemm(const Problem& problem, const PlanOptions& options,

@@ -257,13 +257,16 @@ bool pack_dense_rows(const PackedFactors<T>& factors) {
       const T* next = from + kAhead * factors.depth_stride;
       for (index_t e = 0; e < factors.rows; e += kLine) hwy::Prefetch(next + e);
     }
-    for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
+    T* tile = factors.to + i * factors.pitch;
+    for (index_t r = 0, of_tile = 0; r < factors.rows; r += kLanes<T>) {
       const index_t count = std::min(kLanes<T>, factors.rows - r);
       const Vector<T> row = count == kLanes<T>
                                 ? hn::LoadU(d, from + r)
                                 : load_lanes(from + r, 0, count, lanes_of<T>(0, count));
       note_non_finite<T>(row, sums[r / kLanes<T> % 2]);  // of which neither waits for the other
-      hn::StoreU(row, d, factors.to + i * factors.pitch + r);
+      hn::StoreU(row, d, tile + of_tile);
+      of_tile += kLanes<T>;
+      if (of_tile == factors.pitch) of_tile = 0, tile += factors.tile_stride;
     }
   }
   return all_noted_finite<T>(hn::Add(sums[0], sums[1]));
@@ -281,7 +284,8 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
       const T* next = from + kAhead * factors.depth_stride;
       for (index_t e = 0; e < elements; e += kLine) hwy::Prefetch(next + e);
     }
-    for (index_t r = 0; r < factors.rows; r += kLanes<T>) {
+    T* tile = factors.to + o * factors.pitch;
+    for (index_t r = 0, of_tile = 0; r < factors.rows; r += kLanes<T>) {
       for (index_t t = 0; t < factors.taps; t += kLanes<T>) {
         Square<T> square;
         load_square(from + r * factors.row_stride + t, factors.row_stride,
@@ -289,16 +293,18 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
                     indices, square);
         (note_non_finite<T>(square[i], sum), ...);
         transpose_square<T>(square);
-        T* to = factors.to + t * factors.tap_stride + o * factors.pitch + r;
+        T* to = tile + of_tile + t * factors.tap_stride;
         ((t + i < factors.taps ? hn::StoreU(square[i], d, to + i * factors.tap_stride) : void()),
          ...);
       }
+      of_tile += kLanes<T>;
+      if (of_tile == factors.pitch) of_tile = 0, tile += factors.tile_stride;
     }
   }
   return all_noted_finite<T>(sum);
 }
 
-/// Few rows, without writing beyond them.
+/// One tile of few rows, without writing beyond them.
 template <class T>
 bool pack_one_by_one(const PackedFactors<T>& factors) {
   T sum = 0;

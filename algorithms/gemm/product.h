@@ -67,9 +67,10 @@ constexpr Range rows_of_tile(index_t rows, index_t tiles, index_t t) {
 /// Tiles that share `rows` rows.
 index_t tiles_of(index_t rows);
 
-/// Elements of A as a tile is to have them: to[t·tap_stride + d·pitch + r] = a(r, d, t), with
-/// a(r, d, t) = from[r·row_stride + d·depth_stride + t]. Where `pitch` is whole vectors these are
-/// written up to their ends.
+/// Elements of A as tiles of `pitch` rows are to have them: of the first tile
+/// to[t·tap_stride + d·pitch + r] = a(r, d, t), with
+/// a(r, d, t) = from[r·row_stride + d·depth_stride + t], and the next one begins `tile_stride`
+/// behind it. Where `pitch` is whole vectors these are written up to their ends.
 template <class T>
 struct PackedFactors {
   index_t rows, depth, taps;
@@ -78,6 +79,7 @@ struct PackedFactors {
   index_t row_stride, depth_stride;
   T* to;
   index_t pitch, tap_stride;
+  index_t tile_stride = 0;  ///< not asked for where there is one tile
 };
 
 /// False where an element is not finite.
