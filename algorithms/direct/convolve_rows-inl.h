@@ -70,10 +70,10 @@ void convolve_rows_by_tap(const Plane<const T>& x, const Plane<const T>& k, cons
 /// With a kernel that is one piece.
 template <class T>
 void convolve_piece(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                    const Window& wanted, bool add, int threads) {
+                    const Window& wanted, bool add, bool far) {
   if constexpr (kRollingPays) {
     if (rolls(k.rows)) {
-      return RollingConvolution<T>(x, k, y, wanted.columns, add, threads).compute(wanted.rows);
+      return RollingConvolution<T>(x, k, y, wanted.columns, add, far).compute(wanted.rows);
     }
   }
   TiledConvolution<T>(x, k, y, wanted.columns, add).compute(wanted.rows);
@@ -82,7 +82,7 @@ void convolve_piece(const Plane<const T>& x, const Plane<const T>& k, const Plan
 /// y's window `wanted` = x ∗ k, or += where `add`.
 template <class T>
 void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                    const Window& wanted, bool add, int threads) {
+                    const Window& wanted, bool add, bool far) {
   if (!all_finite(k)) {
     convolve_rows_by_tap(x, k, y, wanted, add);
     return;
@@ -96,7 +96,7 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
   }
   const Pieces<T> pieces(k.rows, k.columns);
   if (pieces.count() == 1) {
-    convolve_piece(x, k, y, wanted, add, threads);
+    convolve_piece(x, k, y, wanted, add, far);
     return;
   }
   if (!add) fill_zero(y, wanted);
@@ -115,7 +115,7 @@ void convolve_plane(const Plane<const T>& x, const Plane<const T>& k, const Plan
           intersection({wanted.columns.begin - columns.begin, wanted.columns.end - columns.begin},
                        {0, sums.columns})};
       if (of_part.rows.empty() || of_part.columns.empty()) continue;
-      convolve_piece(x, part, sums, of_part, true, threads);
+      convolve_piece(x, part, sums, of_part, true, far);
     }
   }
 }

@@ -31,12 +31,12 @@ std::vector<Boundary> boundaries_f64(const Problem& problem) {
 index_t repeated(index_t kernel_rows) { return rolls(kernel_rows) ? kernel_rows - 1 : 0; }
 
 void convolve_f32(const Plane<const float>& x, const Plane<const float>& k, const Plane<float>& y,
-                  const Window& wanted, bool add, int threads) {
-  convolve_plane(x, k, y, wanted, add, threads);
+                  const Window& wanted, bool add, bool far) {
+  convolve_plane(x, k, y, wanted, add, far);
 }
 void convolve_f64(const Plane<const double>& x, const Plane<const double>& k,
-                  const Plane<double>& y, const Window& wanted, bool add, int threads) {
-  convolve_plane(x, k, y, wanted, add, threads);
+                  const Plane<double>& y, const Window& wanted, bool add, bool far) {
+  convolve_plane(x, k, y, wanted, add, far);
 }
 
 }  // namespace
@@ -60,13 +60,13 @@ HWY_EXPORT(repeated);
 
 template <>
 void convolve_rows<float>(const Plane<const float>& x, const Plane<const float>& k,
-                          const Plane<float>& y, const Window& wanted, bool add, int threads) {
-  HWY_DYNAMIC_DISPATCH(convolve_f32)(x, k, y, wanted, add, threads);
+                          const Plane<float>& y, const Window& wanted, bool add, bool far) {
+  HWY_DYNAMIC_DISPATCH(convolve_f32)(x, k, y, wanted, add, far);
 }
 template <>
 void convolve_rows<double>(const Plane<const double>& x, const Plane<const double>& k,
-                           const Plane<double>& y, const Window& wanted, bool add, int threads) {
-  HWY_DYNAMIC_DISPATCH(convolve_f64)(x, k, y, wanted, add, threads);
+                           const Plane<double>& y, const Window& wanted, bool add, bool far) {
+  HWY_DYNAMIC_DISPATCH(convolve_f64)(x, k, y, wanted, add, far);
 }
 
 template <>

@@ -8,12 +8,16 @@
 namespace fullconv {
 
 /// y's window `wanted` = x ∗ k, or += where `add`: y(i, j) is the full output's, and what is not
-/// wanted of it is neither read nor written, and need not be there. The inner loop of direct_simd,
-/// on one of the `threads` that have rows of this plane, each in a cache of its own. Calls for few
-/// rows take some of the image's rows once more each.
+/// wanted of it is neither read nor written, and need not be there. `far`: whether x and y come
+/// from beyond a near cache, so that they have to be asked for ahead. The inner loop of
+/// direct_simd. Calls for few rows take some of the image's rows once more each.
 template <class T>
 void convolve_rows(const Plane<const T>& x, const Plane<const T>& k, const Plane<T>& y,
-                   const Window& wanted, bool add, int threads = 1);
+                   const Window& wanted, bool add, bool far);
+
+/// Whether so many bytes of a plane and its sums are more than a second-level cache keeps.
+constexpr double kFarBytes = 0x1.4p20;
+constexpr bool is_far(double bytes) { return bytes > kFarBytes; }
 
 /// Rows of y that a call should begin with a multiple of, so that it cuts no tile of any
 /// instruction set.

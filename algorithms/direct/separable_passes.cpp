@@ -160,7 +160,8 @@ void convolve_plane_columns(const Plane<const T>& x, const T* column, index_t h,
     // Only rows that are wanted are there.
     const Plane<T> whole{y.data - wanted.begin * y.row_stride, x.rows + h - 1, x.columns,
                          y.row_stride};
-    convolve_rows<T>(x, {column, h, 1, 1}, whole, {wanted, {0, whole.columns}}, false);
+    const bool far = is_far(sizeof(T) * static_cast<double>((x.rows + whole.rows) * x.columns));
+    convolve_rows<T>(x, {column, h, 1, 1}, whole, {wanted, {0, whole.columns}}, false, far);
     return;
   }
   convolve_columns_by<T, kMostRows>(x, column, h, wanted, y);
