@@ -9,7 +9,10 @@
 #define FULLCONV_TRANSPOSE_INL_H
 #endif
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
+#include <cstdint>
 
 #include "core/simd-inl.h"
 
@@ -136,9 +139,16 @@ HWY_INLINE void for_each_square(index_t count, const Visit& visit) {
   }
 }
 
+/// Whether vectors at `to`, and so many elements apart, are whole lines of the caches.
+template <class T>
+bool are_lines(const T* to, index_t stride) {
+  constexpr index_t kLine = 64 / sizeof(T);
+  return kVectorsAreLines && reinterpret_cast<std::uintptr_t>(to) % 64 == 0 && stride % kLine == 0;
+}
+
 template <class T, int... i>
 HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t rows, index_t columns,
-                                  T* to, index_t to_stride, Indices<i...>) {
+                                  T* to, index_t to_stride, bool past_caches, Indices<i...>) {
   constexpr Tag<T> d;
   for_each_square<T>(rows, [&](index_t first, index_t count) HWY_ATTR {
     Square<T> square;
@@ -150,7 +160,12 @@ HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t ro
     }
     transpose_square<T>(square);
     if (count == kLanes<T> && columns == kLanes<T>) {
-      (hn::StoreU(square[i], d, to + first + i * to_stride), ...);
+      T* const corner = to + first;
+      if (past_caches && are_lines(corner, to_stride)) {
+        (hn::Stream(square[i], d, corner + i * to_stride), ...);
+      } else {
+        (hn::StoreU(square[i], d, corner + i * to_stride), ...);
+      }
       return;
     }
     HWY_ALIGN T staged[kLanes<T> * kLanes<T>];
@@ -167,18 +182,19 @@ HWY_INLINE void transpose_vectors(const T* from, index_t from_stride, index_t ro
 }
 
 /// to(j, i) = from(i, j) for so many rows and columns, and nothing beyond. Rows of `from` can be
-/// read in whole vectors.
+/// read in whole vectors. `past_caches`: whether whole lines of `to` are written to memory at once.
 template <class T>
 HWY_INLINE void transpose_matrix(const T* from, index_t from_stride, index_t rows, index_t columns,
-                                 T* to, index_t to_stride) {
+                                 T* to, index_t to_stride, bool past_caches) {
   if (rows == 1) {  // images of one pixel
     for (index_t j = 0; j < columns; ++j) to[j * to_stride] = from[j];
     return;
   }
   for (index_t j = 0; j < columns; j += kLanes<T>) {
     transpose_vectors(from + j, from_stride, rows, std::min(kLanes<T>, columns - j),
-                      to + j * to_stride, to_stride, SquareIndices<T>());
+                      to + j * to_stride, to_stride, past_caches, SquareIndices<T>());
   }
+  if (past_caches) hwy::FlushStream();
 }
 
 }  // namespace

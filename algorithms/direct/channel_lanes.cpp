@@ -55,8 +55,9 @@ bool are_finite(const T* samples, index_t count) {
 }
 
 template <class T>
-void collect(const T* from, index_t count, index_t channels, T* to, index_t channel_stride) {
-  transpose_matrix(from, kLanes<T>, count, channels, to, channel_stride);
+void collect(const T* from, index_t count, index_t channels, T* to, index_t channel_stride,
+             bool past_caches) {
+  transpose_matrix(from, kLanes<T>, count, channels, to, channel_stride, past_caches);
 }
 
 /// Outputs at a time, at most.

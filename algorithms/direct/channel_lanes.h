@@ -47,8 +47,10 @@ struct ChannelLanes {
 
   void (*convolve)(const LaneOutputs<T>& outputs);
 
-  /// from[e·lanes + c] back to to[c·channel_stride + e].
-  void (*collect)(const T* from, index_t count, index_t channels, T* to, index_t channel_stride);
+  /// from[e·lanes + c] back to to[c·channel_stride + e]. `past_caches`: whether whole lines are
+  /// written to memory at once.
+  void (*collect)(const T* from, index_t count, index_t channels, T* to, index_t channel_stride,
+                  bool past_caches);
 };
 
 template <class T>

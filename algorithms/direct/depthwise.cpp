@@ -14,6 +14,7 @@
 #include "core/forecast.h"
 #include "core/layer_axis.h"
 #include "core/parallel.h"
+#include "core/past_caches.h"
 #include "core/plane.h"
 #include "core/recompute.h"
 #include "core/registry.h"
@@ -42,6 +43,7 @@ class DepthwisePlan final : public Plan<T> {
         blocking_(choose_blocking<T>(p)),
         kernels_(channel_lanes<T>()),
         room_(p, blocking_),
+        past_caches_(leaves_caches<T>(p)),
         x_(threads * room_.x),
         y_(threads * room_.y),
         k_(threads * room_.k),
@@ -161,12 +163,12 @@ class DepthwisePlan final : public Plan<T> {
     const index_t columns = y.extents[3];
     T* to = &y(n, first, rows.begin, 0);
     if (y.strides[2] == columns) {
-      kernels_.collect(sums, rows.size() * columns, channels, to, y.strides[1]);
+      kernels_.collect(sums, rows.size() * columns, channels, to, y.strides[1], past_caches_);
       return;
     }
     for (index_t i = 0; i < rows.size(); ++i) {
       kernels_.collect(sums + i * columns * kernels_.lanes, columns, channels,
-                       to + i * y.strides[2], y.strides[1]);
+                       to + i * y.strides[2], y.strides[1], past_caches_);
     }
   }
 
@@ -202,6 +204,7 @@ class DepthwisePlan final : public Plan<T> {
   Blocking blocking_;
   const ChannelLanes<T>& kernels_;
   Room<T> room_;
+  bool past_caches_;
   Buffer<T> x_, y_, k_;
   Buffer<LaneRow<T>> rows_;        // of x and k that a row of y meets
   Buffer<index_t> places_;         // of a band's samples, in vectors

@@ -13,6 +13,7 @@
 #include "core/buffer.h"
 #include "core/forecast.h"
 #include "core/parallel.h"
+#include "core/past_caches.h"
 #include "core/plane.h"
 #include "core/registry.h"
 #include "core/simd_target.h"
@@ -33,6 +34,7 @@ class PointwiseGemmPlan final : public Plan<T> {
         threads_(threads),
         blocking_(choose_blocking<T>(problem, threads)),
         room_(problem, blocking_),
+        past_caches_(leaves_caches<T>(problem)),
         weights_(threads * room_.weights),
         sums_(threads * room_.sums),
         held_(threads) {}
@@ -95,7 +97,7 @@ class PointwiseGemmPlan final : public Plan<T> {
       for (index_t c = 0; c < channels.size(); c += b.strip) {
         transpose(sums + c * b.block_pixels + (run.begin - begin) * b.strip, b.strip, run.size(),
                   std::min(b.strip, channels.size() - c), &y(n, channels.begin + c, row, column),
-                  y.strides[1]);
+                  y.strides[1], past_caches_);
       }
     });
   }
@@ -141,6 +143,7 @@ class PointwiseGemmPlan final : public Plan<T> {
   int threads_;
   Blocking blocking_;
   Room<T> room_;
+  bool past_caches_;
   Buffer<T> weights_, sums_;
   Buffer<index_t> held_;  // by thread: the block of channels whose weights it has
 };

@@ -22,12 +22,12 @@ bool pack_f32(const PackedFactors<float>& factors) { return pack_factors(factors
 bool pack_f64(const PackedFactors<double>& factors) { return pack_factors(factors); }
 
 void transpose_f32(const float* from, index_t from_stride, index_t rows, index_t columns, float* to,
-                   index_t to_stride) {
-  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
+                   index_t to_stride, bool past_caches) {
+  transpose_matrix(from, from_stride, rows, columns, to, to_stride, past_caches);
 }
 void transpose_f64(const double* from, index_t from_stride, index_t rows, index_t columns,
-                   double* to, index_t to_stride) {
-  transpose_matrix(from, from_stride, rows, columns, to, to_stride);
+                   double* to, index_t to_stride, bool past_caches) {
+  transpose_matrix(from, from_stride, rows, columns, to, to_stride, past_caches);
 }
 
 index_t lanes_f32() { return kLanes<float>; }
@@ -79,13 +79,13 @@ bool pack<double>(const PackedFactors<double>& factors) {
 
 template <>
 void transpose<float>(const float* from, index_t from_stride, index_t rows, index_t columns,
-                      float* to, index_t to_stride) {
-  HWY_DYNAMIC_DISPATCH(transpose_f32)(from, from_stride, rows, columns, to, to_stride);
+                      float* to, index_t to_stride, bool past_caches) {
+  HWY_DYNAMIC_DISPATCH(transpose_f32)(from, from_stride, rows, columns, to, to_stride, past_caches);
 }
 template <>
 void transpose<double>(const double* from, index_t from_stride, index_t rows, index_t columns,
-                       double* to, index_t to_stride) {
-  HWY_DYNAMIC_DISPATCH(transpose_f64)(from, from_stride, rows, columns, to, to_stride);
+                       double* to, index_t to_stride, bool past_caches) {
+  HWY_DYNAMIC_DISPATCH(transpose_f64)(from, from_stride, rows, columns, to, to_stride, past_caches);
 }
 
 template <>

@@ -87,9 +87,9 @@ template <class T>
 bool pack(const PackedFactors<T>& factors);
 
 /// to(j, i) = from(i, j) for so many rows and columns, and nothing beyond. Rows of `from` can be
-/// read in whole vectors.
+/// read in whole vectors. `past_caches`: whether whole lines of `to` are written to memory at once.
 template <class T>
 void transpose(const T* from, index_t from_stride, index_t rows, index_t columns, T* to,
-               index_t to_stride);
+               index_t to_stride, bool past_caches);
 
 }  // namespace fullconv

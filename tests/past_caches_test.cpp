@@ -1,0 +1,35 @@
+// Outputs of more bytes than caches keep, by algorithms that write them past the caches.
+
+#include "core/past_caches.h"
+
+#include "contender.h"
+#include "support/trial.h"
+
+namespace fullconv::testing {
+namespace {
+
+template <class T>
+void expect_right(const char* name, const char* text) {
+  const Problem problem = parse_problem(text);
+  ASSERT_TRUE(leaves_caches<T>(problem));
+  const Contender<T> contender{*find_algorithm(name), 1};
+  const Trial<T> trial({problem});
+  const auto y = contender.convolve(problem, trial.x(), trial.k());
+  ASSERT_TRUE(y);
+  contender.expect_right(trial.oracle, y->view());
+}
+
+TEST(PastCaches, DepthwiseIsRight) {
+  constexpr const char* kLayer = "n2_i64_o64_128x128_k3x3_p1x1x1x1_s2x2_g64_op1x1";
+  expect_right<float>("depthwise", kLayer);
+  expect_right<double>("depthwise", kLayer);
+}
+
+TEST(PastCaches, PointwiseGemmIsRight) {
+  constexpr const char* kLayer = "n8_i2_o32_160x160_k1x1";
+  expect_right<float>("pointwise_gemm", kLayer);
+  expect_right<double>("pointwise_gemm", kLayer);
+}
+
+}  // namespace
+}  // namespace fullconv::testing
