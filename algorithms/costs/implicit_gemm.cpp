@@ -28,6 +28,50 @@ double seconds_of_pixels(const Problem& problem) {
          1e-9 * kFar.of(sizeof(T) * static_cast<double>(weights));
 }
 
+/// Of a block of rows and all channels.
+struct Products {
+  double seconds;  // for one tap and one channel of x
+  double sums;     // vectors of them, of one residue
+  double calls;
+};
+
+template <class T>
+Products products_down(const Layer& layer, const Blocking& b) {
+  const index_t lanes = vector_lanes<T>();
+  const index_t rows = ceil_divide(b.block_channels, b.tiles);
+  const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
+  // A step loads a vector for each of B's and an element for each row. Views are shifted, so that a
+  // vector as long as a line of the cache lies in two lines, and half as long in two every other
+  // time.
+  const index_t wide = std::min(vectors, most_tile_vectors(rows));
+  constexpr double kLine = 64;
+  const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
+  const auto of_rows = static_cast<double>(rows), of_vectors = static_cast<double>(wide);
+  // Loads for one row are more than are fetched ahead, too.
+  constexpr double kOneRow = 1.3, kFma = 0.13e-9;
+  const double waits =
+      (rows == 1 ? kOneRow : 1) * product_waits(of_rows, of_vectors, of_rows + of_vectors * lines);
+  const double sums = static_cast<double>(vectors) * static_cast<double>(layer.C);
+  return {
+      .seconds = sums * waits * kFma, .sums = sums, .calls = static_cast<double>(b.channel_blocks)};
+}
+
+template <class T>
+Products products_across(const Layer& layer, const Blocking& b) {
+  const index_t lanes = vector_lanes<T>();
+  const index_t outputs = layer.columns.numbers.size();
+  const index_t run = outputs == b.pitch ? b.block_rows * b.pitch : outputs;
+  const double rows = static_cast<double>(run) / static_cast<double>(tiles_of(run));
+  const auto vectors = static_cast<double>(b.tile_channels / lanes);
+  constexpr double kFma = 0.122e-9;
+  const double waits = product_waits(rows, vectors, rows + vectors);
+  const double of_channels = vectors_across(layer.C, b.tile_channels, lanes);
+  return {.seconds = static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
+          .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(layer.C, lanes)),
+          .calls = static_cast<double>(b.channel_blocks * b.tiles * b.chunks * layer.residues()) *
+                   static_cast<double>(outputs == b.pitch ? 1 : b.block_rows)};
+}
+
 template <class T>
 std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& options) {
   const int threads = useful_threads(problem, options, options.threads);
@@ -38,25 +82,12 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   const auto taps = static_cast<double>(layer.taps());
   const auto K = static_cast<double>(layer.K), C = static_cast<double>(layer.C);
   const double images = static_cast<double>(problem.N * problem.groups);
-  const index_t rows = ceil_divide(b.block_channels, tiles_of(b.block_channels));
-  const index_t vectors = ceil_divide(b.block_rows * b.pitch, lanes);
-  // A step loads a vector for each of B's and an element for each row. Views are shifted, so that a
-  // vector as long as a line of the cache lies in two lines, and half as long in two every other
-  // time.
-  const index_t wide = std::min(vectors, most_tile_vectors(rows));
-  constexpr double kLine = 64;
-  const double lines = 1 + static_cast<double>(lanes) * sizeof(T) / kLine;  // of a vector's load
-  const auto of_rows = static_cast<double>(rows), of_vectors = static_cast<double>(wide);
-  // Loads for one row are more than are fetched ahead, too.
-  constexpr double kOneRow = 1.3;
-  const double waits =
-      (rows == 1 ? kOneRow : 1) * product_waits(of_rows, of_vectors, of_rows + of_vectors * lines);
   const auto row_blocks = static_cast<double>(b.row_blocks);
-  const double fmas = images * row_blocks * static_cast<double>(vectors) * C * K * taps;
+  const Products products =
+      b.channels_across ? products_across<T>(layer, b) : products_down<T>(layer, b);
   // Loaded and stored for as much of the depth as is summed over at a time.
-  const auto passes = static_cast<double>(ceil_divide(layer.K, b.depth));
-  const double sums = images * row_blocks * static_cast<double>(vectors) * C * passes *
-                      static_cast<double>(layer.residues());
+  const double sums =
+      images * row_blocks * products.sums * static_cast<double>(b.chunks * layer.residues());
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
                             static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
   const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
@@ -69,8 +100,10 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   constexpr double kScattered = 0.35e-9;
   const double scattering = scattered * (layer.columns.stride == 2 ? kInterleaved : kScattered);
   const double weights = static_cast<double>(problem.groups) * K * C * taps;
-  const double products = images * row_blocks * static_cast<double>(b.channel_blocks);
-  constexpr double kFma = 0.13e-9;
+  constexpr double kTransposed = 1.3e-9;  // a vector
+  const double transposed = b.channels_across ? images * row_blocks * products.sums *
+                                                    static_cast<double>(layer.residues())
+                                              : 0;
   constexpr double kRow = 1.8e-9, kVector = 0.27e-9;
   constexpr double kSum = 0.35e-9;     // loaded and stored, a vector
   constexpr double kWeight = 0.24e-9;  // of four bytes
@@ -84,10 +117,11 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
         .workspace_bytes = workspace_bytes};
   }
   return Forecast{.terms = divided_among_threads(
-                      {{"products", fmas * waits * kFma},
-                       {"calls", products * kProduct + kCall},
+                      {{"products", images * row_blocks * products.seconds * K * taps},
+                       {"calls", images * row_blocks * products.calls * kProduct + kCall},
                        {"copies", image_rows * (kRow + image_vectors * kVector) +
-                                      output_rows * (kRow + image_vectors * kVector + scattering)},
+                                      output_rows * (kRow + image_vectors * kVector + scattering) +
+                                      transposed * kTransposed},
                        {"sums", sums * kSum},
                        {"memory", memory_seconds(problem, sizeof(T))},
                        {"packing", weights * kWeight * sizeof(T) / sizeof(float)}},

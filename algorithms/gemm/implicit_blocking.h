@@ -24,6 +24,9 @@ struct Layer {
 
 /// How the work is cut.
 struct Blocking {
+  /// Whether channels of y are the columns of products, and pixels the rows, or the other way
+  /// around.
+  bool channels_across;
   // The image, as one long row.
   index_t pitch;   // from one of its rows to the next
   index_t margin;  // zeros before the first
@@ -34,15 +37,35 @@ struct Blocking {
   // Elements.
   index_t image_stride;  // from one channel of the copied image to the next
   index_t sums_stride;   // of y's, of one residue
-  index_t weights_pitch, weights_tile, weights_block;
+  // Weights as products take them: chunks of a block's channels and so much depth, which are tiles
+  // of so many channels.
+  index_t tile_channels, tiles;  // channels at most; they share a block's evenly but across
+  index_t weights_pitch;         // from one of the depth to the next
+  index_t weights_tap, weights_tile, weights_chunk;
+  index_t chunks;  // of a block
+  /// Whether several blocks meet the same weights, so that these are packed before.
+  bool packs_ahead;
 };
+
+/// Vectors of channels, where tiles of products have so many columns. A tile of one vector
+/// takes 1.4 times as long for it, since it loads as often as it multiplies.
+inline double vectors_across(index_t channels, index_t strip, index_t lanes) {
+  constexpr double kOneVector = 1.4;
+  const index_t vectors = ceil_divide(channels, lanes);
+  const index_t rest = vectors % (strip / lanes);
+  if (strip == lanes) return kOneVector * static_cast<double>(vectors);
+  return static_cast<double>(vectors) + (rest == 1 ? kOneVector - 1 : 0);
+}
 
 template <class T>
 Blocking choose_blocking(const Problem& problem, int threads);
 
 /// What a plan holds, in elements; images and sums are each thread's own.
 struct Room {
-  index_t weights, image_share, images, sums_share, sums, taps, first_taps;
+  index_t all_weights;  // of a prepared kernel
+  index_t weights_share, weights, image_share, images, sums_share, sums;
+  index_t pixel_sums;  // beside each thread's sums, the same of channels across
+  index_t taps, first_taps;
 
   template <class T>
   static Room of(const Problem& problem, const Layer& layer, const Blocking& blocking,
@@ -51,17 +74,23 @@ struct Room {
     const index_t image_share = share(blocking.depth * blocking.image_stride);
     const index_t sums_share =
         share(layer.residues() * blocking.block_channels * blocking.sums_stride);
-    return {.weights = problem.groups * blocking.channel_blocks * blocking.weights_block,
+    const index_t all_weights =
+        problem.groups * blocking.channel_blocks * blocking.chunks * blocking.weights_chunk;
+    const index_t weights_share = blocking.packs_ahead ? 0 : share(blocking.weights_chunk);
+    return {.all_weights = all_weights,
+            .weights_share = weights_share,
+            .weights = blocking.packs_ahead ? all_weights : threads * weights_share,
             .image_share = image_share,
             .images = threads * image_share,
             .sums_share = sums_share,
             .sums = threads * sums_share,
+            .pixel_sums = blocking.channels_across ? threads * sums_share : 0,
             .taps = layer.taps(),
             .first_taps = layer.residues() + 1};
   }
 
   std::size_t bytes(std::size_t scalar_size) const {
-    return scalar_size * static_cast<std::size_t>(weights + images + sums) +
+    return scalar_size * static_cast<std::size_t>(weights + images + sums + pixel_sums) +
            sizeof(Tap) * static_cast<std::size_t>(taps) +
            sizeof(index_t) * static_cast<std::size_t>(first_taps);
   }

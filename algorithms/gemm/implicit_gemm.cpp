@@ -1,12 +1,14 @@
 // Implicit lowering: the matrix that im2col_gemm writes down is never there. Lay the rows of an
 // image one behind the other, with as many zeros between them as taps reach beyond their ends: then
 // the samples that a tap takes for all outputs are the same row of numbers, begun at another place.
-// So the rows of the lowered matrix are shifted views of the image, and y[n] = A·B with A[C, K·h·w]
-// the weights and B those views. The image is copied once, block by block into the second-level
-// cache. With a stride of s, the outputs of each of s×s residues are such a product of the taps
-// that have that residue; all take the same views, and are put beside each other in the end. Single
-// pixels are the rows of another product, by the weights as they are.
-// 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops.
+// So the rows of the lowered matrix are shifted views of the image, copied once, block by block,
+// into the second-level cache. With channels of y across, y[n]ᵀ = Bᵀ·A, B being those views and
+// A[K·h·w, C] the weights: pixels are broadcast and weights are the vectors, so that no vector
+// crosses a line of the cache and nothing is multiplied by the zeros between rows; the sums are
+// transposed in the end. Few channels would leave lanes empty: then y[n] = Aᵀ·B. With a stride of
+// s, the outputs of each of s×s residues are such a product of the taps that have that residue; all
+// take the same views, and are put beside each other in the end. Single pixels are the rows of
+// another product, by the weights as they are. 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops.
 // Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, arXiv:1410.0759, 2014.
 
 #include "costs/implicit_gemm.h"
@@ -44,6 +46,7 @@ class ImplicitGemmPlan final : public Plan<T> {
         weights_(room_.weights),
         images_(room_.images),
         sums_(room_.sums),
+        pixel_sums_(room_.pixel_sums),
         taps_(room_.taps),
         first_taps_(room_.first_taps) {
     const auto& [rows, columns, K, C] = layer_;
@@ -52,10 +55,12 @@ class ImplicitGemmPlan final : public Plan<T> {
       for (index_t p = 0; p < rows.taps; ++p)
         for (index_t q = 0; q < columns.taps; ++q) {
           if (rows.residue(p) * columns.stride + columns.residue(q) != residue) continue;
-          taps_[count++] = {.factor = p * columns.taps + q,
-                            .offset = blocking_.margin +
-                                      (rows.most_shift() - rows.shift(p)) * blocking_.pitch +
-                                      columns.numbers.begin - columns.shift(q)};
+          const index_t of_weights = (p * columns.taps + q) * blocking_.weights_tap;
+          const index_t of_image = blocking_.margin +
+                                   (rows.most_shift() - rows.shift(p)) * blocking_.pitch +
+                                   columns.numbers.begin - columns.shift(q);
+          taps_[count++] =
+              blocking_.channels_across ? Tap{of_image, of_weights} : Tap{of_weights, of_image};
         }
       first_taps_[residue + 1] = count;
     }
@@ -69,12 +74,13 @@ class ImplicitGemmPlan final : public Plan<T> {
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
     if (is_one_pixel(y)) return multiply_pixels(x, has_dense_channels(k) ? k : gathered(k), y);
-    const bool finite = pack_weights(k, weights_.data());
-    compute(x, k, finite ? weights_.data() : nullptr, y);
+    if (!blocking_.packs_ahead) return compute(x, k, nullptr, y);
+    if (!pack_weights(k, weights_.data())) return recompute_all(x, k, y);
+    compute(x, k, weights_.data(), y);
   }
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
-    auto prepared = std::make_unique<PackedKernel>(k, room_.weights);
+    auto prepared = std::make_unique<PackedKernel>(k, room_.all_weights);
     prepared->finite = pack_weights(k, prepared->weights.data());
     return prepared;
   }
@@ -82,7 +88,8 @@ class ImplicitGemmPlan final : public Plan<T> {
                     const TensorView<T>& y) override {
     const auto& prepared = static_cast<const PackedKernel&>(k);
     if (is_one_pixel(y)) return multiply_pixels(x, prepared.view(), y);
-    compute(x, prepared.view(), prepared.finite ? prepared.weights.data() : nullptr, y);
+    if (!prepared.finite) return recompute_all(x, prepared.view(), y);
+    compute(x, prepared.view(), prepared.weights.data(), y);
   }
 
  private:
@@ -95,22 +102,25 @@ class ImplicitGemmPlan final : public Plan<T> {
     std::size_t bytes() const override { return KernelCopy<T>::bytes() + weights.bytes(); }
   };
 
-  /// `weights`: packed; null where they are not all finite.
-  void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* weights,
-               const TensorView<T>& y) {
+  /// For weights that are not all finite.
+  void recompute_all(const TensorView<const T>& x, const TensorView<const T>& k,
+                     const TensorView<T>& y) const {
     const Problem& problem = this->problem();
-    if (weights == nullptr) {
-      for_each_block(threads_, std::array{problem.N, problem.C},
-                     [&](index_t n, index_t c, int) { recompute(problem, x, k, n, c, y); });
-      return;
-    }
+    for_each_block(threads_, std::array{problem.N, problem.C},
+                   [&](index_t n, index_t c, int) { recompute(problem, x, k, n, c, y); });
+  }
+
+  /// `weights`: all of them, packed, or null where each block packs its own.
+  void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* weights,
+               const TensorView<T>& y) const {
+    const Problem& problem = this->problem();
     for_each_block(
         threads_,
         std::array{problem.N, problem.groups, blocking_.row_blocks, blocking_.channel_blocks},
         [&](index_t n, index_t group, index_t row_block, index_t channel_block, int thread) {
           compute_block(
               {.n = n, .group = group, .row_block = row_block, .channel_block = channel_block},
-              thread, x, weights, y);
+              thread, x, k, weights, y);
         });
   }
 
@@ -164,51 +174,59 @@ class ImplicitGemmPlan final : public Plan<T> {
     return {first, std::min(first + blocking_.block_channels, layer_.C)};
   }
 
-  /// A, tile by tile, of each as much depth as is summed over at a time. False where weights are
-  /// not all finite.
-  bool pack_weights(const TensorView<const T>& k, T* weights) {
-    const index_t most_tiles = tiles_of(blocking_.block_channels);
+  /// Weights, chunk by chunk. False where they are not all finite.
+  bool pack_weights(const TensorView<const T>& k, T* weights) const {
     std::atomic<bool> finite = true;
-    for_each_block(
-        threads_, std::array{this->problem().groups, blocking_.channel_blocks, most_tiles},
-        [&](index_t group, index_t block, index_t t, int) {
-          const StepTimer timing(Step::copies);
-          const Range channels = channels_of(block);
-          const index_t tiles = tiles_of(channels.size());
-          if (t >= tiles) return;
-          const Range rows = rows_of_tile(channels.size(), tiles, t);
-          T* to = weights + (group * blocking_.channel_blocks + block) * blocking_.weights_block +
-                  t * blocking_.weights_tile;
-          if (!pack_tile(k, group * layer_.K,
-                         {channels.begin + rows.begin, channels.begin + rows.end}, to)) {
-            finite = false;
-          }
-        });
+    for_each_block(threads_,
+                   std::array{this->problem().groups, blocking_.channel_blocks, blocking_.chunks},
+                   [&](index_t group, index_t block, index_t chunk, int) {
+                     T* to = weights + first_chunk(group, block) + chunk * blocking_.weights_chunk;
+                     if (!pack_chunk(k, group, channels_of(block), chunk, to)) finite = false;
+                   });
     return finite;
   }
 
-  bool pack_tile(const TensorView<const T>& k, index_t first_o, Range channels, T* to) const {
+  index_t first_chunk(index_t group, index_t channel_block) const {
+    return (group * blocking_.channel_blocks + channel_block) * blocking_.chunks *
+           blocking_.weights_chunk;
+  }
+
+  bool pack_chunk(const TensorView<const T>& k, index_t group, Range channels, index_t chunk,
+                  T* to) const {
+    const StepTimer timing(Step::copies);
+    if (blocking_.channels_across) return pack_tiles(k, group, channels, chunk, to);
+    const index_t tiles = tiles_of(channels.size());
+    bool finite = true;
+    for (index_t t = 0; t < tiles; ++t) {
+      const Range rows = rows_of_tile(channels.size(), tiles, t);
+      finite &= pack_tiles(k, group, {channels.begin + rows.begin, channels.begin + rows.end},
+                           chunk, to + t * blocking_.weights_tile);
+    }
+    return finite;
+  }
+
+  /// Of channels that are one tile, or across whole ones.
+  bool pack_tiles(const TensorView<const T>& k, index_t group, Range channels, index_t chunk,
+                  T* to) const {
     const Problem& problem = this->problem();
-    const index_t pitch = blocking_.weights_pitch;
+    const Blocking& b = blocking_;
+    const index_t o = chunk * b.depth;
     // All taps of a kernel at a time, or those of a row.
     const bool is_dense = k.strides[2] == problem.w;
     const index_t at_once = is_dense ? problem.h * problem.w : problem.w;
     bool finite = true;
-    for (index_t o = 0; o < layer_.K; o += blocking_.depth) {
-      const index_t depth = std::min(blocking_.depth, layer_.K - o);
-      for (index_t p = 0; p < (is_dense ? 1 : problem.h); ++p) {
-        finite &= pack<T>({.rows = channels.size(),
-                           .depth = depth,
-                           .taps = at_once,
-                           .available = layer_.K - o,
-                           .from = &k(first_o + o, channels.begin, p, 0),
-                           .row_stride = k.strides[1],
-                           .depth_stride = k.strides[0],
-                           .to = to + p * at_once * depth * pitch,
-                           .pitch = pitch,
-                           .tap_stride = depth * pitch});
-      }
-      to += problem.h * problem.w * depth * pitch;
+    for (index_t p = 0; p < (is_dense ? 1 : problem.h); ++p) {
+      finite &= pack<T>({.rows = channels.size(),
+                         .depth = std::min(b.depth, layer_.K - o),
+                         .taps = at_once,
+                         .available = layer_.K - o,
+                         .from = &k(group * layer_.K + o, channels.begin, p, 0),
+                         .row_stride = k.strides[1],
+                         .depth_stride = k.strides[0],
+                         .to = to + p * at_once * b.weights_tap,
+                         .pitch = b.weights_pitch,
+                         .tap_stride = b.weights_tap,
+                         .tile_stride = b.weights_tile});
     }
     return finite;
   }
@@ -217,8 +235,8 @@ class ImplicitGemmPlan final : public Plan<T> {
     index_t n, group, row_block, channel_block;
   };
 
-  void compute_block(const Block& block, int thread, const TensorView<const T>& x, const T* weights,
-                     const TensorView<T>& y) const {
+  void compute_block(const Block& block, int thread, const TensorView<const T>& x,
+                     const TensorView<const T>& k, const T* weights, const TensorView<T>& y) const {
     const Blocking& b = blocking_;
     const auto& [rows, columns, K, C] = layer_;
     const index_t first = block.row_block * b.block_rows;
@@ -229,42 +247,111 @@ class ImplicitGemmPlan final : public Plan<T> {
     // Where outputs lie as in the image the products go straight to them.
     const bool in_place =
         layer_.residues() == 1 && y.strides[2] == b.pitch && b.pitch == columns.numbers.size();
-    T* sums =
-        in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + thread * room_.sums_share;
+    const index_t share = thread * room_.sums_share;
+    T* sums = in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + share;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
+    T* pixel_sums = pixel_sums_.data() + share;
     T* image = images_.data() + thread * room_.image_share;
-    weights += (block.group * b.channel_blocks + block.channel_block) * b.weights_block;
-    for (index_t o = 0; o < K; o += b.depth) {
+    T* own_weights = weights_.data() + thread * room_.weights_share;
+    if (weights != nullptr) weights += first_chunk(block.group, block.channel_block);
+    for (index_t chunk = 0; chunk < b.chunks; ++chunk) {
+      const index_t o = chunk * b.depth;
       const index_t depth = std::min(b.depth, K - o);
       copy_image(x, block.n, {block.group * K + o, block.group * K + o + depth}, numbers, image);
+      if (weights == nullptr && !pack_chunk(k, block.group, channels, chunk, own_weights)) {
+        for (index_t c = 0; c < channels.size(); ++c) {
+          recompute(this->problem(), x, k, block.n, first_channel + c, y);
+        }
+        return;
+      }
+      const T* of_chunk = weights != nullptr ? weights + chunk * b.weights_chunk : own_weights;
       const StepTimer timing(Step::gemm);
       for (index_t residue = 0; residue < layer_.residues(); ++residue) {
-        const std::span<const Tap> taps = taps_of(residue);
         const Range of_rows = intersection(numbers, rows.numbers_of(residue / columns.stride));
         const Range of_columns = columns.numbers_of(residue % columns.stride);
-        if (taps.empty() || of_rows.empty() || of_columns.empty()) continue;
+        if (taps_of(residue).empty() || of_rows.empty() || of_columns.empty()) continue;
         const index_t begin =
             (of_rows.begin - numbers.begin) * b.pitch + of_columns.begin - columns.numbers.begin;
-        multiply<T>({.rows = channels.size(),
-                     .columns = (of_rows.size() - 1) * b.pitch + of_columns.size(),
-                     .depth = depth,
-                     .taps = taps,
-                     .a = weights + o * layer_.taps() * b.weights_pitch,
-                     .a_tile = b.weights_tile,
-                     .a_depth = b.weights_pitch,
-                     .a_tap = depth * b.weights_pitch,
-                     .b = image + begin,
-                     .b_depth = b.image_stride,
-                     .b_columns = b.sums_stride - begin,
-                     .c = sums + residue * b.block_channels * sums_stride + begin,
-                     .c_row = sums_stride,
-                     .add = o > 0});
+        const Outputs outputs{residue, of_rows.size(), of_columns.size(), channels.size(), begin};
+        if (b.channels_across) {
+          multiply_across(outputs, depth, image, of_chunk, pixel_sums, o > 0);
+        } else {
+          multiply_down(outputs, depth, image, of_chunk, sums, sums_stride, o > 0);
+        }
       }
     }
-    if (in_place) return;
     const StepTimer timing(Step::copies);
+    if (b.channels_across) transpose_sums(pixel_sums, numbers, channels, sums, sums_stride);
+    if (in_place) return;
     for (index_t c = 0; c < channels.size(); ++c) {
       put_rows(sums + c * sums_stride, numbers, plane(y, block.n, first_channel + c));
+    }
+  }
+
+  /// Those of a block that have one residue, and where they begin in the image as one long row.
+  struct Outputs {
+    index_t residue, rows, columns, channels, begin;
+  };
+
+  void multiply_down(const Outputs& outputs, index_t depth, const T* image, const T* weights,
+                     T* sums, index_t sums_stride, bool add) const {
+    const Blocking& b = blocking_;
+    multiply<T>({.rows = outputs.channels,
+                 .columns = (outputs.rows - 1) * b.pitch + outputs.columns,
+                 .depth = depth,
+                 .taps = taps_of(outputs.residue),
+                 .a = weights,
+                 .a_tile = b.weights_tile,
+                 .a_depth = b.weights_pitch,
+                 .a_tap = 1,
+                 .b = image + outputs.begin,
+                 .b_depth = b.image_stride,
+                 .b_columns = b.sums_stride - outputs.begin,
+                 .c = sums + outputs.residue * b.block_channels * sums_stride + outputs.begin,
+                 .c_row = sums_stride,
+                 .add = add});
+  }
+
+  /// To tiles of channels, of each as many rows as the image has pixels. Row by row of the image,
+  /// unless nothing is between them.
+  void multiply_across(const Outputs& outputs, index_t depth, const T* image, const T* weights,
+                       T* sums, bool add) const {
+    const Blocking& b = blocking_;
+    const index_t lanes = vector_lanes<T>(), strip = b.tile_channels;
+    const bool is_dense = outputs.columns == b.pitch;
+    sums += outputs.residue * b.block_channels * b.sums_stride + outputs.begin * strip;
+    for (index_t c = 0; c < outputs.channels; c += strip) {
+      for (index_t row = 0; row < (is_dense ? 1 : outputs.rows); ++row) {
+        const index_t begin = row * b.pitch;
+        multiply<T>({.rows = is_dense ? outputs.rows * b.pitch : outputs.columns,
+                     .columns = std::min(strip, ceil_divide(outputs.channels - c, lanes) * lanes),
+                     .depth = depth,
+                     .taps = taps_of(outputs.residue),
+                     .a = image + outputs.begin + begin,
+                     .a_depth = b.image_stride,
+                     .a_tap = 1,
+                     .b = weights + c / strip * b.weights_tile,
+                     .b_depth = strip,
+                     .b_columns = strip,
+                     .c = sums + c * b.sums_stride + begin * strip,
+                     .c_row = strip,
+                     .add = add});
+      }
+    }
+  }
+
+  /// Sums of channels across to those of channels down.
+  void transpose_sums(const T* from, Range numbers, Range channels, T* sums,
+                      index_t sums_stride) const {
+    const Blocking& b = blocking_;
+    for (index_t residue = 0; residue < layer_.residues(); ++residue) {
+      if (taps_of(residue).empty()) continue;
+      const index_t first = residue * b.block_channels;
+      for (index_t c = 0; c < channels.size(); c += b.tile_channels) {
+        transpose(from + (first + c) * b.sums_stride, b.tile_channels, numbers.size() * b.pitch,
+                  std::min(b.tile_channels, channels.size() - c), sums + (first + c) * sums_stride,
+                  sums_stride, false);
+      }
     }
   }
 
@@ -327,7 +414,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   int threads_;
   Blocking blocking_;
   Room room_;
-  Buffer<T> weights_, images_, sums_;
+  Buffer<T> weights_, images_, sums_, pixel_sums_;
   Buffer<Tap> taps_;            // by residue
   Buffer<index_t> first_taps_;  // of each residue
 };
@@ -337,13 +424,12 @@ std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& opti
   const int threads = useful_threads(problem, options, options.threads);
   const Blocking b = choose_blocking<T>(problem, threads);
   const index_t lanes = vector_lanes<T>();
-  const index_t tile = ceil_divide(b.block_channels, tiles_of(b.block_channels));
   return {{Boundary::output_rows, b.block_rows},
           {Boundary::output_columns, lanes},
-          {Boundary::output_columns, most_tile_vectors(tile) * lanes},
+          {Boundary::output_columns, most_tile_vectors(b.tile_channels) * lanes},
           {Boundary::image_columns, b.pitch},
           {Boundary::x_channels, b.depth},
-          {Boundary::y_channels, tile},
+          {Boundary::y_channels, b.tile_channels},
           {Boundary::y_channels, b.block_channels},
           {Boundary::y_channels, lanes},
           {Boundary::y_channels, 2 * threads}};
