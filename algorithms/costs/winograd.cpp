@@ -46,9 +46,13 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
                                kInterleavedSeconds * static_cast<double>(problem.output_columns()));
   // For a vector of channels of the kernels: loading its taps, and each point.
   constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
+  // And reading them, where no near cache holds them.
+  constexpr FarByte kFarTap{0.066, 0x1p21, 8};
+  const double kernel_bytes = sizeof(T) * static_cast<double>(element_count(problem.k_extents()));
   return {
       {"products", products * K * vectors_C * waits * kFma},
-      {"kernels", passes * K * vectors_C * (kKernel + residues * points * kKernelPoint)},
+      {"kernels", passes * K * vectors_C * (kKernel + residues * points * kKernelPoint) +
+                      1e-9 * kFarTap.of(kernel_bytes)},
       {"images",
        vectors_K * (points * tiles * kPoint +
                     square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
