@@ -52,6 +52,7 @@ void cut_down(const Problem& problem, const Layer& layer, int threads, Blocking&
     }
   }
   b.block_channels = ceil_divide(C, channel_blocks);
+  b.block_images = 1;
 }
 
 /// The same of channels as columns, so many of them in a tile.
@@ -71,8 +72,14 @@ void cut_across(const Problem& problem, const Layer& layer, int threads, index_t
   const index_t most_tiles = std::max<index_t>(kChunkBytes / (b.depth * of_a_channel), 1);
   const index_t most_rows = std::clamp<index_t>(kMostPixels / b.pitch, 1, rows.numbers.size());
   b.row_blocks = ceil_divide(rows.numbers.size(), most_rows);
+  b.block_images = 1;
+  if (b.row_blocks == 1) {
+    const index_t fitting = std::max<index_t>(kMostPixels / (rows.numbers.size() * b.pitch), 1);
+    b.block_images = std::min(fitting, ceil_divide(problem.N, threads));
+  }
+  const index_t image_blocks = ceil_divide(problem.N, b.block_images);
   index_t channel_blocks = ceil_divide(tiles, most_tiles);
-  if (problem.N * problem.groups * b.row_blocks * channel_blocks % threads != 0) {
+  if (image_blocks * problem.groups * b.row_blocks * channel_blocks % threads != 0) {
     channel_blocks = std::min(ceil_divide(channel_blocks, threads) * threads, tiles);
   }
   b.block_channels = ceil_divide(tiles, channel_blocks) * tile_channels;
@@ -90,8 +97,12 @@ Blocking choose_blocking(const Problem& problem, int threads) {
                      columns.samples + std::max(columns.zeros_before(), columns.zeros_behind()));
   b.margin = columns.zeros_before();
 
-  const index_t across =
-      std::min(most_tile_vectors(columns.numbers.size()), ceil_divide(C, lanes)) * lanes;
+  index_t vectors = ceil_divide(C, lanes);
+  for (index_t a = 0; a < columns.stride; ++a) {
+    const index_t outputs = columns.numbers_of(a).size();
+    if (outputs > 0) vectors = std::min(vectors, most_tile_vectors(outputs));
+  }
+  const index_t across = vectors * lanes;
   b.channels_across = goes_across(layer, b.pitch, across, lanes);
   if (b.channels_across) {
     cut_across<T>(problem, layer, threads, across, b);
@@ -101,10 +112,12 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   b.block_rows = ceil_divide(rows.numbers.size(), b.row_blocks);
   b.row_blocks = ceil_divide(rows.numbers.size(), b.block_rows);
   b.channel_blocks = ceil_divide(C, b.block_channels);
-  b.sums_stride = apart(b.block_rows * b.pitch, lanes);
+  b.image_blocks = ceil_divide(problem.N, b.block_images);
+  b.image_below = (b.block_rows + rows.most_shift()) * b.pitch;
+  b.outputs_below = b.block_rows * b.pitch;
+  b.sums_stride = apart(b.block_images * b.outputs_below, lanes);
   b.image_stride =
-      apart(b.margin + columns.numbers.begin + (b.block_rows + rows.most_shift()) * b.pitch + lanes,
-            lanes);
+      apart(b.margin + columns.numbers.begin + b.block_images * b.image_below + lanes, lanes);
   if (b.channels_across) {
     b.tiles = ceil_divide(b.block_channels, b.tile_channels);
     b.weights_pitch = b.tile_channels;
@@ -123,7 +136,7 @@ Blocking choose_blocking(const Problem& problem, int threads) {
   b.weights_tile = apart(layer.taps() * b.weights_tap + lanes, lanes);
   b.weights_chunk = b.tiles * b.weights_tile;
   b.chunks = ceil_divide(K, b.depth);
-  b.packs_ahead = problem.N * b.row_blocks > 1 || has_one_pixel(problem);
+  b.packs_ahead = b.image_blocks * b.row_blocks > 1 || has_one_pixel(problem);
   return b;
 }
 

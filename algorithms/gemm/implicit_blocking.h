@@ -30,13 +30,16 @@ struct Blocking {
   // The image, as one long row.
   index_t pitch;   // from one of its rows to the next
   index_t margin;  // zeros before the first
-  // Blocks of y: some rows, of every residue, of some channels of a group.
+  // Blocks of y: some rows, of every residue, of some channels of a group. Whole images may be
+  // several, one below the other.
+  index_t image_blocks, block_images;
   index_t row_blocks, block_rows;
   index_t channel_blocks, block_channels;
   index_t depth;  // channels of x that are summed over at a time
   // Elements.
-  index_t image_stride;  // from one channel of the copied image to the next
-  index_t sums_stride;   // of y's, of one residue
+  index_t image_stride;                // from one channel of the copied images to the next
+  index_t sums_stride;                 // of y's, of one residue
+  index_t image_below, outputs_below;  // from one image of a block to the next
   // Weights as products take them: chunks of a block's channels and so much depth, which are tiles
   // of so many channels.
   index_t tile_channels, tiles;  // channels at most; they share a block's evenly but across

@@ -114,14 +114,17 @@ class ImplicitGemmPlan final : public Plan<T> {
   void compute(const TensorView<const T>& x, const TensorView<const T>& k, const T* weights,
                const TensorView<T>& y) const {
     const Problem& problem = this->problem();
-    for_each_block(
-        threads_,
-        std::array{problem.N, problem.groups, blocking_.row_blocks, blocking_.channel_blocks},
-        [&](index_t n, index_t group, index_t row_block, index_t channel_block, int thread) {
-          compute_block(
-              {.n = n, .group = group, .row_block = row_block, .channel_block = channel_block},
-              thread, x, k, weights, y);
-        });
+    for_each_block(threads_,
+                   std::array{blocking_.image_blocks, problem.groups, blocking_.row_blocks,
+                              blocking_.channel_blocks},
+                   [&](index_t image_block, index_t group, index_t row_block, index_t channel_block,
+                       int thread) {
+                     compute_block({.image_block = image_block,
+                                    .group = group,
+                                    .row_block = row_block,
+                                    .channel_block = channel_block},
+                                   thread, x, k, weights, y);
+                   });
   }
 
   template <class Element>
@@ -232,7 +235,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   }
 
   struct Block {
-    index_t n, group, row_block, channel_block;
+    index_t image_block, group, row_block, channel_block;
   };
 
   void compute_block(const Block& block, int thread, const TensorView<const T>& x,
@@ -242,14 +245,17 @@ class ImplicitGemmPlan final : public Plan<T> {
     const index_t first = block.row_block * b.block_rows;
     const Range numbers{rows.numbers.begin + first,
                         std::min(rows.numbers.begin + first + b.block_rows, rows.numbers.end)};
+    const index_t first_image = block.image_block * b.block_images;
+    const Range images{first_image, std::min(first_image + b.block_images, this->problem().N)};
     const Range channels = channels_of(block.channel_block);
     const index_t first_channel = block.group * C + channels.begin;
     // Where outputs lie as in the image the products go straight to them.
     const bool in_place =
         layer_.residues() == 1 && y.strides[2] == b.pitch && b.pitch == columns.numbers.size();
     const index_t share = thread * room_.sums_share;
-    T* sums = in_place ? &y(block.n, first_channel, first, 0) : sums_.data() + share;
+    T* sums = in_place ? &y(images.begin, first_channel, first, 0) : sums_.data() + share;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
+    const index_t sums_below = in_place ? y.strides[0] : b.outputs_below;
     T* pixel_sums = pixel_sums_.data() + share;
     T* image = images_.data() + thread * room_.image_share;
     T* own_weights = weights_.data() + thread * room_.weights_share;
@@ -257,10 +263,15 @@ class ImplicitGemmPlan final : public Plan<T> {
     for (index_t chunk = 0; chunk < b.chunks; ++chunk) {
       const index_t o = chunk * b.depth;
       const index_t depth = std::min(b.depth, K - o);
-      copy_image(x, block.n, {block.group * K + o, block.group * K + o + depth}, numbers, image);
+      for (index_t n = images.begin; n < images.end; ++n) {
+        copy_image(x, n, {block.group * K + o, block.group * K + o + depth}, numbers,
+                   image + (n - images.begin) * b.image_below);
+      }
       if (weights == nullptr && !pack_chunk(k, block.group, channels, chunk, own_weights)) {
-        for (index_t c = 0; c < channels.size(); ++c) {
-          recompute(this->problem(), x, k, block.n, first_channel + c, y);
+        for (index_t n = images.begin; n < images.end; ++n) {
+          for (index_t c = 0; c < channels.size(); ++c) {
+            recompute(this->problem(), x, k, n, first_channel + c, y);
+          }
         }
         return;
       }
@@ -272,7 +283,8 @@ class ImplicitGemmPlan final : public Plan<T> {
         if (taps_of(residue).empty() || of_rows.empty() || of_columns.empty()) continue;
         const index_t begin =
             (of_rows.begin - numbers.begin) * b.pitch + of_columns.begin - columns.numbers.begin;
-        const Outputs outputs{residue, of_rows.size(), of_columns.size(), channels.size(), begin};
+        const Outputs outputs{residue,           images.size(),   of_rows.size(),
+                              of_columns.size(), channels.size(), begin};
         if (b.channels_across) {
           multiply_across(outputs, depth, image, of_chunk, pixel_sums, o > 0);
         } else {
@@ -281,16 +293,22 @@ class ImplicitGemmPlan final : public Plan<T> {
       }
     }
     const StepTimer timing(Step::copies);
-    if (b.channels_across) transpose_sums(pixel_sums, numbers, channels, sums, sums_stride);
-    if (in_place) return;
-    for (index_t c = 0; c < channels.size(); ++c) {
-      put_rows(sums + c * sums_stride, numbers, plane(y, block.n, first_channel + c));
+    for (index_t n = images.begin; n < images.end; ++n) {
+      T* of_image = sums + (n - images.begin) * sums_below;
+      if (b.channels_across) {
+        transpose_sums(pixel_sums + (n - images.begin) * b.outputs_below * b.tile_channels, numbers,
+                       channels, of_image, sums_stride);
+      }
+      if (in_place) continue;
+      for (index_t c = 0; c < channels.size(); ++c) {
+        put_rows(of_image + c * sums_stride, numbers, plane(y, n, first_channel + c));
+      }
     }
   }
 
   /// Those of a block that have one residue, and where they begin in the image as one long row.
   struct Outputs {
-    index_t residue, rows, columns, channels, begin;
+    index_t residue, images, rows, columns, channels, begin;
   };
 
   void multiply_down(const Outputs& outputs, index_t depth, const T* image, const T* weights,
@@ -320,20 +338,21 @@ class ImplicitGemmPlan final : public Plan<T> {
     const index_t lanes = vector_lanes<T>(), strip = b.tile_channels;
     const bool is_dense = outputs.columns == b.pitch;
     sums += outputs.residue * b.block_channels * b.sums_stride + outputs.begin * strip;
+    const index_t runs = is_dense ? 1 : outputs.rows;
     for (index_t c = 0; c < outputs.channels; c += strip) {
-      for (index_t row = 0; row < (is_dense ? 1 : outputs.rows); ++row) {
-        const index_t begin = row * b.pitch;
+      for (index_t run = 0; run < outputs.images * runs; ++run) {
+        const index_t n = run / runs, begin = run % runs * b.pitch;
         multiply<T>({.rows = is_dense ? outputs.rows * b.pitch : outputs.columns,
                      .columns = std::min(strip, ceil_divide(outputs.channels - c, lanes) * lanes),
                      .depth = depth,
                      .taps = taps_of(outputs.residue),
-                     .a = image + outputs.begin + begin,
+                     .a = image + outputs.begin + n * b.image_below + begin,
                      .a_depth = b.image_stride,
                      .a_tap = 1,
                      .b = weights + c / strip * b.weights_tile,
                      .b_depth = strip,
                      .b_columns = strip,
-                     .c = sums + c * b.sums_stride + begin * strip,
+                     .c = sums + c * b.sums_stride + (n * b.outputs_below + begin) * strip,
                      .c_row = strip,
                      .add = add});
       }
