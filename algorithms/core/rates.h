@@ -33,6 +33,8 @@ class Rates {
  public:
   /// Those of this kind of processor: costs/built_in_rates.cpp has its table.
   static Rates built_in();
+  /// Whether that has one, fitted to many more times than a calibration measures.
+  static bool know_processor();
 
   /// 1 where nothing is known.
   double factor(std::size_t scalar_size, std::string_view algorithm, std::string_view term) const;

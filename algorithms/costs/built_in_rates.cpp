@@ -87,6 +87,8 @@ std::span<const Factors> factors_here() {
 
 }  // namespace
 
+bool Rates::know_processor() { return !factors_here().empty(); }
+
 Rates Rates::built_in() {
   Rates rates;
   for (const Factors& factors : factors_here()) {
