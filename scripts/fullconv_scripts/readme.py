@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -19,8 +19,8 @@ from fullconv_scripts.networks import read_networks
 from fullconv_scripts.report import ratio_text, reliance_line
 
 REFERENCE = ROOT / "results" / "reference"
-# Two, since one had no time for all layers of a network.
-NETWORK_RUNS = [REFERENCE / "networks" / part for part in ("first", "rest")]
+# Two, since one had no time for all layers of a network, and later ones of some of the networks.
+NETWORK_RUNS = [REFERENCE / "networks" / part for part in ("first", "rest", "resnet-mobilenet")]
 # Of which run a page's first table of times is, if not of `run`.
 RUNS = {"README.md": "unstable"}
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -73,13 +73,15 @@ def advantage(run: Path) -> str:
     )
 
 
-def _layer_fields(runs: Iterable[Path]) -> Iterator[tuple[str, Field]]:
-    """The layers of some runs in float, with one thread, each with its case."""
-    for run in runs:
-        for key, field in results.load(run).fields.items():
-            usual = (key.scalar, key.cache, key.output) == ("f32", "hot", "reused")
-            if usual and parse_case(key.case).layer:
-                yield key.case, field.among(threads=1)
+def _layer_fields(runs: Iterable[Path]) -> dict[str, Field]:
+    """The layers of some runs in float, with one thread, by case: of the last run that has it."""
+    return {
+        key.case: field.among(threads=1)
+        for run in runs
+        for key, field in results.load(run).fields.items()
+        if (key.scalar, key.cache, key.output) == ("f32", "hot", "reused")
+        and parse_case(key.case).layer
+    }
 
 
 def _peers(field: Field) -> tuple[list[Contender], list[Contender]]:
@@ -95,7 +97,7 @@ def layers(runs: Iterable[Path]) -> list[str]:
     channels-last; in float, with one thread."""
     ratios: dict[str, list[float]] = {}
     others: dict[str, list[float]] = {}
-    for name, one in _layer_fields(runs):
+    for name, one in _layer_fields(runs).items():
         case = parse_case(name)
         kind = f"{case.h}×{case.w}" + (f", stride {case.stride[0]}" if max(case.stride) > 1 else "")
         kind = f"depthwise {kind}" if case.groups > 1 else kind
@@ -118,7 +120,7 @@ def whole_networks(runs: Iterable[Path]) -> list[str]:
     fastest: dict[str, float] = {}
     names: set[str] = set()
     last_names: set[str] = set()
-    for case, one in _layer_fields(runs):
+    for case, one in _layer_fields(runs).items():
         first, last = _peers(one)
         for who in (Contender("auto", 1), *first, *last):
             seconds.setdefault(who.algorithm, {})[case] = one.time(who).estimate
