@@ -60,16 +60,27 @@ template <class T>
 Products products_across(const Layer& layer, const Blocking& b) {
   const index_t lanes = vector_lanes<T>();
   const index_t outputs = layer.columns.numbers.size();
-  const index_t run = outputs == b.pitch ? b.block_rows * b.pitch : outputs;
+  const bool is_dense = outputs == b.pitch && layer.rows.most_shift() == 0;
+  const index_t run = is_dense ? b.block_rows * b.pitch : outputs;
+  // Rows of taps that meet rows of x.
+  index_t met = 0;
+  for (index_t p = 0; p < layer.rows.taps; ++p) {
+    const index_t shift = layer.rows.shift(p);
+    const Range some = intersection(layer.rows.numbers, {shift, shift + layer.rows.samples});
+    if (!some.empty()) met += some.size();
+  }
+  const double share =
+      static_cast<double>(met) / static_cast<double>(layer.rows.numbers.size() * layer.rows.taps);
   const double rows = static_cast<double>(run) / static_cast<double>(tiles_of(run));
   const auto vectors = static_cast<double>(b.tile_channels / lanes);
   constexpr double kFma = 0.122e-9;
   const double waits = product_waits(rows, vectors, rows + vectors);
   const double of_channels = vectors_across(layer.C, b.tile_channels, lanes);
-  return {.seconds = static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
-          .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(layer.C, lanes)),
-          .calls = static_cast<double>(b.channel_blocks * b.tiles * b.chunks * layer.residues()) *
-                   static_cast<double>(outputs == b.pitch ? 1 : b.block_rows)};
+  return {
+      .seconds = share * static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
+      .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(layer.C, lanes)),
+      .calls = static_cast<double>(b.channel_blocks * b.tiles * b.chunks * layer.residues()) *
+               static_cast<double>(is_dense ? 1 : b.block_rows)};
 }
 
 template <class T>

@@ -95,7 +95,7 @@ struct Room {
   std::size_t bytes(std::size_t scalar_size) const {
     return scalar_size * static_cast<std::size_t>(weights + images + sums + pixel_sums) +
            sizeof(Tap) * static_cast<std::size_t>(taps) +
-           sizeof(index_t) * static_cast<std::size_t>(first_taps);
+           sizeof(index_t) * static_cast<std::size_t>(taps + first_taps);
   }
 };
 
