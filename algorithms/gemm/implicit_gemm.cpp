@@ -354,17 +354,14 @@ class ImplicitGemmPlan final : public Plan<T> {
     const bool is_dense = outputs.columns == b.pitch && layer_.rows.most_shift() == 0;
     sums += outputs.residue * b.block_channels * b.sums_stride + outputs.begin * strip;
     const index_t runs = is_dense ? 1 : outputs.rows;
-    const auto taps_of_run = [&](index_t run) {
-      return is_dense ? taps_of(outputs.residue)
-                      : taps_met(outputs.residue, outputs.first_number + run % runs);
-    };
     for (index_t c = 0; c < outputs.channels; c += strip) {
       for (index_t run = 0; run < outputs.images * runs; ++run) {
-        const index_t n = run / runs, begin = run % runs * b.pitch;
+        const index_t n = run / runs, row = run % runs, begin = row * b.pitch;
         multiply<T>({.rows = is_dense ? outputs.rows * b.pitch : outputs.columns,
                      .columns = std::min(strip, ceil_divide(outputs.channels - c, lanes) * lanes),
                      .depth = depth,
-                     .taps = taps_of_run(run),
+                     .taps = is_dense ? taps_of(outputs.residue)
+                                      : taps_met(outputs.residue, outputs.first_number + row),
                      .a = image + outputs.begin + n * b.image_below + begin,
                      .a_depth = b.image_stride,
                      .a_tap = 1,
