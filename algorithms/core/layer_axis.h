@@ -43,6 +43,23 @@ struct LayerAxis {
     };
     return {first_from(outputs.begin), first_from(outputs.end)};
   }
+  /// Numbers of those outputs of a residue whose samples are there for all taps.
+  Range inner_of(index_t a) const {
+    Range inner = numbers_of(a);
+    for (index_t p = 0; p < taps; ++p) {
+      if (residue(p) == a) inner = intersection(inner, {shift(p), shift(p) + samples});
+    }
+    return inner;
+  }
+  /// Of all pairs of an output's number and a tap, the share whose sample is there.
+  double share_met() const {
+    index_t met = 0;
+    for (index_t p = 0; p < taps; ++p) {
+      const Range some = intersection(numbers, {shift(p), shift(p) + samples});
+      if (!some.empty()) met += some.size();
+    }
+    return static_cast<double>(met) / static_cast<double>(numbers.size() * taps);
+  }
   /// The samples that some outputs of the full one take.
   Range samples_met(Range some_outputs) const {
     const index_t first = std::max<index_t>(0, some_outputs.begin - (taps - 1) * dilation);

@@ -58,29 +58,26 @@ Products products_down(const Layer& layer, const Blocking& b) {
 
 template <class T>
 Products products_across(const Layer& layer, const Blocking& b) {
+  const auto& [rows, columns, K, C] = layer;
   const index_t lanes = vector_lanes<T>();
-  const index_t outputs = layer.columns.numbers.size();
-  const bool is_dense = outputs == b.pitch && layer.rows.most_shift() == 0;
-  const index_t run = is_dense ? b.block_rows * b.pitch : outputs;
-  // Rows of taps that meet rows of x.
-  index_t met = 0;
-  for (index_t p = 0; p < layer.rows.taps; ++p) {
-    const index_t shift = layer.rows.shift(p);
-    const Range some = intersection(layer.rows.numbers, {shift, shift + layer.rows.samples});
-    if (!some.empty()) met += some.size();
-  }
-  const double share =
-      static_cast<double>(met) / static_cast<double>(layer.rows.numbers.size() * layer.rows.taps);
-  const double rows = static_cast<double>(run) / static_cast<double>(tiles_of(run));
+  const index_t outputs = columns.numbers.size();
+  const bool is_dense = outputs == b.pitch && rows.most_shift() == 0;
+  const Range inner = columns.inner_of(0);
+  const index_t inner_columns = inner.empty() ? 0 : inner.size();
+  const index_t run = is_dense            ? b.block_rows * b.pitch
+                      : inner_columns > 0 ? inner_columns
+                                          : b.block_rows;
+  const double of_tile = static_cast<double>(run) / static_cast<double>(tiles_of(run));
   const auto vectors = static_cast<double>(b.tile_channels / lanes);
   constexpr double kFma = 0.122e-9;
-  const double waits = product_waits(rows, vectors, rows + vectors);
-  const double of_channels = vectors_across(layer.C, b.tile_channels, lanes);
-  return {
-      .seconds = share * static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
-      .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(layer.C, lanes)),
-      .calls = static_cast<double>(b.channel_blocks * b.tiles * b.chunks * layer.residues()) *
-               static_cast<double>(is_dense ? 1 : b.block_rows)};
+  const double waits = product_waits(of_tile, vectors, of_tile + vectors);
+  const double of_channels = vectors_across(C, b.tile_channels, lanes);
+  const index_t columns_alone = (outputs - inner_columns) * ceil_divide(rows.taps, rows.stride);
+  return {.seconds = rows.share_met() * columns.share_met() *
+                     static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
+          .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(C, lanes)),
+          .calls = static_cast<double>(b.channel_blocks * b.tiles * b.chunks * layer.residues()) *
+                   static_cast<double>(is_dense ? 1 : b.block_rows + columns_alone)};
 }
 
 template <class T>
@@ -101,7 +98,8 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
       images * row_blocks * products.sums * static_cast<double>(b.chunks * layer.residues());
   const double image_rows = images * row_blocks * static_cast<double>(b.channel_blocks) *
                             static_cast<double>(b.block_rows + layer.rows.most_shift()) * K;
-  const bool in_place = layer.residues() == 1 && b.pitch == layer.columns.numbers.size();
+  const bool in_place =
+      layer.residues() == 1 && (b.channels_across || b.pitch == layer.columns.numbers.size());
   const double output_rows = in_place ? 0
                                       : images * row_blocks * static_cast<double>(b.block_rows) *
                                             C * static_cast<double>(layer.residues());

@@ -16,7 +16,8 @@ namespace {
 bool goes_across(const Layer& layer, index_t pitch, index_t strip, index_t lanes) {
   constexpr double kView = 1.1;
   const auto outputs = static_cast<double>(layer.columns.numbers.size());
-  return outputs * static_cast<double>(lanes) * vectors_across(layer.C, strip, lanes) <
+  const double met = layer.rows.share_met() * layer.columns.share_met();
+  return met * outputs * static_cast<double>(lanes) * vectors_across(layer.C, strip, lanes) <
          kView * static_cast<double>(pitch * layer.C);
 }
 
@@ -64,7 +65,7 @@ void cut_across(const Problem& problem, const Layer& layer, int threads, index_t
   b.tile_channels = tile_channels;
   // Weights of a tile are read in order, out of the second-level cache, where those of a chunk are
   // with the pixels and sums of a block. With half of the depth 1.00 to 1.03 times as long.
-  constexpr index_t kTileBytes = 128 * 1024, kChunkBytes = 512 * 1024, kMostPixels = 224;
+  constexpr index_t kTileBytes = 128 * 1024, kChunkBytes = 512 * 1024, kMostPixels = 448;
   constexpr index_t kMostDepth = 256;
   const index_t of_a_channel = layer.taps() * tile_channels * static_cast<index_t>(sizeof(T));
   const index_t deepest = std::clamp<index_t>(kTileBytes / of_a_channel, 4, kMostDepth);
@@ -99,9 +100,10 @@ Blocking choose_blocking(const Problem& problem, int threads) {
 
   index_t vectors = ceil_divide(C, lanes);
   for (index_t a = 0; a < columns.stride; ++a) {
-    const index_t outputs = columns.numbers_of(a).size();
-    if (outputs > 0) vectors = std::min(vectors, most_tile_vectors(outputs));
+    const Range inner = columns.inner_of(a);
+    if (!inner.empty()) vectors = std::min(vectors, most_tile_vectors(inner.size()));
   }
+  vectors = std::min(vectors, most_tile_vectors(rows.numbers.size()));
   const index_t across = vectors * lanes;
   b.channels_across = goes_across(layer, b.pitch, across, lanes);
   if (b.channels_across) {

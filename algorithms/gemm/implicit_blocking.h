@@ -67,7 +67,7 @@ Blocking choose_blocking(const Problem& problem, int threads);
 struct Room {
   index_t all_weights;  // of a prepared kernel
   index_t weights_share, weights, image_share, images, sums_share, sums;
-  index_t pixel_sums;  // beside each thread's sums, the same of channels across
+  index_t pixel_sums;  // the same of channels across, whose own are needed for several residues
   index_t taps, first_taps;
 
   template <class T>
@@ -86,7 +86,7 @@ struct Room {
             .image_share = image_share,
             .images = threads * image_share,
             .sums_share = sums_share,
-            .sums = threads * sums_share,
+            .sums = blocking.channels_across && layer.residues() == 1 ? 0 : threads * sums_share,
             .pixel_sums = blocking.channels_across ? threads * sums_share : 0,
             .taps = layer.taps(),
             .first_taps = layer.residues() + 1};
@@ -95,7 +95,7 @@ struct Room {
   std::size_t bytes(std::size_t scalar_size) const {
     return scalar_size * static_cast<std::size_t>(weights + images + sums + pixel_sums) +
            sizeof(Tap) * static_cast<std::size_t>(taps) +
-           sizeof(index_t) * static_cast<std::size_t>(taps + first_taps);
+           sizeof(index_t) * static_cast<std::size_t>(2 * taps + first_taps);
   }
 };
 

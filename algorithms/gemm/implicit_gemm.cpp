@@ -4,10 +4,10 @@
 // So the rows of the lowered matrix are shifted views of the image, copied once, block by block,
 // into the second-level cache. With channels of y across, y[n]ᵀ = Bᵀ·A, B being those views and
 // A[K·h·w, C] the weights: pixels are broadcast and weights are the vectors, so that no vector
-// crosses a line of the cache and nothing is multiplied by the zeros between rows and above and
-// below the image; the sums are transposed in the end. Few channels would leave lanes empty: then
-// y[n] = Aᵀ·B. With a stride of s, the outputs of each of s×s residues are such a product of the
-// taps that have that residue; all take the same views, and are put beside each other in the end.
+// crosses a line of the cache and nothing is multiplied by the zeros around the image; the sums are
+// transposed in the end. Few channels would leave lanes empty: then y[n] = Aᵀ·B. With a stride of
+// s, the outputs of each of s×s residues are such a product of the taps that have that residue; all
+// take the same views, and are put beside each other in the end.
 // Single pixels are the rows of another product, by the weights as they are.
 // 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops. Chetlur et al., cuDNN: Efficient Primitives for Deep Learning,
 // arXiv:1410.0759, 2014.
@@ -49,7 +49,7 @@ class ImplicitGemmPlan final : public Plan<T> {
         sums_(room_.sums),
         pixel_sums_(room_.pixel_sums),
         taps_(room_.taps),
-        tap_shifts_(room_.taps),
+        shifts_(room_.taps),
         first_taps_(room_.first_taps) {
     const auto& [rows, columns, K, C] = layer_;
     index_t count = 0;
@@ -61,7 +61,7 @@ class ImplicitGemmPlan final : public Plan<T> {
           const index_t of_image = blocking_.margin +
                                    (rows.most_shift() - rows.shift(p)) * blocking_.pitch +
                                    columns.numbers.begin - columns.shift(q);
-          tap_shifts_[count] = rows.shift(p);
+          shifts_[count] = {rows.shift(p), columns.shift(q)};
           taps_[count++] =
               blocking_.channels_across ? Tap{of_image, of_weights} : Tap{of_weights, of_image};
         }
@@ -103,6 +103,11 @@ class ImplicitGemmPlan final : public Plan<T> {
     PackedKernel(const TensorView<const T>& k, index_t elements)
         : KernelCopy<T>(k), weights(elements) {}
     std::size_t bytes() const override { return KernelCopy<T>::bytes() + weights.bytes(); }
+  };
+
+  /// From an output's number to the sample's that a tap takes for it.
+  struct Shift {
+    index_t row, column;
   };
 
   /// For weights that are not all finite.
@@ -253,8 +258,8 @@ class ImplicitGemmPlan final : public Plan<T> {
     const Range channels = channels_of(block.channel_block);
     const index_t first_channel = block.group * C + channels.begin;
     // Where outputs lie as in the image the products go straight to them.
-    const bool in_place =
-        layer_.residues() == 1 && y.strides[2] == b.pitch && b.pitch == columns.numbers.size();
+    const bool in_place = !b.channels_across && layer_.residues() == 1 && y.strides[2] == b.pitch &&
+                          b.pitch == columns.numbers.size();
     const index_t share = thread * room_.sums_share;
     T* sums = in_place ? &y(images.begin, first_channel, first, 0) : sums_.data() + share;
     const index_t sums_stride = in_place ? y.strides[1] : b.sums_stride;
@@ -286,8 +291,13 @@ class ImplicitGemmPlan final : public Plan<T> {
         if (taps_of(residue).empty() || of_rows.empty() || of_columns.empty()) continue;
         const index_t begin =
             (of_rows.begin - numbers.begin) * b.pitch + of_columns.begin - columns.numbers.begin;
-        const Outputs outputs{residue,         images.size(), of_rows.size(), of_columns.size(),
-                              channels.size(), begin,         of_rows.begin};
+        const Outputs outputs{residue,
+                              images.size(),
+                              of_rows,
+                              of_columns,
+                              columns.inner_of(residue % columns.stride),
+                              channels.size(),
+                              begin};
         if (b.channels_across) {
           multiply_across(outputs, depth, image, of_chunk, pixel_sums, o > 0);
         } else {
@@ -297,11 +307,13 @@ class ImplicitGemmPlan final : public Plan<T> {
     }
     const StepTimer timing(Step::copies);
     for (index_t n = images.begin; n < images.end; ++n) {
-      T* of_image = sums + (n - images.begin) * sums_below;
-      if (b.channels_across) {
-        transpose_sums(pixel_sums + (n - images.begin) * b.outputs_below * b.tile_channels, numbers,
-                       channels, of_image, sums_stride);
+      const T* of_pixels = pixel_sums + (n - images.begin) * b.outputs_below * b.tile_channels;
+      if (b.channels_across && layer_.residues() == 1) {
+        put_pixels(of_pixels, numbers, channels.size(), &y(n, first_channel, first, 0), y.strides);
+        continue;
       }
+      T* of_image = sums + (n - images.begin) * sums_below;
+      if (b.channels_across) transpose_sums(of_pixels, numbers, channels, of_image, sums_stride);
       if (in_place) continue;
       for (index_t c = 0; c < channels.size(); ++c) {
         put_rows(of_image + c * sums_stride, numbers, plane(y, n, first_channel + c));
@@ -311,15 +323,17 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   /// Those of a block that have one residue, and where they begin in the image as one long row.
   struct Outputs {
-    index_t residue, images, rows, columns, channels, begin;
-    index_t first_number;
+    index_t residue, images;
+    Range rows, columns;  // their numbers
+    Range inner_columns;  // that take all taps of a row
+    index_t channels, begin;
   };
 
   void multiply_down(const Outputs& outputs, index_t depth, const T* image, const T* weights,
                      T* sums, index_t sums_stride, bool add) const {
     const Blocking& b = blocking_;
     multiply<T>({.rows = outputs.channels,
-                 .columns = (outputs.rows - 1) * b.pitch + outputs.columns,
+                 .columns = (outputs.rows.size() - 1) * b.pitch + outputs.columns.size(),
                  .depth = depth,
                  .taps = taps_of(outputs.residue),
                  .a = weights,
@@ -334,43 +348,103 @@ class ImplicitGemmPlan final : public Plan<T> {
                  .add = add});
   }
 
-  /// Taps whose rows of x are there for outputs of this number, or all of them where none is: one
-  /// is needed. Those that meet zeros above and below the image are 5 % of 3×3 at 14×14 pixels.
-  std::span<const Tap> taps_met(index_t residue, index_t number) const {
-    const std::span<const Tap> taps = taps_of(residue);
-    const index_t* shifts = tap_shifts_.data() + first_taps_[residue];
-    std::size_t begin = 0, end = taps.size();
-    while (begin < end && number - shifts[begin] >= layer_.rows.samples) ++begin;
-    while (begin < end && shifts[end - 1] > number) --end;
-    return begin < end ? taps.subspan(begin, end - begin) : taps;
-  }
-
-  /// To tiles of channels, of each as many rows as the image has pixels. Row by row of the image,
-  /// each by the taps that it meets, unless all are alike and nothing is between them.
+  /// To tiles of channels, of each as many rows as the image has pixels, unless all take the same
+  /// taps and nothing is between them.
   void multiply_across(const Outputs& outputs, index_t depth, const T* image, const T* weights,
                        T* sums, bool add) const {
     const Blocking& b = blocking_;
     const index_t lanes = vector_lanes<T>(), strip = b.tile_channels;
-    const bool is_dense = outputs.columns == b.pitch && layer_.rows.most_shift() == 0;
-    sums += outputs.residue * b.block_channels * b.sums_stride + outputs.begin * strip;
-    const index_t runs = is_dense ? 1 : outputs.rows;
+    const bool is_dense = outputs.columns.size() == b.pitch && layer_.rows.most_shift() == 0;
+    sums += outputs.residue * b.block_channels * b.sums_stride;
     for (index_t c = 0; c < outputs.channels; c += strip) {
-      for (index_t run = 0; run < outputs.images * runs; ++run) {
-        const index_t n = run / runs, row = run % runs, begin = row * b.pitch;
-        multiply<T>({.rows = is_dense ? outputs.rows * b.pitch : outputs.columns,
-                     .columns = std::min(strip, ceil_divide(outputs.channels - c, lanes) * lanes),
-                     .depth = depth,
-                     .taps = is_dense ? taps_of(outputs.residue)
-                                      : taps_met(outputs.residue, outputs.first_number + row),
-                     .a = image + outputs.begin + n * b.image_below + begin,
-                     .a_depth = b.image_stride,
-                     .a_tap = 1,
-                     .b = weights + c / strip * b.weights_tile,
-                     .b_depth = strip,
-                     .b_columns = strip,
-                     .c = sums + c * b.sums_stride + (n * b.outputs_below + begin) * strip,
-                     .c_row = strip,
-                     .add = add});
+      for (index_t n = 0; n < outputs.images; ++n) {
+        MatrixProduct<T> product{
+            .rows = outputs.rows.size() * b.pitch,
+            .columns = std::min(strip, ceil_divide(outputs.channels - c, lanes) * lanes),
+            .depth = depth,
+            .taps = taps_of(outputs.residue),
+            .a = image + n * b.image_below + outputs.begin,
+            .a_depth = b.image_stride,
+            .a_tap = 1,
+            .b = weights + c / strip * b.weights_tile,
+            .b_depth = strip,
+            .b_columns = strip,
+            .c = sums + c * b.sums_stride + (n * b.outputs_below + outputs.begin) * strip,
+            .c_row = strip,
+            .add = add};
+        if (is_dense) {
+          multiply(product);
+        } else {
+          multiply_met(outputs, product);
+        }
+      }
+    }
+  }
+
+  /// By the taps that meet the image only: row by row the columns that take all taps of a row, and
+  /// column by column those at the ends of rows. Zeros around the image are 10 % of 3×3 at 14×14
+  /// pixels.
+  void multiply_met(const Outputs& outputs, const MatrixProduct<T>& all) const {
+    const auto& [rows, columns, K, C] = layer_;
+    const index_t pitch = blocking_.pitch, strip = all.c_row;
+    const TapGrid grid = grid_of(outputs.residue);
+    if (!all.add) {
+      const index_t outputs_and_gaps = (outputs.rows.size() - 1) * pitch + outputs.columns.size();
+      std::fill_n(all.c, outputs_and_gaps * strip, T{0});
+    }
+    MatrixProduct<T> product = all;
+    product.add = true;
+    const auto set_first = [&](index_t u, index_t v) {
+      const index_t first = (u - outputs.rows.begin) * pitch + v - outputs.columns.begin;
+      product.a = all.a + first;
+      product.c = all.c + first * strip;
+    };
+
+    const Range inner = outputs.inner_columns;
+    if (!inner.empty()) {
+      product.rows = inner.size();
+      for (index_t u = outputs.rows.begin; u < outputs.rows.end; ++u) {
+        const Range met =
+            taps_met(grid.rows, rows.samples, u, [&](index_t p) { return grid.row_shift(p); });
+        if (met.empty()) continue;
+        product.taps = all.taps.subspan(met.begin * grid.columns, met.size() * grid.columns);
+        set_first(u, inner.begin);
+        multiply(product);
+      }
+    }
+    product.a_row = pitch;
+    product.c_row = pitch * strip;
+    for (index_t v = outputs.columns.begin; v < outputs.columns.end; ++v) {
+      if (inner.contains(v)) continue;
+      const Range met = taps_met(grid.columns, columns.samples, v,
+                                 [&](index_t q) { return grid.column_shift(q); });
+      if (met.empty()) continue;
+      for (index_t p = 0; p < grid.rows; ++p) {
+        const index_t shift = grid.row_shift(p);
+        const Range of_rows = intersection({shift, shift + rows.samples}, outputs.rows);
+        if (of_rows.empty()) continue;
+        product.rows = of_rows.size();
+        product.taps = all.taps.subspan(p * grid.columns + met.begin, met.size());
+        set_first(of_rows.begin, v);
+        multiply(product);
+      }
+    }
+  }
+
+  /// Sums of channels across to rows of y, where these are all of one residue.
+  void put_pixels(const T* from, Range numbers, index_t channels, T* y,
+                  const Extents& y_strides) const {
+    const Blocking& b = blocking_;
+    const index_t outputs = layer_.columns.numbers.size();
+    // Rows that lie one behind the other are one.
+    const bool is_dense = outputs == b.pitch && outputs == y_strides[2];
+    const index_t runs = is_dense ? 1 : numbers.size();
+    for (index_t c = 0; c < channels; c += b.tile_channels) {
+      for (index_t row = 0; row < runs; ++row) {
+        transpose(from + c * b.sums_stride + row * b.pitch * b.tile_channels, b.tile_channels,
+                  is_dense ? numbers.size() * outputs : outputs,
+                  std::min(b.tile_channels, channels - c),
+                  y + c * y_strides[1] + row * y_strides[2], y_strides[1], false);
       }
     }
   }
@@ -392,6 +466,32 @@ class ImplicitGemmPlan final : public Plan<T> {
 
   std::span<const Tap> taps_of(index_t residue) const {
     return {taps_.data() + first_taps_[residue], taps_.data() + first_taps_[residue + 1]};
+  }
+
+  /// A residue's taps: rows of them that have the same columns.
+  struct TapGrid {
+    const Shift* shifts;
+    index_t rows, columns;
+
+    index_t row_shift(index_t p) const { return shifts[p * columns].row; }
+    index_t column_shift(index_t q) const { return shifts[q].column; }
+  };
+
+  TapGrid grid_of(index_t residue) const {
+    const index_t taps = first_taps_[residue + 1] - first_taps_[residue];
+    const Shift* shifts = shifts_.data() + first_taps_[residue];
+    const index_t columns = std::count_if(
+        shifts, shifts + taps, [&](const Shift& shift) { return shift.row == shifts->row; });
+    return {shifts, taps / columns, columns};
+  }
+
+  /// Of `count` taps, whose shifts grow, those whose samples are there for output number `u`.
+  template <class ShiftOf>
+  static Range taps_met(index_t count, index_t samples, index_t u, ShiftOf shift_of) {
+    Range met{0, count};
+    while (!met.empty() && u - shift_of(met.begin) >= samples) ++met.begin;
+    while (!met.empty() && u < shift_of(met.end - 1)) --met.end;
+    return met;
   }
 
   /// The rows of some channels that outputs of such numbers reach; zeros where there are none.
@@ -451,7 +551,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   Room room_;
   Buffer<T> weights_, images_, sums_, pixel_sums_;
   Buffer<Tap> taps_;            // by residue
-  Buffer<index_t> tap_shifts_;  // rows from an output's number to the sample's
+  Buffer<Shift> shifts_;        // of each
   Buffer<index_t> first_taps_;  // of each residue
 };
 
