@@ -250,7 +250,7 @@ template <class T>
 bool pack_dense_rows(const PackedFactors<T>& factors) {
   constexpr Tag<T> d;
   constexpr index_t kLine = 64 / sizeof(T), kAhead = 12;
-  Vector<T> sums[2] = {hn::Zero(d), hn::Zero(d)};
+  Vector<T> sum = hn::Zero(d), other = hn::Zero(d);
   for (index_t i = 0; i < factors.depth; ++i) {
     const T* from = factors.from + i * factors.depth_stride;
     if (i + kAhead < factors.available) {
@@ -263,20 +263,21 @@ bool pack_dense_rows(const PackedFactors<T>& factors) {
       const Vector<T> row = count == kLanes<T>
                                 ? hn::LoadU(d, from + r)
                                 : load_lanes(from + r, 0, count, lanes_of<T>(0, count));
-      note_non_finite<T>(row, sums[r / kLanes<T> % 2]);  // of which neither waits for the other
+      note_non_finite<T>(row, sum);
+      std::swap(sum, other);  // so that neither waits for the one before
       hn::StoreU(row, d, tile + of_tile);
       of_tile += kLanes<T>;
       if (of_tile == factors.pitch) of_tile = 0, tile += factors.tile_stride;
     }
   }
-  return all_noted_finite<T>(hn::Add(sums[0], sums[1]));
+  return all_noted_finite<T>(hn::Add(sum, other));
 }
 
 template <class T, int... i>
 bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
   constexpr Tag<T> d;
   constexpr index_t kLine = 64 / sizeof(T), kAhead = 6;
-  Vector<T> sum = hn::Zero(d);
+  Vector<T> sums[] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   for (index_t o = 0; o < factors.depth; ++o) {
     const T* from = factors.from + o * factors.depth_stride;
     if (o + kAhead < factors.available) {  // from line to line there, which no core sees by itself
@@ -291,7 +292,7 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
         load_square(from + r * factors.row_stride + t, factors.row_stride,
                     std::min(kLanes<T>, factors.rows - r), std::min(kLanes<T>, factors.taps - t),
                     indices, square);
-        (note_non_finite<T>(square[i], sum), ...);
+        (note_non_finite<T>(square[i], sums[i % 4]), ...);
         transpose_square<T>(square);
         T* to = tile + of_tile + t * factors.tap_stride;
         ((t + i < factors.taps ? hn::StoreU(square[i], d, to + i * factors.tap_stride) : void()),
@@ -301,7 +302,7 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
       if (of_tile == factors.pitch) of_tile = 0, tile += factors.tile_stride;
     }
   }
-  return all_noted_finite<T>(sum);
+  return all_noted_finite<T>(hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3])));
 }
 
 /// One tile of few rows, without writing beyond them.
