@@ -85,13 +85,15 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Win
   constexpr double kRow = 0.82;    // of a strip, and each of its vectors
   constexpr double kVector = 0.23;
   constexpr double kStaged = 0.256;  // a vector
+  constexpr double kByLanes = 0.4;   // a column of taps
   constexpr double kRun = 6.3;       // of rows, and each sum that it leaves and the next one takes
   constexpr double kSum = 0.41;
   constexpr double kWait = 0.0092;  // for an FMA that is missing to hide others' latency
   constexpr FarByte kNear{0.0036, 0x1p15, 4}, kFar{0.0158, 0x1p20, 16};
 
   const Strips<T> strips(widest_rolling_strip(static_cast<int>(h)), wanted.columns, true);
-  double loads = 0, taps = 0, waits = 0, staged = 0, vectors = 0;  // of a row of the image
+  // Of a row of the image.
+  double loads = 0, taps = 0, waits = 0, staged = 0, by_lanes = 0, vectors = 0;
   const auto count = [&](index_t s) {
     const index_t width = strips.vectors(s);
     const Reach<T> reach(strips.begin(s), width, W, w);
@@ -101,6 +103,11 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Win
     loads += met * static_cast<double>(width);
     taps += met;
     waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
+    if (reach.is_inside(width)) return;
+    if (loads_by_lanes(width, h, w) && reach.has_inner(width)) {
+      by_lanes += met;
+      return;
+    }
     const auto& [left, right] = reach.from_image;
     if (left > 0) staged += static_cast<double>(left) + edge;
     if (right < width) staged += static_cast<double>(width - right) + edge;
@@ -125,7 +132,8 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Win
       static_cast<double>(ceil_divide(image_rows, rolling_block_rows(is_far(bytes), h)));
   const auto all_strips = static_cast<double>(strips.count);
   const double a_row = kernel_rows * (loads * kFma + taps * kTap) + loads * kLoad +
-                       all_strips * kRow + vectors * kVector + staged * kStaged + waits * kWait;
+                       all_strips * kRow + vectors * kVector + staged * kStaged +
+                       by_lanes * kByLanes + waits * kWait;
   return kCall + rows * a_row + runs * (all_strips * kRun + (kernel_rows - 1) * vectors * kSum) +
          kNear.of(bytes) + kFar.of(bytes);
 }

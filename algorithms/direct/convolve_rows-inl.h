@@ -138,6 +138,8 @@ std::vector<Boundary> plane_boundaries(const Problem& problem) {
       {Boundary::kernel_columns, problem.W},
       {Boundary::image_columns, kPlacesApart / kSize}};
   if constexpr (kRollingPays) {
+    boundaries.push_back({Boundary::kernel_rows, kMostMaskedTaps});
+    boundaries.push_back({Boundary::kernel_columns, kMostMaskedTaps});
     const auto rows = std::min<index_t>(problem.h, kMostRollingRows);
     boundaries.push_back(
         {Boundary::output_columns, widest_rolling_strip(static_cast<int>(rows)) * kLanes<T>});
