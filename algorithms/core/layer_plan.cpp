@@ -154,10 +154,11 @@ class LayerPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    run_groups(
-        x, y,
-        [&](const Part& part, Plan<T>& plan, const TensorView<const T>& samples,
-            const TensorView<T>& outputs) { plan.execute(samples, taps_of(part, k), outputs); });
+    run_groups(x, y,
+               [&](const Part& part, Plan<T>& plan, const TensorView<const T>& samples,
+                   const TensorView<T>& outputs) {
+                 this->execute_by(plan, samples, taps_of(part, k), outputs);
+               });
   }
 
   std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
