@@ -62,7 +62,7 @@ Products products_across(const Layer& layer, const Blocking& b) {
   const index_t lanes = vector_lanes<T>();
   const index_t outputs = columns.numbers.size();
   const bool is_dense = outputs == b.pitch && rows.most_shift() == 0;
-  const Range inner = columns.inner_of(0);
+  const Range inner = columns_by_rows(columns, 0, b.block_rows);
   const index_t inner_columns = inner.empty() ? 0 : inner.size();
   const index_t run = is_dense            ? b.block_rows * b.pitch
                       : inner_columns > 0 ? inner_columns
@@ -72,7 +72,9 @@ Products products_across(const Layer& layer, const Blocking& b) {
   constexpr double kFma = 0.122e-9;
   const double waits = product_waits(of_tile, vectors, of_tile + vectors);
   const double of_channels = vectors_across(C, b.tile_channels, lanes);
-  const index_t columns_alone = (outputs - inner_columns) * ceil_divide(rows.taps, rows.stride);
+  const index_t rows_of_taps =
+      std::min(ceil_divide(rows.taps, rows.stride), b.block_rows + rows.samples - 1);
+  const index_t columns_alone = (outputs - inner_columns) * rows_of_taps;
   return {.seconds = rows.share_met() * columns.share_met() *
                      static_cast<double>(b.block_rows * outputs) * of_channels * waits * kFma,
           .sums = static_cast<double>(b.block_rows * b.pitch * ceil_divide(C, lanes)),

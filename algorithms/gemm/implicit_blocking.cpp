@@ -100,7 +100,7 @@ Blocking choose_blocking(const Problem& problem, int threads) {
 
   index_t vectors = ceil_divide(C, lanes);
   for (index_t a = 0; a < columns.stride; ++a) {
-    const Range inner = columns.inner_of(a);
+    const Range inner = columns_by_rows(columns, a, rows.numbers.size());
     if (!inner.empty()) vectors = std::min(vectors, most_tile_vectors(inner.size()));
   }
   vectors = std::min(vectors, most_tile_vectors(rows.numbers.size()));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "core/buffer.h"
 #include "core/layer_axis.h"
 #include "fullconv/algorithm.h"
@@ -21,6 +23,14 @@ struct Layer {
   index_t taps() const { return rows.taps * columns.taps; }
   index_t residues() const { return rows.stride * columns.stride; }
 };
+
+/// Columns of a residue that are multiplied row by row: those that take all taps of a row, unless
+/// they are so few that columns of so many rows fill tiles better.
+inline Range columns_by_rows(const LayerAxis& columns, index_t residue, index_t rows) {
+  constexpr index_t kFew = 4;
+  const Range inner = columns.inner_of(residue);
+  return inner.size() < std::min(kFew, rows) ? Range{0, 0} : inner;
+}
 
 /// How the work is cut.
 struct Blocking {

@@ -295,7 +295,7 @@ class ImplicitGemmPlan final : public Plan<T> {
                               images.size(),
                               of_rows,
                               of_columns,
-                              columns.inner_of(residue % columns.stride),
+                              columns_by_rows(columns, residue % columns.stride, of_rows.size()),
                               channels.size(),
                               begin};
         if (b.channels_across) {
@@ -325,7 +325,7 @@ class ImplicitGemmPlan final : public Plan<T> {
   struct Outputs {
     index_t residue, images;
     Range rows, columns;  // their numbers
-    Range inner_columns;  // that take all taps of a row
+    Range inner_columns;  // that go row by row
     index_t channels, begin;
   };
 
