@@ -104,6 +104,7 @@ Blocking choose_blocking(const Problem& problem, int threads) {
     if (!inner.empty()) vectors = std::min(vectors, most_tile_vectors(inner.size()));
   }
   vectors = std::min(vectors, most_tile_vectors(rows.numbers.size()));
+  if (ceil_divide(C, lanes) == 3) vectors = 3;  // which products take side by side
   const index_t across = vectors * lanes;
   b.channels_across = goes_across(layer, b.pitch, across, lanes);
   if (b.channels_across) {

@@ -140,8 +140,8 @@ class TiledProduct {
  public:
   explicit TiledProduct(const MatrixProduct<T>& product)
       : product_(product),
-        tiles_(ceil_divide(product.rows, kMostProductRows)),
         vectors_(ceil_divide(product.columns, kLanes<T>)),
+        tiles_(ceil_divide(product.rows, most_rows())),
         strips_(ceil_divide(vectors_,
                             most_vectors(static_cast<int>(ceil_divide(product.rows, tiles_))))),
         functions_(product.a_row == 1 ? kTileFunctions<T, true> : kTileFunctions<T, false>) {}
@@ -157,6 +157,13 @@ class TiledProduct {
   }
 
  private:
+  /// Of a tile. Three vectors go side by side where A is not packed for other tiles: one of them
+  /// alone would load as often as it multiplies.
+  index_t most_rows() const {
+    constexpr int kRowsOfThree = (kRegisters - 1) / 3 - 1;
+    return vectors_ == 3 && product_.a_tile == 0 ? kRowsOfThree : kMostProductRows;
+  }
+
   /// The tile of rows t, less the vectors of C.
   ProductTile<T> tile_of_rows(index_t t, Range rows) const {
     const index_t a_offset =
@@ -241,7 +248,7 @@ class TiledProduct {
   }
 
   const MatrixProduct<T>& product_;
-  index_t tiles_, vectors_, strips_;
+  index_t vectors_, tiles_, strips_;
   const TileFunctions<T>& functions_;
 };
 
