@@ -15,6 +15,9 @@ struct Blocking {
   index_t block_channels, channel_blocks;  // of y; whole strips
   index_t block_pixels, pixel_blocks;      // of all images, those that y has
   index_t depth;                           // channels of x that are summed over at a time
+
+  /// Whether several blocks of pixels meet a block's weights, so that all of them are kept.
+  bool holds_weights() const { return pixel_blocks > 1; }
 };
 
 /// Pixels of one image of y.
@@ -55,7 +58,7 @@ struct Room {
   index_t weights, sums;
 
   Room(const Problem& p, const Blocking& b)
-      : weights(share_of_thread(p.K * b.block_channels, sizeof(T))),
+      : weights(share_of_thread((b.holds_weights() ? p.K : b.depth) * b.block_channels, sizeof(T))),
         sums(share_of_thread(b.block_pixels * b.block_channels, sizeof(T))) {}
 };
 

@@ -72,7 +72,7 @@ class PointwiseGemmPlan final : public Plan<T> {
     StepTimer timing(Step::copies);
     for (index_t o = 0; o < p.K; o += b.depth) {
       const index_t depth = std::min(b.depth, p.K - o);
-      T* of_depth = weights + o * b.block_channels;
+      T* of_depth = weights + (b.holds_weights() ? o * b.block_channels : 0);
       timing.enter(Step::copies);
       if (!copied) copy_weights(k, o, depth, channels, of_depth);
       timing.enter(Step::gemm);
