@@ -104,7 +104,7 @@ double rolling_nanoseconds(index_t H, index_t W, index_t h, index_t w, const Win
     taps += met;
     waits += met * static_cast<double>(std::max<index_t>(0, 8 - h * width));
     if (reach.is_inside(width)) return;
-    if (loads_by_lanes(width, h, w) && reach.has_inner(width)) {
+    if (loads_by_lanes(width, h, w) && reach.has_all_inner(width)) {
       by_lanes += met;
       return;
     }

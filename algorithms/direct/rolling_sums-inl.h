@@ -316,7 +316,7 @@ struct Reach {
 
   bool is_inside(index_t vectors) const { return from_image.size() == vectors; }
   /// Whether only the outermost vectors lack some.
-  bool has_inner(index_t vectors) const {
+  bool has_all_inner(index_t vectors) const {
     return vectors == 2 || (from_image.begin <= 1 && from_image.end >= vectors - 1);
   }
 
@@ -371,7 +371,7 @@ class RollingConvolution {
     const index_t vectors = strips_.vectors(s);
     const Reach<T> reach(first, vectors, x_.columns, k_.columns);
     // The one beside it, or the first of the rows below, which in the last rows is in the plane
-    // that lies behind this one. Its edges are staged row by row, out of the order that cores
+    // that lies behind this one. Its edges are taken row by row, out of the order that cores
     // follow: of planes beyond all caches n8_i32_o32_112x112_k3x3_g32 took 1.9 times as long
     // without, on a Zen 4, and n8_i128_o128_56x56_k3x3_g128 1.6 times.
     const bool is_last = s + 1 == strips_.count;
@@ -400,7 +400,7 @@ class RollingConvolution {
     if (reach.is_inside(vectors) && first + vectors * kLanes<T> <= columns_.end) {
       return kRolls<T, WholeRows>[height][width](strip);
     }
-    if (loads_by_lanes(vectors, k_.rows, k_.columns) && reach.has_inner(vectors)) {
+    if (loads_by_lanes(vectors, k_.rows, k_.columns) && reach.has_all_inner(vectors)) {
       LaneBits<T> of_first[kMostMaskedTaps], of_last[kMostMaskedTaps];
       const index_t last = reach.column + last_vector<T>(strip.outputs, vectors);
       for (index_t q = 0; q < reach.taps.size(); ++q) {

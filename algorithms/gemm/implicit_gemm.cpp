@@ -7,8 +7,8 @@
 // crosses a line of the cache and nothing is multiplied by the zeros around the image; the sums are
 // transposed in the end. Few channels would leave lanes empty: then y[n] = Aᵀ·B. With a stride of
 // s, the outputs of each of s×s residues are such a product of the taps that have that residue; all
-// take the same views, and are put beside each other in the end.
-// Single pixels are the rows of another product, by the weights as they are.
+// take the same views, and are put beside each other in the end. Single pixels are the rows of
+// another product, by the weights as they are.
 // 2·(H+h−1)·(W+w−1)·h·w·N·K·C flops. Chetlur et al., cuDNN: Efficient Primitives for Deep Learning,
 // arXiv:1410.0759, 2014.
 
