@@ -64,7 +64,8 @@ std::string algorithm_of(std::string_view name, const char* problem) {
 
 TYPED_TEST(Auto, SaysWhoComputes) {
   using T = TypeParam;
-  for (const char* problem : {"8x8_k5x5", "512x512_k63x63", "90x1_k7x1", "n1_i64_o64_28x28_k3x3"}) {
+  for (const char* problem : {"8x8_k5x5", "512x512_k63x63", "90x1_k7x1", "n1_i64_o64_28x28_k3x3",
+                              "n1_i96_o3_28x28_k4x4_s4x4"}) {
     EXPECT_EQ(algorithm_of<T>("auto", problem), chosen<T>(parse_problem(problem))->name) << problem;
     EXPECT_EQ(algorithm_of<T>("zero_pad", problem), "zero_pad") << problem;
   }
@@ -113,7 +114,7 @@ TYPED_TEST(Auto, ForecastsTheWorkspace) {
         "64x50_k9x9_p8x8x8x8", "40x30_k5x5_p4x4x4x4_s3x1", "n2_i6_o8_14x14_k3x3_p1x1x1x1",
         "n1_i64_o64_56x56_k3x3_s2x2", "n2_i8_o8_13x9_k4x3_p1x1x1x1_s2x3", "n1_i4_o6_10x9_k3x3_d2x2",
         "n1_i8_o8_12x12_k3x3_s2x2_d3x1", "n2_i16_o16_28x28_k3x3_p1x1x1x1_s2x2_g16",
-        "n1_i32_o16_20x20_k3x3_s1x2_g8"}) {
+        "n1_i32_o16_20x20_k3x3_s1x2_g8", "n2_i5_o7_9x8_k2x2_p1x0x0x1_s2x2"}) {
     const Problem problem = parse_problem(text);
     for (const int threads : {1, 2}) {
       for (const auto& [algorithm, forecast, excluded] :

@@ -399,14 +399,14 @@ template <class T>
 Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const PlanOptions& options) {
   Choice<T> choice = choose<T>(problem, options);
   if (!problem.is_dense()) {
-    // Whoever is not native to a layer, and has taps gathered, leaves each of its dense problems to
-    // a choice of its own.
+    // Whoever does not take a layer as it is, and has taps gathered, leaves each of its dense
+    // problems to a choice of its own.
     const bool is_needed =
         choice.plan && WholeNumbersPlan<T>::is_needed(*choice.algorithm, options);
     const bool keeps =
         choice.plan && (choice.algorithm->any_kernel_strides
                             ? problem.groups == 1
-                            : choice.algorithm->layers == Layers::native && !is_needed);
+                            : takes_as_it_is(*choice.algorithm, problem) && !is_needed);
     if (keeps && !is_needed) return std::move(choice.plan);
     if (keeps) {
       if (auto plan = with_whole_numbers<T>(std::move(choice), problem, options)) return plan;

@@ -358,8 +358,8 @@ bool takes_as_it_is(const Algorithm& algorithm, const Problem& problem) {
   if (problem.is_dense()) {
     return problem.is_whole() || (algorithm.crops && Reduction(problem).is_trivial(problem));
   }
-  return algorithm.most_stride > 1 && problem.groups == 1 && problem.dilation == PerAxis{1, 1} &&
-         std::max(problem.stride.y, problem.stride.x) <= algorithm.most_stride;
+  return algorithm.takes_strides != nullptr && problem.groups == 1 &&
+         problem.dilation == PerAxis{1, 1} && algorithm.takes_strides(problem);
 }
 
 template <class T>

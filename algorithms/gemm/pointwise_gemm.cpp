@@ -1,13 +1,15 @@
-// Layers of 1×1 kernels, a matrix product of the operands as they lie in memory: y[n]ᵀ = x[n]ᵀ·k
-// with x[n] of K × pixels and k of K × C. Channels of y are the columns, so that low planes leave
-// no lanes empty and the weights need not be transposed: those of some channels of y are copied
-// into a near cache, where all pixels find them, and the sums are transposed when they are
-// complete. 2·H·W·N·K·C flops. Goto and van de Geijn, Anatomy of High-Performance Matrix
-// Multiplication, ACM TOMS 34(3), 2008.
+// Layers whose kernels do not overlap in y: 1×1, or as wide as the stride and no taller. Each
+// output then belongs to one tap, and a layer is a matrix product of the operands as they lie in
+// memory: pixels × depth of x times depth × (channels · taps) of k. Channels of y are the columns,
+// so that low planes leave no lanes empty and the weights need not be transposed: those of some
+// channels of y are copied into a near cache, where all pixels find them, and the sums are put
+// where they belong when they are complete. 2·H·W·N·K·C·h·w flops. Goto and van de Geijn, Anatomy
+// of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
 
 #include "costs/pointwise_gemm.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/buffer.h"
@@ -26,21 +28,40 @@ namespace {
 
 using namespace pointwise;  // NOLINT(google-build-using-namespace): names of this algorithm's own
 
+/// Copies `pieces` of kCount elements, `from_step` and `to_step` elements apart.
+template <int kCount, class T>
+void copy_pieces(const T* from, index_t from_step, index_t pieces, T* to, index_t to_step) {
+  for (index_t i = 0; i < pieces; ++i) std::copy_n(from + i * from_step, kCount, to + i * to_step);
+}
+
+template <class T>
+using CopyPieces = void (*)(const T*, index_t, index_t, T*, index_t);
+
+template <class T, int... i>
+constexpr std::array<CopyPieces<T>, sizeof...(i)> piece_copies(std::integer_sequence<int, i...>) {
+  return {copy_pieces<i + 1, T>...};
+}
+/// By elements, less one. A count that is known is a move or two, and no call.
+template <class T>
+constexpr auto kPieceCopies = piece_copies<T>(std::make_integer_sequence<int, 32>());
+
 template <class T>
 class PointwiseGemmPlan final : public Plan<T> {
  public:
   PointwiseGemmPlan(const Problem& problem, int threads)
       : Plan<T>(problem),
         threads_(threads),
+        layer_(problem),
         blocking_(choose_blocking<T>(problem, threads)),
         room_(problem, blocking_),
         past_caches_(leaves_caches<T>(problem)),
         weights_(threads * room_.weights),
         sums_(threads * room_.sums),
+        rows_(threads * room_.row),
         held_(threads) {}
 
   std::size_t workspace_bytes() const override {
-    return weights_.bytes() + sums_.bytes() + held_.bytes();
+    return weights_.bytes() + sums_.bytes() + rows_.bytes() + held_.bytes();
   }
   int threads() const override { return threads_; }
   std::string implementation() const override { return simd_target(); }
@@ -48,40 +69,41 @@ class PointwiseGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
+    if (!reaches_all()) clear_unreached(y);
     std::ranges::fill(held_.elements(), kNone);
-    for_each_block(threads_, std::array{blocking_.channel_blocks, blocking_.pixel_blocks},
-                   [&](index_t channel_block, index_t pixel_block, int thread) {
-                     compute_block(pixel_block, channel_block, thread, x, k, y);
+    for_each_block(threads_, std::array{blocking_.weight_blocks, blocking_.pixel_blocks},
+                   [&](index_t weight_block, index_t pixel_block, int thread) {
+                     compute_block(pixel_block, weight_block, thread, x, k, y);
                    });
   }
 
  private:
-  void compute_block(index_t pixel_block, index_t channel_block, int thread,
+  void compute_block(index_t pixel_block, index_t weight_block, int thread,
                      const TensorView<const T>& x, const TensorView<const T>& k,
                      const TensorView<T>& y) const {
     const Problem& p = this->problem();
     const Blocking& b = blocking_;
-    const index_t first = channel_block * b.block_channels;
-    const Window window = p.window();
-    const Range channels{first, std::min(first + b.block_channels, p.C)};
+    const index_t first = weight_block * b.block_weights;
+    const Range columns{first, std::min(first + b.block_weights, layer_.weights)};
     const index_t begin = pixel_block * b.block_pixels;
-    const Range pixels{begin, std::min(begin + b.block_pixels, p.N * pixels_of(p))};
-    const bool copied = std::exchange(held_[thread], channel_block) == channel_block;
+    const Range pixels{begin, std::min(begin + b.block_pixels, p.N * layer_.pixels())};
+    const bool copied = std::exchange(held_[thread], weight_block) == weight_block;
     T* weights = weights_.data() + thread * room_.weights;
     T* sums = sums_.data() + thread * room_.sums;
     StepTimer timing(Step::copies);
     for (index_t o = 0; o < p.K; o += b.depth) {
       const index_t depth = std::min(b.depth, p.K - o);
-      T* of_depth = weights + (b.holds_weights() ? o * b.block_channels : 0);
+      T* of_depth = weights + (b.holds_weights() ? o * b.block_weights : 0);
       timing.enter(Step::copies);
-      if (!copied) copy_weights(k, o, depth, channels, of_depth);
+      if (!copied) copy_weights(k, o, depth, columns, rows_.data() + thread * room_.row, of_depth);
       timing.enter(Step::gemm);
-      for_each_run(pixels, x.strides[2], [&](index_t n, index_t row, index_t column, Range run) {
-        for (index_t c = 0; c < channels.size(); c += b.strip) {
+      const bool is_dense = x.strides[2] == layer_.columns.size();
+      for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
+        for (index_t c = 0; c < columns.size(); c += b.strip) {
           multiply<T>({.rows = run.size(),
-                       .columns = columns_of(channels.size() - c),
+                       .columns = columns_of(columns.size() - c),
                        .depth = depth,
-                       .a = &x(n, o, window.rows.begin + row, window.columns.begin + column),
+                       .a = &x(n, o, row, column),
                        .a_depth = x.strides[1],
                        .b = of_depth + c * depth,
                        .b_depth = b.strip,
@@ -93,64 +115,167 @@ class PointwiseGemmPlan final : public Plan<T> {
       });
     }
     timing.enter(Step::copies);
-    for_each_run(pixels, y.strides[2], [&](index_t n, index_t row, index_t column, Range run) {
-      for (index_t c = 0; c < channels.size(); c += b.strip) {
-        transpose(sums + c * b.block_pixels + (run.begin - begin) * b.strip, b.strip, run.size(),
-                  std::min(b.strip, channels.size() - c), &y(n, channels.begin + c, row, column),
-                  y.strides[1], past_caches_);
+    const bool is_dense = is_dense_problem() && y.strides[2] == layer_.columns.size();
+    for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
+      for (index_t c = 0; c < columns.size(); c += b.strip) {
+        const T* of_run = sums + c * b.block_pixels + (run.begin - begin) * b.strip;
+        const Range strip{first + c, std::min(first + c + b.strip, columns.end)};
+        if (is_dense_problem()) {
+          transpose(of_run, b.strip, run.size(), strip.size(),
+                    &y(n, strip.begin, row - layer_.rows.begin, column - layer_.columns.begin),
+                    y.strides[1], past_caches_);
+        } else {
+          put_taps(of_run, strip, n, row, {column, column + run.size()}, y);
+        }
       }
     });
   }
 
-  /// Whole vectors of a strip's channels.
-  index_t columns_of(index_t channels) const {
+  /// Whole vectors of a strip.
+  index_t columns_of(index_t columns) const {
     const index_t lanes = vector_lanes<T>();
-    return std::min(blocking_.strip, ceil_divide(channels, lanes) * lanes);
+    return std::min(blocking_.strip, ceil_divide(columns, lanes) * lanes);
   }
 
-  /// Strip by strip, to depth × strip of each.
-  void copy_weights(const TensorView<const T>& k, index_t o, index_t depth, Range channels,
+  bool is_dense_problem() const { return this->problem().is_dense(); }
+
+  /// Some columns of the weights, strip by strip, to depth × strip of each. `row`: room for them.
+  void copy_weights(const TensorView<const T>& k, index_t o, index_t depth, Range columns, T* row,
                     T* to) const {
+    const Problem& p = this->problem();
     const index_t strip = blocking_.strip;
-    pack<T>({.rows = channels.size(),
-             .depth = depth,
-             .taps = 1,
-             .available = this->problem().K - o,
-             .from = &k(o, channels.begin, 0, 0),
-             .row_stride = k.strides[1],
-             .depth_stride = k.strides[0],
-             .to = to,
-             .pitch = strip,
-             .tap_stride = 0,
-             .tile_stride = depth * strip});
+    const bool is_one_tap = layer_.taps == 1;
+    PackedFactors<T> factors{.rows = columns.size(),
+                             .depth = depth,
+                             .taps = 1,
+                             .available = p.K - o,
+                             .from = &k(o, 0, 0, 0),
+                             .row_stride = is_one_tap ? k.strides[1] : 1,
+                             .depth_stride = k.strides[0],
+                             .to = to,
+                             .pitch = strip,
+                             .tap_stride = 0,
+                             .tile_stride = depth * strip};
+    if (is_one_tap || (k.strides[1] == layer_.taps && (p.h == 1 || k.strides[2] == p.w))) {
+      factors.from += columns.begin * factors.row_stride;
+      pack<T>(factors);
+      return;
+    }
+    factors.depth = factors.available = 1;
+    factors.from = row;
+    for (index_t d = 0; d < depth; ++d, factors.to += strip) {
+      for (index_t j = columns.begin; j < columns.end; ++j) {
+        const index_t tap = j % layer_.taps;
+        row[j - columns.begin] = k(o + d, j / layer_.taps, tap / p.w, tap % p.w);
+      }
+      pack<T>(factors);
+    }
   }
 
-  /// Calls visit(image, row, column, pixels) for runs of y's pixels that lie one behind the other.
+  /// Calls visit(image, row, column, pixels) for runs of pixels that lie one behind the other,
+  /// which those of several rows do where an image is dense.
   template <class Visit>
-  void for_each_run(Range pixels, index_t row_stride, const Visit& visit) const {
-    const Problem& p = this->problem();
-    const index_t rows = p.output_rows(), columns = p.output_columns();
-    const index_t at_once = row_stride == columns || rows == 1 ? rows * columns : columns;
+  void for_each_run(Range pixels, bool is_dense, const Visit& visit) const {
+    const index_t rows = layer_.rows.size(), columns = layer_.columns.size();
+    const index_t at_once = is_dense || rows == 1 ? rows * columns : columns;
     for (index_t begin = pixels.begin; begin < pixels.end;) {
       const index_t end = std::min((begin / at_once + 1) * at_once, pixels.end);
-      visit(begin / (rows * columns), begin / columns % rows, begin % columns, Range{begin, end});
+      visit(begin / (rows * columns), layer_.rows.begin + begin / columns % rows,
+            layer_.columns.begin + begin % columns, Range{begin, end});
       begin = end;
     }
+  }
+
+  /// Puts sums of a strip of the weights and some pixels of a row to the outputs that they are.
+  void put_taps(const T* sums, Range strip, index_t n, index_t row, Range pixels,
+                const TensorView<T>& y) const {
+    // So many pixels' sums stay in the first-level cache while each of their lines is met again.
+    constexpr index_t kMostPixels = 32;
+    for (; !pixels.empty(); pixels.begin += kMostPixels, sums += kMostPixels * blocking_.strip) {
+      const Range some{pixels.begin, std::min(pixels.begin + kMostPixels, pixels.end)};
+      for (index_t j = strip.begin; j < strip.end;) {
+        const index_t tap = j % layer_.taps, w = this->problem().w;
+        const index_t count = std::min(w - tap % w, strip.end - j);
+        put_row_of_taps(sums + j - strip.begin, j / layer_.taps, tap, count, n, row, some, y);
+        j += count;
+      }
+    }
+  }
+
+  /// Those of `count` taps of a kernel's row, from `tap` on.
+  void put_row_of_taps(const T* sums, index_t c, index_t tap, index_t count, index_t n, index_t row,
+                       Range pixels, const TensorView<T>& y) const {
+    const Problem& p = this->problem();
+    const index_t i = row * p.stride.y + tap / p.w - p.padding.top;
+    if (i < 0 || i >= y.extents[2]) return;
+    T* const to = &y(n, c, i, 0);
+    const index_t strip = blocking_.strip, step = p.stride.x;
+    // Pixel u's outputs begin at u·step − before.
+    const index_t before = p.padding.left - tap % p.w;
+    const index_t last = y.extents[3] + before - count;
+    const Range whole = intersection(
+        pixels, {ceil_divide(std::max<index_t>(before, 0), step), last < 0 ? 0 : last / step + 1});
+    const auto put_some = [&](Range some) {
+      for (index_t u = some.begin; u < some.end; ++u) {
+        for (index_t q = 0; q < count; ++q) {
+          const index_t j = u * step - before + q;
+          if (j >= 0 && j < y.extents[3]) to[j] = sums[(u - pixels.begin) * strip + q];
+        }
+      }
+    };
+    if (whole.empty()) return put_some(pixels);
+    put_some({pixels.begin, whole.begin});
+    const T* from = sums + (whole.begin - pixels.begin) * strip;
+    T* first = to + whole.begin * step - before;
+    if (count <= static_cast<index_t>(kPieceCopies<T>.size())) {
+      kPieceCopies<T>[static_cast<std::size_t>(count - 1)](from, strip, whole.size(), first, step);
+    } else {
+      for (index_t u = 0; u < whole.size(); ++u) {
+        std::copy_n(from + u * strip, count, first + u * step);
+      }
+    }
+    put_some({whole.end, pixels.end});
+  }
+
+  /// Whether each output belongs to a tap.
+  bool reaches_all() const {
+    const Problem& p = this->problem();
+    return p.h == p.stride.y && p.window().rows.end <= p.H * p.stride.y &&
+           p.window().columns.end <= p.W * p.stride.x;
+  }
+
+  void clear_unreached(const TensorView<T>& y) const {
+    const Problem& p = this->problem();
+    const index_t reached =
+        std::min(y.extents[3], std::max<index_t>(p.W * p.stride.x - p.padding.left, 0));
+    parallel_for(threads_, p.N * p.C, [&](index_t plane, int) {
+      for (index_t i = 0; i < y.extents[2]; ++i) {
+        const index_t row = i + p.padding.top;
+        const bool is_reached = row % p.stride.y < p.h && row < p.H * p.stride.y;
+        const index_t begin = is_reached ? reached : 0;
+        std::fill_n(&y(plane / p.C, plane % p.C, i, 0) + begin, y.extents[3] - begin, T{0});
+      }
+    });
   }
 
   static constexpr index_t kNone = -1;
 
   int threads_;
+  Layer layer_;
   Blocking blocking_;
   Room<T> room_;
   bool past_caches_;
-  Buffer<T> weights_, sums_;
-  Buffer<index_t> held_;  // by thread: the block of channels whose weights it has
+  Buffer<T> weights_, sums_, rows_;
+  Buffer<index_t> held_;  // by thread: the block of weights that it has
 };
+
+/// Layers whose stride keeps kernels apart, and leaves nothing between them in a row.
+bool takes_strides(const Problem& p) { return p.h <= p.stride.y && p.w == p.stride.x; }
 
 /// Why a problem is not taken, or null.
 const char* objection(const Problem& p) {
-  if (p.h != 1 || p.w != 1) return "kernel is not 1×1";
+  if (p.is_dense() && (p.h != 1 || p.w != 1)) return "kernel is not 1×1";
+  if (Layer(p).pixels() == 0) return "no output meets a sample";
   return nullptr;
 }
 
@@ -166,7 +291,7 @@ Forecast forecast(const Problem& p, const PlanOptions& options) {
   const int threads = useful_threads(p, options, options.threads);
   const Blocking b = choose_blocking<T>(p, threads);
   const Room<T> room(p, b);
-  const double bytes = static_cast<double>(room.weights + room.sums) * sizeof(T) + sizeof(index_t);
+  const double bytes = static_cast<double>(room.elements()) * sizeof(T) + sizeof(index_t);
   return {.terms = divided_among_threads(pointwise_gemm_terms<T>(p, b), threads),
           .workspace_bytes = static_cast<std::size_t>(threads * bytes)};
 }
@@ -186,10 +311,10 @@ std::vector<Boundary> boundaries(const Problem& problem, const PlanOptions& opti
   all.insert(all.end(),
              {{Boundary::x_channels, b.depth},
               {Boundary::y_channels, b.strip},
-              {Boundary::y_channels, b.block_channels},
+              {Boundary::y_channels, b.block_weights},
               {Boundary::y_channels, vector_lanes<T>()},
               {Boundary::output_rows, ceil_divide(b.block_pixels, problem.output_columns())},
-              {Boundary::batch, ceil_divide(b.block_pixels, pixels_of(problem))}});
+              {Boundary::batch, ceil_divide(b.block_pixels, Layer(problem).pixels())}});
   return all;
 }
 
@@ -204,12 +329,13 @@ std::vector<Boundary> boundaries_of_pointwise_gemm(const Problem& problem,
 
 constinit const Algorithm builtin::pointwise_gemm{
     .name = "pointwise_gemm",
-    .summary = "1×1 kernels as one product of the operands, channels of y as its columns",
+    .summary = "kernels that do not overlap as one product of the operands, channels as columns",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,
     .same_bits = true,
     .crops = true,
+    .takes_strides = takes_strides,
     .vectorized = true,
     .forecast = forecast_pointwise_gemm,
     .boundaries = boundaries_of_pointwise_gemm,

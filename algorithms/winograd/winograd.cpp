@@ -426,6 +426,10 @@ std::vector<Boundary> boundaries_of_winograd(const Problem& problem, const PlanO
                                       : boundaries<double>(problem, options);
 }
 
+bool takes_strides(const Problem& problem) {
+  return std::max(problem.stride.y, problem.stride.x) <= kMostStride;
+}
+
 /// The operations of the products, for the largest tiles. Those of transforms depend on how they
 /// are cut.
 double operations(const Problem& problem) {
@@ -445,7 +449,7 @@ constinit const Algorithm builtin::winograd{
     .threaded = true,
     .same_bits = true,
     .crops = true,
-    .most_stride = kMostStride,
+    .takes_strides = takes_strides,
     .vectorized = true,
     .any_kernel_strides = true,
     .prepares = true,

@@ -308,6 +308,13 @@ std::vector<Case> make_conformance_cases() {
            "n2_i4_o3_8x8_k1x1_s2x2_op1x1_ints",
            "3x4_k2x2_s5x4_op4x3",
            "40x30_k7x7_p3x3x3x3_s2x2_op1x1",
+           // kernels beside each other: rows of taps in several strips, more than are copied by a
+           // move, in part or altogether outside of y, and below each other with rows between
+           "n1_i40_o3_9x70_k3x5_s3x5",
+           "n1_i3_o2_3x40_k4x40_p1x2x3x5_s4x40_op2x7",
+           "n1_i4_o2_2x3_k2x2_p3x1x0x3_s2x2",
+           "n2_i5_o7_6x5_k2x3_p1x1x2x1_s3x3_op2x1",
+           "n2_i3_o4_5x6_k1x2_s1x2_nonfinite",
            // dilation, alone and with stride, also larger than the image
            "9x9_k3x3_d2x2",
            "n1_i2_o2_14x14_k3x3_p2x2x2x2_d2x2",

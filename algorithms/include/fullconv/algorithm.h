@@ -322,8 +322,9 @@ struct Algorithm {
   /// Computes a window of a dense problem's output alone. Without it the whole is computed, in room
   /// that the plan owns, and the window is copied.
   bool crops = false;
-  /// Takes strides up to this by its own code, where a layer has no dilation and no groups.
-  index_t most_stride = 1;
+  /// Which layers with strides, but neither dilation nor groups, it takes by its own code; null for
+  /// none.
+  bool (*takes_strides)(const Problem&) = nullptr;
   /// Has code for several instruction sets, of which a portable build takes the best that the
   /// processor has.
   bool vectorized = false;
