@@ -21,7 +21,7 @@ std::vector<Forecast::Term> depthwise_terms(const Problem& p, const depthwise::B
   // Zeros beside the image are multiplied, those above and below are not.
   const double met = of(std::min(p.H * p.stride.y, p.output_rows()) * p.h) / of(p.stride.y);
   const double fmas = met * of(p.output_columns() * p.w) / of(p.stride.x);
-  constexpr double kFma = 0.13e-9, kRun = 4e-9, kSquare = 13e-9, kCall = 0.2e-6;
+  constexpr double kFma = 0.1e-9, kRun = 3.5e-9, kSquare = 13e-9, kCall = 0.2e-6;
   constexpr FarByte kFar{0.012, 0x1p19, 4};
   // Operands of FMAs out of the second-level cache: n1_i96_o96_56x56_k7x7_p3x3x3x3_g96.
   const double band_bytes =

@@ -102,6 +102,45 @@ void sum_so_many(const LaneOutputs<T>& outputs, index_t first) {
 template <class T>
 using SumOutputs = void (*)(const LaneOutputs<T>&, index_t);
 
+template <int j, class T, int kOutputs>
+HWY_INLINE void add_product(Vector<T> sample, Vector<T> factor, Vector<T> (&sums)[kOutputs]) {
+  if constexpr (j >= 0 && j < kOutputs) sums[j] = hn::MulAdd(sample, factor, sums[j]);
+}
+
+/// Of the last tap's first sample c vectors on: to each output that has a tap for it.
+template <int c, class T, int kOutputs, int... t>
+HWY_INLINE void add_sample(const T* from, const Vector<T> (&factors)[sizeof...(t)],
+                           Vector<T> (&sums)[kOutputs], Indices<t...>) {
+  Vector<T> sample = hn::Load(Tag<T>(), from + c * kLanes<T>);
+  keep_in_register(sample);
+  constexpr int kLast = sizeof...(t) - 1;
+  (add_product<c - kLast + t, T>(sample, factors[t], sums), ...);
+}
+
+/// Of taps whose samples are neighbours: each sample is loaded once for all of them.
+template <class T, int kTaps, int... c, int... j, int... t>
+HWY_INLINE void sum_neighbours(const LaneOutputs<T>& outputs, index_t first, Indices<c...>,
+                               Indices<j...>, Indices<t...> taps) {
+  constexpr Tag<T> d;
+  Vector<T> sums[sizeof...(j)];
+  ((sums[j] = hn::Zero(d)), ...);
+  const index_t last = outputs.taps[kTaps - 1].sample;
+  for (const LaneRow<T>* row = outputs.rows; row != outputs.rows + outputs.row_count; ++row) {
+    Vector<T> factors[] = {hn::Load(d, row->factors + outputs.taps[t].factor)...};
+    (keep_in_register(factors[t]), ...);
+    const T* from = row->samples + first * kLanes<T> + last;
+    (add_sample<c, T>(from, factors, sums, taps), ...);
+  }
+  T* to = outputs.to + first * outputs.step;
+  (hn::Store(sums[j], d, to + j * outputs.step), ...);
+}
+
+template <class T, int kTaps, int kCount>
+void sum_so_many_neighbours(const LaneOutputs<T>& outputs, index_t first) {
+  sum_neighbours<T, kTaps>(outputs, first, IndicesTo<kCount + kTaps - 1>(), IndicesTo<kCount>(),
+                           IndicesTo<kTaps>());
+}
+
 /// By outputs, less one.
 template <class T>
 using SumFunctions = std::array<SumOutputs<T>, kMostOutputs>;
@@ -119,10 +158,34 @@ constexpr std::array<SumFunctions<T>, sizeof...(taps)> sums_by_taps(Indices<taps
 template <class T>
 constexpr auto kSums = sums_by_taps<T>(IndicesTo<kFewTaps + 1>());
 
+template <class T, int kTaps, int... j>
+constexpr SumFunctions<T> sums_of_neighbours(Indices<j...>) {
+  return {sum_so_many_neighbours<T, kTaps, j + 1>...};
+}
+constexpr int kMostNeighbours = 7;
+template <class T, int... taps>
+constexpr std::array<SumFunctions<T>, sizeof...(taps)> sums_by_neighbours(Indices<taps...>) {
+  return {sums_of_neighbours<T, taps + 2>(IndicesTo<kMostOutputs>())...};
+}
+/// By taps, less two.
+template <class T>
+constexpr auto kSumsOfNeighbours = sums_by_neighbours<T>(IndicesTo<kMostNeighbours - 1>());
+
+template <class T>
+bool are_neighbours(const LaneOutputs<T>& outputs) {
+  if (outputs.tap_count < 2 || outputs.tap_count > kMostNeighbours) return false;
+  for (index_t t = 1; t < outputs.tap_count; ++t) {
+    if (outputs.taps[t].sample != outputs.taps[t - 1].sample - kLanes<T>) return false;
+  }
+  return true;
+}
+
 template <class T>
 void convolve(const LaneOutputs<T>& outputs) {
   const SumFunctions<T>& sums =
-      kSums<T>[static_cast<size_t>(outputs.tap_count > kFewTaps ? 0 : outputs.tap_count)];
+      are_neighbours(outputs)
+          ? kSumsOfNeighbours<T>[static_cast<size_t>(outputs.tap_count - 2)]
+          : kSums<T>[static_cast<size_t>(outputs.tap_count > kFewTaps ? 0 : outputs.tap_count)];
   if (outputs.count <= kMostOutputs) {
     return sums[static_cast<size_t>(outputs.count - 1)](outputs, 0);
   }
