@@ -28,38 +28,56 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   const double vectors = std::min(vectors_C, static_cast<double>(most_tile_vectors(b.tiles())));
   // A step loads each vector of B, which counts twice by the fit, and one element for each row.
   const double waits = product_waits(rows, vectors, rows + 2 * vectors);
-  constexpr double kFma = 0.165e-9;
-  constexpr double kPoint = 1.35e-9;  // of a vector of channels, and for each tile
-  // Samples and outputs are transposed by squares of as many columns as a vector has lanes, whether
-  // a row has as many or one: for each row of a square 20 ns with 16 lanes, of loads and shuffles.
-  const double square_row = 0.31e-9 * static_cast<double>(lanes) * (1 + std::log2(lanes));
+  constexpr double kFma = 0.165e-9, kProduct = 13e-9;
+  const double calls =
+      static_cast<double>(b.blocks * b.channel_blocks * b.depth_blocks) * residues * points;
+  // Of a vector of channels of the kernels: loading its taps, which lie apart where there are more
+  // than a vector has lanes or residues of them, and each point by its taps.
+  constexpr double kKernel = 2.1e-9, kTapApart = 1.35e-9, kKernelPoint = 0.9e-9, kTap = 0.08e-9;
+  const bool apart = b.residues() > 1 || problem.h * problem.w > lanes;
+  const double taps_apart = apart ? static_cast<double>(problem.h * problem.w) : 0;
+  const double points_down = b.tile.rows.points(), taps_along = b.tile.columns.taps;
+  const double taps_of_points = taps_along * (points_down * b.tile.rows.taps + points);
+  const double of_kernels =
+      kKernel + taps_apart * kTapApart + residues * (points * kKernelPoint + taps_of_points * kTap);
+  // And reading them, where no near cache holds them.
+  constexpr FarByte kFarTap{0.03, 0x1p21, 8};
+  const double kernel_bytes = sizeof(T) * static_cast<double>(element_count(problem.k_extents()));
+  // Of a vector of channels of samples and outputs, for each tile:
+  constexpr double kImagePoint = 0.42e-9, kOutputPoint = 0.75e-9, kOutputRow = 14e-9;
+  // These are transposed by squares of as many columns as a vector has lanes, whether a row has as
+  // many or one: for each row of a square 25 ns with 16 lanes, of loads and shuffles.
   const auto square_rows = [&](index_t tile, index_t across) {
-    return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes)) * square_row;
+    return static_cast<double>(b.tile_rows * tile * ceil_divide(across, lanes));
   };
+  const double square_row = static_cast<double>(lanes) * (1 + std::log2(lanes)) * 1e-9;
+  constexpr double kImageSquare = 0.31, kOutputSquare = 0.24;
   const index_t columns = b.tiles_across() * b.tile.columns.outputs;
+  const auto bytes_of = [](const Extents& e) {
+    return sizeof(T) * static_cast<double>(element_count(e));
+  };
+  constexpr FarByte kFarSample{0.061, 0x1p18, 16}, kFarOutput{0.044, 0x1p18, 16};
   // Where residues of columns are interleaved, for each row and each output:
-  constexpr double kInterleavedRow = 7e-9;
+  constexpr double kInterleavedRow = 3.1e-9;
   const double interleaved =
       b.residues() == 1 ? 0
                         : static_cast<double>(problem.N * problem.C * problem.output_rows()) *
                               (kInterleavedRow +
                                kInterleavedSeconds * static_cast<double>(problem.output_columns()));
-  // For a vector of channels of the kernels: loading its taps, and each point.
-  constexpr double kKernel = 10e-9, kKernelPoint = 0.8e-9;
-  // And reading them, where no near cache holds them.
-  constexpr FarByte kFarTap{0.066, 0x1p21, 8};
-  const double kernel_bytes = sizeof(T) * static_cast<double>(element_count(problem.k_extents()));
   return {
       {"products", products * K * vectors_C * waits * kFma},
-      {"kernels", passes * K * vectors_C * (kKernel + residues * points * kKernelPoint) +
-                      1e-9 * kFarTap.of(kernel_bytes)},
-      {"images",
-       vectors_K * (points * tiles * kPoint +
-                    square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1))},
+      {"calls", calls * kProduct},
+      {"kernels", passes * K * vectors_C * of_kernels + 1e-9 * kFarTap.of(kernel_bytes)},
+      {"images", vectors_K * (points * tiles * kImagePoint +
+                              square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1) *
+                                  square_row * kImageSquare) +
+                     1e-9 * kFarSample.of(bytes_of(problem.x_extents()))},
       {"memory", memory_seconds(problem, sizeof(T))},
-      {"outputs", vectors_C * residues *
-                          (points * tiles * kPoint + square_rows(b.tile.rows.outputs, columns)) +
-                      interleaved}};
+      {"outputs",
+       vectors_C * residues *
+               (points * tiles * kOutputPoint + static_cast<double>(b.tile_rows) * kOutputRow +
+                square_rows(b.tile.rows.outputs, columns) * square_row * kOutputSquare) +
+           interleaved + 1e-9 * kFarOutput.of(bytes_of(problem.y_extents()))}};
 }
 
 template std::vector<Forecast::Term> winograd_terms<float>(const Problem&,
