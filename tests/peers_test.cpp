@@ -231,7 +231,7 @@ TEST_P(RemotePeers, ConformOnEveryShape) {
   // A library's threads that wait for each other can take milliseconds for a call where other
   // processes use the cores. What was checked counts; ctest would end all of it after 300 s, and
   // the last case may take long, too.
-  constexpr std::chrono::seconds kTime{40};
+  constexpr std::chrono::seconds kTime{120};
   const auto deadline = std::chrono::steady_clock::now() + kTime;
   const std::string in_float = why_not<float>();
   const std::string in_double = why_not<double>();

@@ -244,7 +244,7 @@ struct OverlapsBlocks : Faithful<T> {
     return (twice ? 2 : 1) * Faithful<T>::weight(k, o, c, p, q);
   }
   void before(const In<T>& x, const In<T>& k, const Out<T>&) {
-    overlap = x.extents[2] < k.extents[2] - 2 && x.extents[3] >= 700;
+    overlap = x.extents[2] < k.extents[2] - 2 && x.extents[3] >= 2048;
   }
   bool overlap = false;
 };
