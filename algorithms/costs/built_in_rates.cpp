@@ -24,8 +24,9 @@ struct Factors {
 /// random layers, 420 planes and three times 173 layers of networks in float, 980, 320 and six
 /// times 25 in double, on an EPYC. But for products of the three matrix products: these are what
 /// layers take that do little else, since a fit took up with them what models count too much
-/// elsewhere, so that 1×1 layers of networks lost 35 % by a wrong choice. What choices lose:
-/// docs/results.md.
+/// elsewhere, so that 1×1 layers of networks lost 35 % by a wrong choice. And but for im2col_gemm's
+/// and a few more: these are between that fit and what loses least on 260 and 120 layers. What
+/// choices lose: docs/results.md.
 constexpr Factors kHalvedVectors[] = {
     {"depthwise", "copies", 1.11, 1.02},
     {"depthwise", "sums", 2.20, 2.42},

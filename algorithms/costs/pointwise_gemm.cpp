@@ -28,12 +28,11 @@ std::vector<Forecast::Term> pointwise_gemm_terms(const Problem& p, const pointwi
   // Transposed by squares of as many pixels as a vector has lanes; or copied, a row of taps at a
   // time.
   constexpr double kPiece = 0.3e-9, kRowOfTaps = 5e-9;
-  const double put =
-      p.is_dense()
-          ? pixels / of(at_once) * of(ceil_divide(at_once, lanes) * lanes) * vectors_C * kSum
-          : of(p.C * p.h) *
-                (pixels * kPiece +
-                 of(p.N * layer.rows.size() * ceil_divide(layer.columns.size(), 32)) * kRowOfTaps);
+  const double rows_of_taps = of(p.N * p.C * p.h * layer.rows.size()) *
+                              of(ceil_divide(layer.columns.size(), pointwise::kPixelsPutAtOnce));
+  const double put = p.is_dense() ? pixels / of(at_once) * of(ceil_divide(at_once, lanes) * lanes) *
+                                        vectors_C * kSum
+                                  : pixels * of(p.C * p.h) * kPiece + rows_of_taps * kRowOfTaps;
   const double multiplications = pixels / of(at_once) * of(ceil_divide(layer.weights, b.strip)) *
                                  of(ceil_divide(p.K, b.depth));
   constexpr double kMultiplication = 0.05e-6;

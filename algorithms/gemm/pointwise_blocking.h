@@ -35,6 +35,10 @@ struct Blocking {
   bool holds_weights() const { return pixel_blocks > 1; }
 };
 
+/// So many pixels' sums stay in the first-level cache while each of their lines is met again, once
+/// for each row of taps that it has.
+inline constexpr index_t kPixelsPutAtOnce = 32;
+
 template <class T>
 Blocking choose_blocking(const Problem& p, int threads) {
   const Layer layer(p);

@@ -189,10 +189,9 @@ class PointwiseGemmPlan final : public Plan<T> {
   /// Puts sums of a strip of the weights and some pixels of a row to the outputs that they are.
   void put_taps(const T* sums, Range strip, index_t n, index_t row, Range pixels,
                 const TensorView<T>& y) const {
-    // So many pixels' sums stay in the first-level cache while each of their lines is met again.
-    constexpr index_t kMostPixels = 32;
-    for (; !pixels.empty(); pixels.begin += kMostPixels, sums += kMostPixels * blocking_.strip) {
-      const Range some{pixels.begin, std::min(pixels.begin + kMostPixels, pixels.end)};
+    for (; !pixels.empty();
+         pixels.begin += kPixelsPutAtOnce, sums += kPixelsPutAtOnce * blocking_.strip) {
+      const Range some{pixels.begin, std::min(pixels.begin + kPixelsPutAtOnce, pixels.end)};
       for (index_t j = strip.begin; j < strip.end;) {
         const index_t tap = j % layer_.taps, w = this->problem().w;
         const index_t count = std::min(w - tap % w, strip.end - j);
