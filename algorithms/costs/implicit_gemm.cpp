@@ -17,15 +17,22 @@ namespace {
 
 using namespace implicit;  // NOLINT(google-build-using-namespace)
 
-/// The time for the weights, which are read once, and the rows that they are multiplied by.
+/// Of images of one pixel: rows of x times the weights, which are read once. Rows of these that are
+/// not whole vectors are copied first.
 template <class T>
-double seconds_of_pixels(const Problem& problem) {
-  const index_t weights = problem.K * problem.C * problem.h * problem.w;
-  const double vectors = static_cast<double>(ceil_divide(weights, vector_lanes<T>()));
-  constexpr double kFma = 0.14e-9, kLoad = 0.33e-9;
-  constexpr FarByte kFar{0.02, 0x1p18, 16};
-  return vectors * std::max(kLoad, static_cast<double>(problem.N) * kFma) +
-         1e-9 * kFar.of(sizeof(T) * static_cast<double>(weights));
+std::vector<Forecast::Term> terms_of_pixels(const Problem& problem) {
+  const index_t lanes = vector_lanes<T>();
+  const index_t row = problem.C * problem.h * problem.w;
+  const auto K = static_cast<double>(problem.K), rows = static_cast<double>(problem.N);
+  const double vectors = K * static_cast<double>(ceil_divide(row, lanes));
+  const double copied = row % lanes == 0 ? 0 : K;
+  constexpr double kFma = 0.14e-9, kLoad = 0.33e-9, kCopy = 4e-9, kCall = 0.1e-6;
+  constexpr FarByte kFar{0.014, 0x1p18, 16};
+  // The first rows are multiplied while the weights arrive.
+  return {{"products", vectors * std::max(rows - 2, 0.0) * kFma},
+          {"weights", vectors * kLoad + copied * kCopy +
+                          1e-9 * kFar.of(K * static_cast<double>(row) * sizeof(T))},
+          {"calls", kCall}};
 }
 
 /// Of a block of rows and all channels.
@@ -120,13 +127,10 @@ std::optional<Forecast> forecast(const Problem& problem, const PlanOptions& opti
   // Of four bytes; those that are multiplied next stay in a cache.
   const double of_weight = b.packs_ahead ? 0.24e-9 : 0.17e-9;
   constexpr double kCall = 0.2e-6, kProduct = 0.06e-6;
-  constexpr double kPixelCall = 0.1e-6;
   const std::size_t workspace_bytes = Room::of<T>(problem, layer, b, threads).bytes(sizeof(T));
   if (has_one_pixel(problem)) {
-    return Forecast{
-        .terms = divided_among_threads(
-            {{"products", seconds_of_pixels<T>(problem)}, {"calls", kPixelCall}}, threads),
-        .workspace_bytes = workspace_bytes};
+    return Forecast{.terms = divided_among_threads(terms_of_pixels<T>(problem), threads),
+                    .workspace_bytes = workspace_bytes};
   }
   return Forecast{.terms = divided_among_threads(
                       {{"products", images * row_blocks * products.seconds * K * taps},

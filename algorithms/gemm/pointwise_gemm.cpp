@@ -1,10 +1,15 @@
-// Layers whose kernels do not overlap in y: 1×1, or as wide as the stride and no taller. Each
-// output then belongs to one tap, and a layer is a matrix product of the operands as they lie in
-// memory: pixels × depth of x times depth × (channels · taps) of k. Channels of y are the columns,
-// so that low planes leave no lanes empty and the weights need not be transposed: those of some
-// channels of y are copied into a near cache, where all pixels find them, and the sums are put
-// where they belong when they are complete. 2·H·W·N·K·C·h·w flops. Goto and van de Geijn, Anatomy
-// of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
+// Layers whose kernels do not overlap in y: 1×1, or no larger than the stride. Each output belongs
+// to one tap or none, and a layer is a matrix product of the operands as they lie in memory. Its
+// columns, which fill vectors, are the weights, taps of channels of y, or the pixels:
+//
+//     pixels × depth of x  times  depth × weights of k
+//     weights × depth of k  times  depth × pixels of x
+//
+// In the first way images of a few pixels leave no lanes empty. The weights of some channels of y
+// are copied into a near cache, where all pixels find them, and the sums are put where they belong
+// when they are complete. In the second way sums of a channel come as they lie in y, and nothing is
+// copied: the faster one where channels are few. 2·H·W·N·K·C·h·w flops. Goto and van de Geijn,
+// Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34(3), 2008.
 
 #include "costs/pointwise_gemm.h"
 
@@ -14,6 +19,7 @@
 
 #include "core/buffer.h"
 #include "core/forecast.h"
+#include "core/interleave.h"
 #include "core/parallel.h"
 #include "core/past_caches.h"
 #include "core/plane.h"
@@ -58,10 +64,11 @@ class PointwiseGemmPlan final : public Plan<T> {
         weights_(threads * room_.weights),
         sums_(threads * room_.sums),
         rows_(threads * room_.row),
+        staged_(threads * room_.staged),
         held_(threads) {}
 
   std::size_t workspace_bytes() const override {
-    return weights_.bytes() + sums_.bytes() + rows_.bytes() + held_.bytes();
+    return weights_.bytes() + sums_.bytes() + rows_.bytes() + staged_.bytes() + held_.bytes();
   }
   int threads() const override { return threads_; }
   std::string implementation() const override { return simd_target(); }
@@ -69,24 +76,108 @@ class PointwiseGemmPlan final : public Plan<T> {
  protected:
   void run(const TensorView<const T>& x, const TensorView<const T>& k,
            const TensorView<T>& y) override {
-    if (!reaches_all()) clear_unreached(y);
+    if (!is_dense_problem()) clear_unreached(y);
     std::ranges::fill(held_.elements(), kNone);
     for_each_block(threads_, std::array{blocking_.weight_blocks, blocking_.pixel_blocks},
                    [&](index_t weight_block, index_t pixel_block, int thread) {
-                     compute_block(pixel_block, weight_block, thread, x, k, y);
+                     const Range pixels = blocking_.pixels_of(pixel_block, this->problem());
+                     if (blocking_.pixels_across) {
+                       compute_pixels_across(pixels, thread, x, k, y);
+                     } else {
+                       compute_weights_across(pixels, weight_block, thread, x, k, y);
+                     }
                    });
   }
 
  private:
-  void compute_block(index_t pixel_block, index_t weight_block, int thread,
-                     const TensorView<const T>& x, const TensorView<const T>& k,
-                     const TensorView<T>& y) const {
+  /// The weights as factors of rows: of each of the depth they lie `row` elements apart.
+  struct Factors {
+    const T* data;
+    index_t row, depth;
+  };
+
+  void compute_pixels_across(Range pixels, int thread, const TensorView<const T>& x,
+                             const TensorView<const T>& k, const TensorView<T>& y) const {
+    StepTimer timing(Step::copies);
+    const Factors factors = factors_of(k, thread);
+    timing.enter(Step::gemm);
+    const index_t columns = layer_.columns.size();
+    if (is_dense_problem()) {
+      const bool is_dense = x.strides[2] == columns && y.strides[2] == columns;
+      for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
+        multiply_run(factors, x, n, row, column, run.size(),
+                     &y(n, 0, row - layer_.rows.begin, column - layer_.columns.begin),
+                     y.strides[1]);
+      });
+      return;
+    }
+    T* const staged = staged_.data() + thread * room_.staged;
+    for_each_run(pixels, x.strides[2] == columns,
+                 [&](index_t n, index_t row, index_t column, Range run) {
+                   multiply_run(factors, x, n, row, column, run.size(),
+                                staged + run.begin - pixels.begin, room_.pitch);
+                 });
+    timing.enter(Step::copies);
+    put_pairs(staged, {0, layer_.weights}, pixels, y);
+  }
+
+  /// The weights as they are, or copied once by each thread.
+  Factors factors_of(const TensorView<const T>& k, int thread) const {
+    if (layer_.taps == 1) return {k.data, k.strides[1], k.strides[0]};
+    if (are_rows(k)) return {k.data, 1, k.strides[0]};
+    T* const copied = weights_.data() + thread * room_.weights;
+    if (std::exchange(held_[thread], 0) == kNone) {
+      copy_weights(k, 0, this->problem().K, {0, layer_.weights}, rows_.data() + thread * room_.row,
+                   copied);
+    }
+    return {copied, 1, layer_.weights};
+  }
+
+  /// The sums of some pixels that lie one behind the other, in rows of so many elements.
+  void multiply_run(const Factors& factors, const TensorView<const T>& x, index_t n, index_t row,
+                    index_t column, index_t pixels, T* sums, index_t sums_row) const {
+    const Problem& p = this->problem();
+    const auto multiply_columns = [&](Range depth, index_t first, index_t columns,
+                                      index_t readable) {
+      multiply<T>({.rows = layer_.weights,
+                   .columns = columns,
+                   .depth = depth.size(),
+                   .a = factors.data + depth.begin * factors.depth,
+                   .a_row = factors.row,
+                   .a_depth = factors.depth,
+                   .b = &x(n, depth.begin, row, column) + first,
+                   .b_depth = x.strides[1],
+                   .b_columns = readable,
+                   .c = sums + first,
+                   .c_row = sums_row,
+                   .add = depth.begin > 0});
+    };
+    const index_t lanes = vector_lanes<T>(), whole = pixels / lanes * lanes;
+    const index_t rows_behind = x.strides[2] > 0 ? p.H - row - 1 : 0;
+    const index_t readable = rows_behind * x.strides[2] + p.W - column;
+    const Range all{0, p.K};
+    if (whole == pixels || whole + lanes <= readable) {
+      multiply_columns(all, 0, pixels, readable);
+    } else if (whole > 0) {  // nothing behind the last vector can be read: it begins earlier
+      multiply_columns(all, 0, whole, readable);
+      multiply_columns(all, pixels - lanes, lanes, lanes);
+    } else {  // what is behind the pixels of one channel are the next ones', except at the end
+      const index_t at_end =
+          x.strides[1] > 0 ? std::min(ceil_divide(lanes - readable, x.strides[1]), p.K) : p.K;
+      const Range others{0, p.K - at_end};
+      if (!others.empty()) multiply_columns(others, 0, pixels, lanes);
+      multiply_columns({others.end, p.K}, 0, pixels, readable);
+    }
+  }
+
+  void compute_weights_across(Range pixels, index_t weight_block, int thread,
+                              const TensorView<const T>& x, const TensorView<const T>& k,
+                              const TensorView<T>& y) const {
     const Problem& p = this->problem();
     const Blocking& b = blocking_;
     const index_t first = weight_block * b.block_weights;
     const Range columns{first, std::min(first + b.block_weights, layer_.weights)};
-    const index_t begin = pixel_block * b.block_pixels;
-    const Range pixels{begin, std::min(begin + b.block_pixels, p.N * layer_.pixels())};
+    const index_t begin = pixels.begin;
     const bool copied = std::exchange(held_[thread], weight_block) == weight_block;
     T* weights = weights_.data() + thread * room_.weights;
     T* sums = sums_.data() + thread * room_.sums;
@@ -115,6 +206,17 @@ class PointwiseGemmPlan final : public Plan<T> {
       });
     }
     timing.enter(Step::copies);
+    if (!is_dense_problem() && puts_pairs<T>(p)) {
+      T* const staged = staged_.data() + thread * room_.staged;
+      const index_t lanes = vector_lanes<T>();
+      for (index_t c = 0; c < columns.size(); c += lanes) {
+        const Range vector{first + c, std::min(first + c + lanes, columns.end)};
+        transpose(sums + c / b.strip * b.strip * b.block_pixels + c % b.strip, b.strip,
+                  pixels.size(), vector.size(), staged, room_.pitch, false);
+        put_pairs(staged, vector, pixels, y);
+      }
+      return;
+    }
     const bool is_dense = is_dense_problem() && y.strides[2] == layer_.columns.size();
     for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
       for (index_t c = 0; c < columns.size(); c += b.strip) {
@@ -129,6 +231,12 @@ class PointwiseGemmPlan final : public Plan<T> {
         }
       }
     });
+  }
+
+  /// Whether the weights of several taps lie in rows, as they are multiplied.
+  bool are_rows(const TensorView<const T>& k) const {
+    const Problem& p = this->problem();
+    return k.strides[1] == layer_.taps && (p.h == 1 || k.strides[2] == p.w);
   }
 
   /// Whole vectors of a strip.
@@ -156,7 +264,7 @@ class PointwiseGemmPlan final : public Plan<T> {
                              .pitch = strip,
                              .tap_stride = 0,
                              .tile_stride = depth * strip};
-    if (is_one_tap || (k.strides[1] == layer_.taps && (p.h == 1 || k.strides[2] == p.w))) {
+    if (is_one_tap || are_rows(k)) {
       factors.from += columns.begin * factors.row_stride;
       pack<T>(factors);
       return;
@@ -236,23 +344,53 @@ class PointwiseGemmPlan final : public Plan<T> {
     put_some({whole.end, pixels.end});
   }
 
-  /// Whether each output belongs to a tap.
-  bool reaches_all() const {
+  /// Puts rows of sums, one for each of some columns of the weights, to the outputs that they are
+  /// and zeros between them.
+  void put_pairs(const T* sums, Range weights, Range pixels, const TensorView<T>& y) const {
     const Problem& p = this->problem();
-    return p.h == p.stride.y && p.window().rows.end <= p.H * p.stride.y &&
-           p.window().columns.end <= p.W * p.stride.x;
+    const index_t pitch = room_.pitch;
+    for_each_run(pixels, false, [&](index_t n, index_t row, index_t column, Range run) {
+      const Range outputs = intersection({2 * column, 2 * (column + run.size())},
+                                         {p.padding.left, p.padding.left + y.extents[3]});
+      if (outputs.empty()) return;
+      const bool begins_odd = outputs.begin % 2 != 0;
+      for (index_t j = weights.begin; j < weights.end; j += p.w) {
+        const index_t c = j / layer_.taps, row_of_taps = j % layer_.taps / p.w;
+        const index_t i = row * p.stride.y + row_of_taps - p.padding.top;
+        const T* first = sums + (j - weights.begin) * pitch + run.begin - pixels.begin;
+        const T* second = p.w == 2 ? first + pitch : nullptr;
+        if (begins_odd) std::swap(first, second), second += 1;
+        const auto put = [&](index_t to, const T* even, const T* odd) {
+          if (to >= 0 && to < y.extents[2]) {
+            interleave(even, odd, outputs.size(), &y(n, c, to, outputs.begin - p.padding.left));
+          }
+        };
+        put(i, first, second);
+        if (row_of_taps + 1 < p.h) continue;
+        for (index_t z = 1; z < p.stride.y - row_of_taps; ++z) put(i + z, nullptr, nullptr);
+      }
+    });
   }
 
+  /// Zeros where no pixel puts anything.
   void clear_unreached(const TensorView<T>& y) const {
     const Problem& p = this->problem();
-    const index_t reached =
-        std::min(y.extents[3], std::max<index_t>(p.W * p.stride.x - p.padding.left, 0));
+    const Window window = p.window();
+    const Range rows{layer_.rows.begin * p.stride.y, layer_.rows.end * p.stride.y};
+    const Range columns{layer_.columns.begin * p.stride.x, layer_.columns.end * p.stride.x};
+    const bool in_pairs = puts_pairs<T>(p);  // with all zeros between them
+    const bool puts_rows = in_pairs || p.h == p.stride.y;
+    const Range none{window.columns.begin, window.columns.begin};
+    const Range put = in_pairs || p.w == p.stride.x ? intersection(columns, window.columns) : none;
+    if (puts_rows && intersection(rows, window.rows) == window.rows && put == window.columns)
+      return;
     parallel_for(threads_, p.N * p.C, [&](index_t plane, int) {
-      for (index_t i = 0; i < y.extents[2]; ++i) {
-        const index_t row = i + p.padding.top;
-        const bool is_reached = row % p.stride.y < p.h && row < p.H * p.stride.y;
-        const index_t begin = is_reached ? reached : 0;
-        std::fill_n(&y(plane / p.C, plane % p.C, i, 0) + begin, y.extents[3] - begin, T{0});
+      for (index_t row = window.rows.begin; row < window.rows.end; ++row) {
+        const bool is_put = rows.contains(row) && (puts_rows || row % p.stride.y < p.h);
+        const Range kept = is_put && !put.empty() ? put : none;
+        T* const to = &y(plane / p.C, plane % p.C, row - window.rows.begin, 0);
+        std::fill(to, to + kept.begin - window.columns.begin, T{0});
+        std::fill(to + kept.end - window.columns.begin, to + y.extents[3], T{0});
       }
     });
   }
@@ -264,12 +402,12 @@ class PointwiseGemmPlan final : public Plan<T> {
   Blocking blocking_;
   Room<T> room_;
   bool past_caches_;
-  Buffer<T> weights_, sums_, rows_;
+  Buffer<T> weights_, sums_, rows_, staged_;
   Buffer<index_t> held_;  // by thread: the block of weights that it has
 };
 
-/// Layers whose stride keeps kernels apart, and leaves nothing between them in a row.
-bool takes_strides(const Problem& p) { return p.h <= p.stride.y && p.w == p.stride.x; }
+/// Layers whose stride keeps kernels apart.
+bool takes_strides(const Problem& p) { return p.h <= p.stride.y && p.w <= p.stride.x; }
 
 /// Why a problem is not taken, or null.
 const char* objection(const Problem& p) {
@@ -328,7 +466,7 @@ std::vector<Boundary> boundaries_of_pointwise_gemm(const Problem& problem,
 
 constinit const Algorithm builtin::pointwise_gemm{
     .name = "pointwise_gemm",
-    .summary = "kernels that do not overlap as one product of the operands, channels as columns",
+    .summary = "kernels that do not overlap as one product of the operands",
     .error_model = ErrorModel::componentwise,
     .non_finite = NonFinite::as_defined,
     .threaded = true,

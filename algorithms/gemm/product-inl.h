@@ -288,9 +288,15 @@ bool pack_by_squares(const PackedFactors<T>& factors, Indices<i...> indices) {
   for (index_t o = 0; o < factors.depth; ++o) {
     const T* from = factors.from + o * factors.depth_stride;
     if (o + kAhead < factors.available) {  // from line to line there, which no core sees by itself
-      const index_t elements = (factors.rows - 1) * factors.row_stride + factors.taps;
       const T* next = from + kAhead * factors.depth_stride;
-      for (index_t e = 0; e < elements; e += kLine) hwy::Prefetch(next + e);
+      // As one row, where hardly a line lies between the rows.
+      const bool is_row = factors.row_stride < factors.taps + kLine;
+      const index_t rows = is_row ? 1 : factors.rows;
+      const index_t row =
+          is_row ? (factors.rows - 1) * factors.row_stride + factors.taps : factors.taps;
+      for (index_t r = 0; r < rows; ++r) {
+        for (index_t e = 0; e < row; e += kLine) hwy::Prefetch(next + r * factors.row_stride + e);
+      }
     }
     T* tile = factors.to + o * factors.pitch;
     for (index_t r = 0, of_tile = 0; r < factors.rows; r += kLanes<T>) {

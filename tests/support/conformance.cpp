@@ -315,6 +315,21 @@ std::vector<Case> make_conformance_cases() {
            "n1_i4_o2_2x3_k2x2_p3x1x0x3_s2x2",
            "n2_i5_o7_6x5_k2x3_p1x1x2x1_s3x3_op2x1",
            "n2_i3_o4_5x6_k1x2_s1x2_nonfinite",
+           // 1×1 kernels and few channels of y: pixels behind whole vectors, fewer than a vector
+           // where the next channel's lie behind them, and images in parts
+           "n2_i5_o3_9x11_k1x1",
+           "n3_i9_o4_2x3_k1x1",
+           "n2_i3_o2_20x31_k1x1",
+           // outputs in pairs with zeros between them, of few channels and many, cut at odd
+           // columns;
+           // and with more zeros between them
+           "n2_i5_o3_7x9_k1x1_p1x1x0x2_s2x2",
+           "n1_i6_o40_9x8_k1x1_p0x1x1x0_s3x2_op2x1",
+           "n1_i20_o3_6x5_k2x2_p1x1x0x1_s2x2",
+           "n2_i3_o2_5x4_k1x2_p2x0x0x1_s4x2_op3x1",
+           "n1_i4_o2_5x6_k1x1_s3x3_op2x2",
+           "n1_i3_o5_4x7_k2x3_p0x2x1x0_s3x4",
+           "n2_i5_o3_7x9_k1x1_p1x1x0x2_s2x2_nonfinite",
            // dilation, alone and with stride, also larger than the image
            "9x9_k3x3_d2x2",
            "n1_i2_o2_14x14_k3x3_p2x2x2x2_d2x2",
