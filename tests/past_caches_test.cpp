@@ -26,7 +26,7 @@ TEST(PastCaches, DepthwiseIsRight) {
 }
 
 TEST(PastCaches, PointwiseGemmIsRight) {
-  constexpr const char* kLayer = "n8_i2_o32_160x160_k1x1";
+  constexpr const char* kLayer = "n8_i16_o32_160x160_k1x1";
   expect_right<float>("pointwise_gemm", kLayer);
   expect_right<double>("pointwise_gemm", kLayer);
 }

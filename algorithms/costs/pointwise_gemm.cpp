@@ -42,7 +42,7 @@ std::vector<Forecast::Term> terms_of_pixels_across(const Problem& p, const point
   const double products =
       of(p.N * p.K * layer.weights * pointwise::vectors_of_pixels<T>(layer.pixels()));
   // A part that is not whole vectors is multiplied twice; less than one is copied row by row.
-  constexpr double kStore = 1.3e-9, kStagedRow = 4e-9;
+  constexpr double kStore = 1.0e-9, kStagedRow = 4e-9;
   const index_t sums = p.N * layer.weights;
   const double stored = layer.pixels() < lanes
                             ? of(sums) * kStagedRow

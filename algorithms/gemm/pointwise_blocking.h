@@ -33,6 +33,7 @@ struct Blocking {
   index_t block_pixels;                  // of some whole images, or of a part of one
   index_t block_images, image_parts;     // one of them is 1
   index_t pixel_blocks;                  // of all images
+  index_t rows_at_once;                  // of products, if pixels are across
   index_t depth;                         // channels of x that are summed over at a time
 
   /// Those of block `b`.
@@ -77,26 +78,31 @@ index_t vectors_of_pixels(index_t pixels) {
   return ceil_divide(pixels, lanes) + (pixels % lanes == 0 ? 0 : 1);
 }
 
+/// Whether 32 vectors fit in registers, so that a tile's rows are many: 14, or else 6.
+inline bool has_many_registers() { return tiles_of(14) == 1; }
+
 /// Whether pixels are better the columns of products: then nothing is copied, neither the weights
-/// nor the sums, but images of a few pixels leave lanes empty. Where no cache keeps the images the
-/// other way writes y past the caches, which more than a few rows that are far apart cannot be.
-/// Times of this way as multiples of the other on a Zen 4: n4_i10_o3_53x53_k1x1 0.14,
-/// n1_i24_o64_28x28_k1x1 0.85, n1_i128_o512_28x28_k1x1 0.97, n1_i512_o512_14x14_k1x1 1.04,
-/// n1_i100_o64_7x7_k1x1 1.20; n1_i12_o8_400x400_k1x1 0.35, n1_i8_o48_400x400_k1x1 1.8.
+/// nor the sums, but images of a few pixels leave lanes empty. Where no cache keeps the images, the
+/// other way asks for pixels ahead and writes y past the caches; this one leaves a few planes to
+/// what the core fetches by itself. Times of this way as multiples of the other on a Zen 4:
+/// n4_i10_o3_53x53_k1x1 0.14, n1_i24_o64_28x28_k1x1 0.85, n1_i128_o512_28x28_k1x1 0.97,
+/// n1_i512_o512_14x14_k1x1 1.04, n1_i100_o64_7x7_k1x1 1.20; n1_i12_o8_400x400_k1x1 0.35,
+/// n1_i10_o16_500x500_k1x1 0.7, n1_i64_o16_300x300_k1x1 1.8.
 template <class T>
 bool puts_pixels_across(const Problem& p) {
   const Layer layer(p);
   if (!p.is_dense() && !puts_pairs<T>(p)) return false;
   constexpr double kMostBytes = 6.5e6;
-  if (image_bytes(p, sizeof(T)) > kMostBytes) return layer.weights <= 8;
+  if (image_bytes(p, sizeof(T)) > kMostBytes) return layer.weights <= 8 || p.K <= 12;
   constexpr index_t kDeepest = 256, kOneTile = 14;
   if (p.K > kDeepest && layer.weights > kOneTile) return false;
   const index_t lanes = vector_lanes<T>(), pixels = layer.pixels();
   const auto of = [](index_t count) { return static_cast<double>(count); };
   // In products of a vector.
-  constexpr double kWeight = 7, kSum = 5, kShare = 1.03;
+  constexpr double kWeight = 7, kSum = 5;
+  const double share = has_many_registers() ? 1.03 : 1.2;
   const double vectors_C = of(ceil_divide(layer.weights, lanes));
-  const double across = kShare * of(p.N * layer.weights * p.K * vectors_of_pixels<T>(pixels));
+  const double across = share * of(p.N * layer.weights * p.K * vectors_of_pixels<T>(pixels));
   const double along = vectors_C * (of(p.N * pixels) * (of(p.K) + kSum) + of(p.K) * kWeight);
   return across < along;
 }
@@ -113,8 +119,19 @@ Blocking choose_blocking(const Problem& p, int threads) {
     b.strip = b.block_weights = layer.weights;
     b.weight_blocks = 1;
     b.depth = p.K;
-    const index_t for_all = ceil_divide(pixels, ceil_divide(threads, p.N));
-    cut_images(p, std::min(kMostPixels, for_all), lanes, b);
+    // Rows of y that are far apart are better written a few at a time, and far along:
+    // n1_i2_o64_388x388_k1x1 took 2.8 times as long by all rows and 224 pixels. Of low planes the
+    // next rows are what comes next. A tile has 14 rows where there are registers for as many, and
+    // else 6, which are too few for what is loaded again.
+    constexpr index_t kFar = 128, kNearBytes = 256 * 1024, kMost = 4096;
+    const bool are_far = p.is_dense() && pixels > kFar;
+    const index_t tiles = tiles_of(layer.weights);
+    const index_t at_once = has_many_registers() ? 1 : 2;
+    b.rows_at_once = are_far ? std::min(ceil_divide(layer.weights, tiles) * at_once, layer.weights)
+                             : layer.weights;
+    const index_t near = kNearBytes / (p.K * static_cast<index_t>(sizeof(T)));
+    const index_t most = are_far ? std::clamp(near, kMostPixels, kMost) : kMostPixels;
+    cut_images(p, std::min(most, ceil_divide(pixels, ceil_divide(threads, p.N))), lanes, b);
     return b;
   }
   const index_t vectors = ceil_divide(layer.weights, lanes);

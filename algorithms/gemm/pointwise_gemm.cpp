@@ -104,17 +104,20 @@ class PointwiseGemmPlan final : public Plan<T> {
     const index_t columns = layer_.columns.size();
     if (is_dense_problem()) {
       const bool is_dense = x.strides[2] == columns && y.strides[2] == columns;
-      for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
-        multiply_run(factors, x, n, row, column, run.size(),
-                     &y(n, 0, row - layer_.rows.begin, column - layer_.columns.begin),
-                     y.strides[1]);
-      });
+      for (index_t c = 0; c < layer_.weights; c += blocking_.rows_at_once) {
+        const Range rows{c, std::min(c + blocking_.rows_at_once, layer_.weights)};
+        for_each_run(pixels, is_dense, [&](index_t n, index_t row, index_t column, Range run) {
+          multiply_run(factors, rows, x, n, row, column, run.size(),
+                       &y(n, c, row - layer_.rows.begin, column - layer_.columns.begin),
+                       y.strides[1]);
+        });
+      }
       return;
     }
     T* const staged = staged_.data() + thread * room_.staged;
     for_each_run(pixels, x.strides[2] == columns,
                  [&](index_t n, index_t row, index_t column, Range run) {
-                   multiply_run(factors, x, n, row, column, run.size(),
+                   multiply_run(factors, {0, layer_.weights}, x, n, row, column, run.size(),
                                 staged + run.begin - pixels.begin, room_.pitch);
                  });
     timing.enter(Step::copies);
@@ -134,15 +137,15 @@ class PointwiseGemmPlan final : public Plan<T> {
   }
 
   /// The sums of some pixels that lie one behind the other, in rows of so many elements.
-  void multiply_run(const Factors& factors, const TensorView<const T>& x, index_t n, index_t row,
-                    index_t column, index_t pixels, T* sums, index_t sums_row) const {
+  void multiply_run(const Factors& factors, Range rows, const TensorView<const T>& x, index_t n,
+                    index_t row, index_t column, index_t pixels, T* sums, index_t sums_row) const {
     const Problem& p = this->problem();
     const auto multiply_columns = [&](Range depth, index_t first, index_t columns,
                                       index_t readable) {
-      multiply<T>({.rows = layer_.weights,
+      multiply<T>({.rows = rows.size(),
                    .columns = columns,
                    .depth = depth.size(),
-                   .a = factors.data + depth.begin * factors.depth,
+                   .a = factors.data + rows.begin * factors.row + depth.begin * factors.depth,
                    .a_row = factors.row,
                    .a_depth = factors.depth,
                    .b = &x(n, depth.begin, row, column) + first,

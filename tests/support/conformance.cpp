@@ -315,11 +315,12 @@ std::vector<Case> make_conformance_cases() {
            "n1_i4_o2_2x3_k2x2_p3x1x0x3_s2x2",
            "n2_i5_o7_6x5_k2x3_p1x1x2x1_s3x3_op2x1",
            "n2_i3_o4_5x6_k1x2_s1x2_nonfinite",
-           // 1×1 kernels and few channels of y: pixels behind whole vectors, fewer than a vector
-           // where the next channel's lie behind them, and images in parts
+           // 1×1 kernels and few channels: pixels behind whole vectors, fewer than a vector where
+           // the next channel's lie behind them, images in parts, some channels of y at a time
            "n2_i5_o3_9x11_k1x1",
            "n3_i9_o4_2x3_k1x1",
            "n2_i3_o2_20x31_k1x1",
+           "n1_i3_o33_13x17_k1x1",
            // outputs in pairs with zeros between them, of few channels and many, cut at odd
            // columns;
            // and with more zeros between them
