@@ -69,7 +69,12 @@ class Costs(unittest.TestCase):
         table = (ROOT / "algorithms" / "costs" / "built_in_rates.cpp").read_text(encoding="utf-8")
         rows = set(re.findall(r'^ {4}\{"(\w+)", "(\w+)", [\d.]+, [\d.]+\},$', table, re.M))
         self.assertGreater(len(rows), 20)
-        files = (ROOT / "results" / "reference" / "regret-layers-zen4").glob("estimate-*.jsonl")
+        # Random layers are seldom depthwise.
+        reference = ROOT / "results" / "reference"
+        files = [
+            *(reference / "regret-layers-zen4").glob("estimate-*.jsonl"),
+            *(reference / "regret-depthwise").glob("estimate-*.jsonl"),
+        ]
         samples = costs.collect(regret.read(path) for path in files)
         known = {
             (name.split()[0], term)
