@@ -36,11 +36,10 @@ struct Blocking {
   index_t rows_at_once;                  // of products, if pixels are across
   index_t depth;                         // channels of x that are summed over at a time
 
-  /// Those of block `b`.
-  Range pixels_of(index_t b, const Problem& p) const {
-    const index_t pixels = Layer(p).pixels();
+  /// Those of block `b`, of so many images of so many pixels.
+  Range pixels_of(index_t b, index_t images, index_t pixels) const {
     if (image_parts == 1) {
-      return {b * block_images * pixels, std::min((b + 1) * block_images, p.N) * pixels};
+      return {b * block_images * pixels, std::min((b + 1) * block_images, images) * pixels};
     }
     const index_t image = b / image_parts * pixels, begin = b % image_parts * block_pixels;
     return {image + begin, image + std::min(begin + block_pixels, pixels)};

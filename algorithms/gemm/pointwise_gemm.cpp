@@ -80,7 +80,8 @@ class PointwiseGemmPlan final : public Plan<T> {
     std::ranges::fill(held_.elements(), kNone);
     for_each_block(threads_, std::array{blocking_.weight_blocks, blocking_.pixel_blocks},
                    [&](index_t weight_block, index_t pixel_block, int thread) {
-                     const Range pixels = blocking_.pixels_of(pixel_block, this->problem());
+                     const Range pixels =
+                         blocking_.pixels_of(pixel_block, this->problem().N, layer_.pixels());
                      if (blocking_.pixels_across) {
                        compute_pixels_across(pixels, thread, x, k, y);
                      } else {

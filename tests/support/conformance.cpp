@@ -322,8 +322,7 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o2_20x31_k1x1",
            "n1_i3_o33_13x17_k1x1",
            // outputs in pairs with zeros between them, of few channels and many, cut at odd
-           // columns;
-           // and with more zeros between them
+           // columns; and with more zeros between them
            "n2_i5_o3_7x9_k1x1_p1x1x0x2_s2x2",
            "n1_i6_o40_9x8_k1x1_p0x1x1x0_s3x2_op2x1",
            "n1_i20_o3_6x5_k2x2_p1x1x0x1_s2x2",
