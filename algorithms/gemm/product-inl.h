@@ -76,6 +76,12 @@ HWY_INLINE void prefetch_next_rows(const T* a) {
   hwy::Prefetch(a + kLast);
 }
 
+/// Steps of the depth from which on rows of an operand are asked for that lie so far apart that no
+/// core sees by itself which come next. On a Xeon with AVX-512, whose products are bound by
+/// loads from the second-level cache, n1_i256_o512_28x28_k1x1 took 1.10 times as long without,
+/// n8_i256_o64_56x56_k1x1 1.19 times; with 8 steps 0.98 to 1.07 times as long as with 4.
+constexpr index_t kStepsAhead = 4;
+
 template <class T, bool kDenseRows, int kVectors, int... r>
 HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
   constexpr int kRows = sizeof...(r);
@@ -93,12 +99,18 @@ HWY_INLINE void multiply_tile_rows(const ProductTile<T>& tile, Indices<r...>) {
   (start(sums[r], tile.c + r * tile.c_row), ...);
   const index_t depth = tile.depth, a_depth = tile.a_depth, b_depth = tile.b_depth;
   const index_t a_row = kDenseRows ? 1 : tile.a_row;
+  const bool is_a_far = kDenseRows && a_depth > b_depth;
+  const index_t far_step = is_a_far ? a_depth : b_depth;
+  const index_t far_last = (is_a_far ? kRows : kVectors * kLanes<T>)-1;
   for (const Tap& tap : tile.taps) {
     const T* a = tile.a + tap.factor * tile.a_tap;
     const T* b = tile.b + tap.offset;
-    for (index_t d = 0; d < depth; ++d, a += a_depth, b += b_depth) {
+    const T* far = (is_a_far ? a : b) + kStepsAhead * far_step;
+    for (index_t d = 0; d < depth; ++d, a += a_depth, b += b_depth, far += far_step) {
       Row row;
       load_row(b, v, row);
+      hwy::Prefetch(far);
+      hwy::Prefetch(far + far_last);
       if constexpr (kDenseRows) prefetch_next_rows<kRows>(a);
       (add_row_product(a + r * a_row, row, v, sums[r]), ...);
     }
