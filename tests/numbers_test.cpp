@@ -1,5 +1,5 @@
-// Numbers as people have them: subnormal weights, whole numbers, columns; tolerances, and bits that
-// do not depend on threads.
+// Numbers as people have them: subnormal operands, whole numbers, columns; tolerances, and bits
+// that do not depend on threads.
 
 #include <algorithm>
 #include <cmath>
@@ -16,8 +16,9 @@ class Numbers : public EachSubject {};
 FULLCONV_FOR_EACH_SUBJECT(Numbers);
 
 /// Whole multiples of the smallest subnormal number are exact in a sum of products, also where
-/// kernels are scaled on the way: for a plane, a layer, and weights of which some are subnormal.
-TEST_P(Numbers, SubnormalWeightsAreExact) {
+/// operands are scaled on the way: for a plane, a layer, weights or samples, and where only some
+/// are subnormal.
+TEST_P(Numbers, SubnormalOperandsAreExact) {
   run([]<class T>(const Contender<T>& contender) {
     if (!contender.algorithm.error_model.exact_on_integers) {
       GTEST_SKIP() << "its error model promises nothing of small values beside large ones";
@@ -28,26 +29,23 @@ TEST_P(Numbers, SubnormalWeightsAreExact) {
       const Problem problem = parse_problem(text);
       if (!contender.plan(problem)) continue;
       SCOPED_TRACE(text);
-      auto operands = make_operands<T>({problem, Family::ints});
-      std::mt19937 engine(7);
-      for (const bool all : {true, false}) {
-        if (!all) {
-          for (T& value : operands.k) {
-            if (engine() % 20 != 0) value /= unit;
+      for (const bool of_images : {false, true})
+        for (const bool all : {true, false}) {
+          auto operands = make_operands<T>({problem, Family::ints});
+          std::mt19937 engine(7);
+          for (T& value : of_images ? operands.x : operands.k) {
+            if (all || engine() % 20 == 0) value *= unit;
           }
-        } else {
-          for (T& value : operands.k) value *= unit;
+          const Oracle<T> oracle(problem, operands.x_view(), operands.k_view());
+          const auto y = contender.convolve(problem, operands.x_view(), operands.k_view());
+          if (!all) {
+            contender.expect_right(oracle, y->view());
+            continue;
+          }
+          oracle.for_each([&](const Reference<T>& r) {
+            EXPECT_EQ((*y)(r.n, r.c, r.i, r.j), static_cast<T>(r.value));
+          });
         }
-        const Oracle<T> oracle(problem, operands.x_view(), operands.k_view());
-        const auto y = contender.convolve(problem, operands.x_view(), operands.k_view());
-        if (!all) {
-          contender.expect_right(oracle, y->view());
-          continue;
-        }
-        oracle.for_each([&](const Reference<T>& r) {
-          EXPECT_EQ((*y)(r.n, r.c, r.i, r.j), static_cast<T>(r.value));
-        });
-      }
     }
   });
 }

@@ -10,7 +10,7 @@
 #include "core/built_in.h"
 #include "core/layer_plan.h"
 #include "core/prepared_kernel.h"
-#include "core/scaled_kernels.h"
+#include "core/scaled_operands.h"
 #include "core/staged_plan.h"
 #include "core/transposed_plan.h"
 #include "fullconv/algorithm.h"
@@ -259,7 +259,8 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   Planned<T> planned = takes_as_it_is(*this, problem)
                            ? with_any_strides<T>(plan_alone<T>(problem, options), options)
                            : plan_adapted<T>(*this, problem, options);
-  return built_in ? with_scaled_kernels<T>(*this, std::move(planned), options) : std::move(planned);
+  return built_in ? with_scaled_operands<T>(*this, std::move(planned), options)
+                  : std::move(planned);
 }
 
 template class Plan<float>;

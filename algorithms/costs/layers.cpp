@@ -8,7 +8,7 @@
 #include "core/layer_sharing.h"
 #include "core/plane.h"
 #include "core/reduction.h"
-#include "core/scaled_kernels.h"
+#include "core/scaled_operands.h"
 #include "core/transposed_plan.h"
 
 namespace fullconv {
@@ -136,8 +136,8 @@ std::optional<Forecast> forecast_of(const Algorithm& algorithm, const Problem& p
   }
   auto forecast = forecast_of_parts(algorithm, planned, for_planned, scalar_size);
   if (!forecast) return forecast;
-  forecast->workspace_bytes +=
-      scaled_kernels_bytes(algorithm, planned, for_planned, scalar_size, forecast->workspace_bytes);
+  forecast->workspace_bytes += scaled_operands_bytes(algorithm, planned, for_planned, scalar_size,
+                                                     forecast->workspace_bytes);
   return forecast;
 }
 

@@ -1,0 +1,187 @@
+#include "core/scaled_operands.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "core/operand_range.h"
+#include "core/staged_plan.h"
+#include "fullconv/error_model.h"
+
+namespace fullconv {
+namespace {
+
+/// Runs a plan that is right on any operands but slow where they or products are subnormal. There
+/// they go in times powers of two that let no sum overflow, and y comes out divided by them: exact,
+/// but for what is subnormal in y, rounded once more.
+template <class T>
+class ScaledOperandsPlan final : public Plan<T> {
+ public:
+  /// `bytes`: of both operands, or of kernels alone.
+  ScaledOperandsPlan(std::unique_ptr<Plan<T>> inner, std::size_t bytes)
+      : Plan<T>(inner->problem()),
+        inner_(std::move(inner)),
+        // Not touched, and so not backed by memory, before it is needed.
+        elements_(bytes / sizeof(T)),
+        scaled_(std::make_unique_for_overwrite<T[]>(elements_)) {}
+
+  std::size_t workspace_bytes() const override {
+    return inner_->workspace_bytes() + elements_ * sizeof(T);
+  }
+  int threads() const override { return inner_->threads(); }
+  std::string algorithm() const override { return inner_->algorithm(); }
+  std::string implementation() const override { return inner_->implementation(); }
+  bool takes_any_strides() const override { return inner_->takes_any_strides(); }
+  bool takes_any_kernel_strides() const override { return inner_->takes_any_kernel_strides(); }
+
+ protected:
+  void run(const TensorView<const T>& x, const TensorView<const T>& k,
+           const TensorView<T>& y) override {
+    const Exponents exponents = useful_exponents(x, k);
+    if (exponents.images <= 0 && exponents.kernels <= 0) return inner_->execute(x, k, y);
+    const TensorView<T> kernels(scaled_.get(), k.extents);
+    scale(k, exponents.kernels, kernels);
+    if (exponents.images > 0) {
+      const TensorView<T> images(scaled_.get() + element_count(k.extents), x.extents);
+      scale(x, exponents.images, images);
+      inner_->execute(images, kernels, y);
+    } else {
+      inner_->execute(x, kernels, y);
+    }
+    for_each_factor<T>(-exponents.images - exponents.kernels,
+                       [&](T factor) { multiply(y, factor); });
+  }
+
+  // A kernel that is prepared is not looked at again.
+  std::unique_ptr<PreparedKernel<T>> run_prepare(const TensorView<const T>& k) override {
+    return this->prepare_by(*inner_, k);
+  }
+  void run_prepared(const TensorView<const T>& x, const PreparedKernel<T>& k,
+                    const TensorView<T>& y) override {
+    this->execute_prepared_by(*inner_, x, k, y);
+  }
+
+ private:
+  /// Of the powers of two.
+  struct Exponents {
+    int images = 0, kernels = 0;
+  };
+
+  static bool is_subnormal(T magnitude) {
+    return magnitude > 0 && magnitude < std::numeric_limits<T>::min();
+  }
+
+  /// None where nothing is expected to be subnormal.
+  Exponents useful_exponents(const TensorView<const T>& x, const TensorView<const T>& k) const {
+    OperandScan<T> kernels;
+    kernels.include(k);
+    if (kernels.largest() == 0) return {};
+    const T sample =
+        largest_sample(StridedPlane<const T>(x, 0, 0), this->problem().K, x.strides[1]);
+    const int image_exponent = sample == 0 ? 0 : std::ilogb(sample);
+    if (!is_subnormal(sample) &&
+        std::ilogb(kernels.smallest()) + image_exponent >= std::numeric_limits<T>::min_exponent)
+      return {};
+    OperandScan<T> images;
+    images.include(x);
+    if (images.largest() == 0) return {};
+    // Winograd's transforms make values larger on the way, by no more than the fourth power of what
+    // they multiply errors by along an axis.
+    constexpr long double kGrowth = winograd_growth(std::numeric_limits<std::int64_t>::max());
+    constexpr int kGrowthExponent = 16;
+    static_assert(kGrowth * kGrowth * kGrowth * kGrowth < 1 << kGrowthExponent);
+    constexpr int kTop = std::numeric_limits<T>::max_exponent - kGrowthExponent;
+    const Problem& problem = this->problem();
+    const auto products = static_cast<double>(problem.K / problem.groups) *
+                          static_cast<double>(std::min(problem.H, problem.h)) *
+                          static_cast<double>(std::min(problem.W, problem.w));
+    const int image = std::ilogb(images.largest()), kernel = std::ilogb(kernels.largest());
+    const int most = kTop - (image + kernel + 2 + std::ilogb(products) + 1);
+    Exponents exponents;
+    if (is_subnormal(images.smallest()) && elements_ > kernel_elements()) {
+      const int wanted = std::numeric_limits<T>::min_exponent - std::ilogb(images.smallest());
+      exponents.images = std::clamp(std::min(most, kTop - image - 1), 0, wanted);
+    }
+    exponents.kernels = std::max(std::min(most - exponents.images, kTop - kernel - 1), 0);
+    return exponents;
+  }
+
+  static void scale(const TensorView<const T>& from, int exponent, const TensorView<T>& to) {
+    copy_elements(from, to);
+    for_each_factor<T>(exponent, [&](T factor) { multiply(to, factor); });
+  }
+
+  static void multiply(const TensorView<T>& tensor, T factor) {
+    // As one row where it is one: one subnormal number takes as long as a vector of them.
+    if (tensor.strides == dense_strides(tensor.extents)) {
+      return multiply(tensor.data, element_count(tensor.extents), 1, factor);
+    }
+    for (index_t n = 0; n < tensor.extents[0]; ++n)
+      for (index_t c = 0; c < tensor.extents[1]; ++c)
+        for (index_t i = 0; i < tensor.extents[2]; ++i) {
+          multiply(&tensor(n, c, i, 0), tensor.extents[3], tensor.strides[3], factor);
+        }
+  }
+
+  static void multiply(T* row, index_t elements, index_t stride, T factor) {
+    if (stride == 1) {
+      for (index_t j = 0; j < elements; ++j) row[j] *= factor;
+    } else {
+      for (index_t j = 0; j < elements; ++j) row[j * stride] *= factor;
+    }
+  }
+
+  std::size_t kernel_elements() const {
+    return static_cast<std::size_t>(element_count(this->problem().k_extents()));
+  }
+
+  std::unique_ptr<Plan<T>> inner_;
+  std::size_t elements_;
+  std::unique_ptr<T[]> scaled_;
+};
+
+}  // namespace
+
+std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& problem,
+                                  const PlanOptions& options, std::size_t scalar_size,
+                                  std::size_t plan_bytes) {
+  // A look takes 70 ns and more. Loops by single numbers and Winograd's transforms take longer than
+  // that for fewer products, and where these are subnormal most of all.
+  constexpr std::int64_t kWorthLooking = 1 << 18, kOfSlow = 1 << 14;
+  const bool is_slow = !algorithm.vectorized || algorithm.error_model == ErrorModel::winograd;
+  constexpr index_t kProductsOfAWeight = 64;
+  if (algorithm.error_model == ErrorModel::normwise || algorithm.delegates != Delegates::never ||
+      problem.multiply_adds() < (is_slow ? kOfSlow : kWorthLooking) ||
+      problem.N * problem.H * problem.W < kProductsOfAWeight) {
+    return 0;
+  }
+  const auto bytes_of = [&](const Extents& extents) {
+    return scalar_size * static_cast<std::size_t>(element_count(extents));
+  };
+  const auto fits = [&](std::size_t bytes) {
+    return !options.workspace_limit || bytes + plan_bytes <= *options.workspace_limit;
+  };
+  const std::size_t kernels = bytes_of(problem.k_extents());
+  const std::size_t both = kernels + bytes_of(problem.x_extents());
+  return fits(both) ? both : fits(kernels) ? kernels : 0;
+}
+
+template <class T>
+Planned<T> with_scaled_operands(const Algorithm& algorithm, Planned<T> planned,
+                                const PlanOptions& options) {
+  auto* plan = std::get_if<std::unique_ptr<Plan<T>>>(&planned);
+  if (plan == nullptr) return planned;
+  const std::size_t bytes = scaled_operands_bytes(algorithm, (*plan)->problem(), options, sizeof(T),
+                                                  (*plan)->workspace_bytes());
+  if (bytes == 0) return planned;
+  return std::make_unique<ScaledOperandsPlan<T>>(std::move(*plan), bytes);
+}
+
+template Planned<float> with_scaled_operands(const Algorithm&, Planned<float>, const PlanOptions&);
+template Planned<double> with_scaled_operands(const Algorithm&, Planned<double>,
+                                              const PlanOptions&);
+
+}  // namespace fullconv
