@@ -165,8 +165,10 @@ std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& pro
     return !options.workspace_limit || bytes + plan_bytes <= *options.workspace_limit;
   };
   const std::size_t kernels = bytes_of(problem.k_extents());
-  const std::size_t both = kernels + bytes_of(problem.x_extents());
-  return fits(both) ? both : fits(kernels) ? kernels : 0;
+  const std::size_t images = bytes_of(problem.x_extents());
+  constexpr std::size_t kMostImages = std::size_t{1} << 28;  // of memory that may not be there
+  if (images <= kMostImages && fits(kernels + images)) return kernels + images;
+  return fits(kernels) ? kernels : 0;
 }
 
 template <class T>
