@@ -51,8 +51,7 @@ class ScaledOperandsPlan final : public Plan<T> {
     } else {
       inner_->execute(x, kernels, y);
     }
-    for_each_factor<T>(-exponents.images - exponents.kernels,
-                       [&](T factor) { multiply(y, factor); });
+    scale(-exponents.images - exponents.kernels, y);
   }
 
   // A kernel that is prepared is not looked at again.
@@ -111,27 +110,26 @@ class ScaledOperandsPlan final : public Plan<T> {
 
   static void scale(const TensorView<const T>& from, int exponent, const TensorView<T>& to) {
     copy_elements(from, to);
-    for_each_factor<T>(exponent, [&](T factor) { multiply(to, factor); });
+    scale(exponent, to);
   }
 
-  static void multiply(const TensorView<T>& tensor, T factor) {
-    // As one row where it is one: one subnormal number takes as long as a vector of them.
+  static void scale(int exponent, const TensorView<T>& tensor) {
+    // As one row where it is one: short ones would be slow.
     if (tensor.strides == dense_strides(tensor.extents)) {
-      return multiply(tensor.data, element_count(tensor.extents), 1, factor);
+      return fullconv::scale(exponent, tensor.data, element_count(tensor.extents));
     }
     for (index_t n = 0; n < tensor.extents[0]; ++n)
       for (index_t c = 0; c < tensor.extents[1]; ++c)
         for (index_t i = 0; i < tensor.extents[2]; ++i) {
-          multiply(&tensor(n, c, i, 0), tensor.extents[3], tensor.strides[3], factor);
+          T* row = &tensor(n, c, i, 0);
+          if (tensor.strides[3] == 1) {
+            fullconv::scale(exponent, row, tensor.extents[3]);
+            continue;
+          }
+          for (index_t j = 0; j < tensor.extents[3]; ++j) {
+            fullconv::scale(exponent, row + j * tensor.strides[3], 1);
+          }
         }
-  }
-
-  static void multiply(T* row, index_t elements, index_t stride, T factor) {
-    if (stride == 1) {
-      for (index_t j = 0; j < elements; ++j) row[j] *= factor;
-    } else {
-      for (index_t j = 0; j < elements; ++j) row[j * stride] *= factor;
-    }
   }
 
   std::size_t kernel_elements() const {

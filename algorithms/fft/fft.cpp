@@ -344,9 +344,8 @@ class FftPlan final : public Plan<T> {
     const index_t added_end = begin == 0 ? 0 : begin + oriented_.h - 1;
     for (index_t i = wanted.begin; i < wanted.end; ++i) {
       T* from = samples(spectrum + (i - begin) * frequencies_) + window.columns.begin;
-      for_each_factor<T>(-image_exponent_ - kernel_exponent_, [&](T factor) {
-        for (index_t j = 0; j < plane.columns; ++j) from[j] *= factor;
-      });
+      const int exponent = -image_exponent_ - kernel_exponent_;
+      if (exponent != 0) scale(exponent, from, plane.columns);
       T* to = plane.row(i - window.rows.begin);
       for (index_t j = 0; j < plane.columns; ++j) {
         T& sum = to[j * plane.column_stride];

@@ -180,7 +180,7 @@ void combine_down(const TransformAxis<T>& rows, const TransformAxis<T>& columns,
         join_residues(residues, m, strip, halves + column * kRow<T>, apart, rows.length, across,
                       part);
       }
-      for_each_factor<T>(exponent, [&](T factor) { multiply(factor, rows.length, part); });
+      if (exponent != 0) scale(exponent, part, rows.length * kRow<T>);
       scatter(part, rows.length, column, re_part);
       scatter(part + kLanes<T>, rows.length, column, im_part);
     }

@@ -155,13 +155,10 @@ bool is_empty(const TileWindow<T>& window, Range columns) {
 template <class T>
 T bring_into_range(int exponent, index_t rows, T* strips) {
   const Tag<T> d;
-  const auto factor = hn::Set(d, std::ldexp(T{1}, exponent));
+  fullconv::bring_into_range(exponent, strips, rows * kRow<T>);
   auto sum = hn::Zero(d);
   for (index_t at = 0; at < rows * kRow<T>; at += kLanes<T>) {
-    auto values = hn::Load(d, strips + at);
-    values = hn::Mul(hn::IfThenElseZero(hn::IsFinite(values), values), factor);
-    hn::Store(values, d, strips + at);
-    sum = hn::Add(sum, hn::Abs(values));
+    sum = hn::Add(sum, hn::Abs(hn::Load(d, strips + at)));
   }
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
