@@ -23,20 +23,17 @@ ConformanceResult examine(Examination<T>& examination, const Attempt& attempt,
   // Of twenty times what takes 50 µs: less than that may be a disturbance.
   constexpr double kMeasurable = 1e-3, kMost = 20;
   // What docs/algorithms.md promises, where there is workspace for it; residues may have half as
-  // many products more or less. A subnormal sample or output takes 50 ns anyway.
+  // many products more or less.
   constexpr std::int64_t kFewestProducts = 1 << 19;
   constexpr index_t kFewestSamples = 64;
-  constexpr double kSubnormal = 50e-9;
   const Problem& problem = attempt.c.problem;
   const index_t residues =
       problem.stride.y * problem.stride.x * problem.dilation.y * problem.dilation.x;
   const bool is_promised = problem.multiply_adds() / residues >= kFewestProducts &&
                            problem.N * problem.H * problem.W / residues >= kFewestSamples &&
                            !options.workspace_limit;
-  const index_t elements = element_count(problem.x_extents()) + element_count(problem.y_extents());
-  const double least = std::max(kMeasurable, kSubnormal * static_cast<double>(elements));
   ConformanceResult found = examination.check_conformance(algorithm, options);
-  if (!found.declined.empty() || !found.violations.empty() || found.seconds < least ||
+  if (!found.declined.empty() || !found.violations.empty() || found.seconds < kMeasurable ||
       !is_promised || attempt.c.family == Family::random) {
     return found;
   }
