@@ -34,7 +34,11 @@ TYPED_TEST(Scale, RoundsOnce) {
     }
     std::array<T, 67> scaled = values;
     scale(exponent, scaled.data(), 67);
+    std::array<T, 67> apart = values;
+    scale(exponent, apart.data(), 34, 2);
     for (std::size_t i = 0; i < values.size(); ++i) {
+      EXPECT_EQ(std::bit_cast<Bits>(apart[i]),
+                std::bit_cast<Bits>(i % 2 == 0 ? scaled[i] : values[i]));
       const T expected = std::ldexp(values[i], exponent);
       if (std::isnan(expected)) {
         EXPECT_TRUE(std::isnan(scaled[i]));

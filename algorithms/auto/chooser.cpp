@@ -20,6 +20,7 @@
 #include "core/layer_sharing.h"
 #include "core/plane.h"
 #include "core/rates.h"
+#include "core/scaled_operands.h"
 #include "core/shortcut.h"
 #include "core/steps.h"
 #include "fullconv/choose.h"
@@ -426,7 +427,8 @@ Planned<T> plan_chosen(const Algorithm& self, const Problem& problem, const Plan
     if (room.bytes(sharing, sizeof(T)) > *limited.workspace_limit) {
       return Declined{kNothingWithinLimits};
     }
-    Planned<T> planned = plan_adapted<T>(self, problem, limited);
+    Planned<T> planned =
+        with_scaled_operands<T>(self, plan_adapted<T>(self, problem, limited), limited);
     const auto* plan = std::get_if<PlanPointer<T>>(&planned);
     if (plan == nullptr || (*plan)->workspace_bytes() <= *limited.workspace_limit) return planned;
     return Declined{kNothingWithinLimits};

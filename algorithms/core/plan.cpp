@@ -259,8 +259,9 @@ Planned<T> Algorithm::plan(const Problem& problem, const PlanOptions& options) c
   Planned<T> planned = takes_as_it_is(*this, problem)
                            ? with_any_strides<T>(plan_alone<T>(problem, options), options)
                            : plan_adapted<T>(*this, problem, options);
-  return built_in ? with_scaled_operands<T>(*this, std::move(planned), options)
-                  : std::move(planned);
+  // `auto` does so itself, of what it plans part by part.
+  if (!built_in || delegates == Delegates::always) return planned;
+  return with_scaled_operands<T>(*this, std::move(planned), options);
 }
 
 template class Plan<float>;

@@ -7,12 +7,19 @@
 #include <memory>
 #include <utility>
 
+#include "core/layer_plan.h"
 #include "core/operand_range.h"
 #include "core/staged_plan.h"
 #include "fullconv/error_model.h"
 
 namespace fullconv {
 namespace {
+
+/// Whether weights have so few products each that a look at all of them would be noticed.
+bool has_few_products_of_a_weight(const Problem& problem) {
+  constexpr index_t kFew = 64;
+  return problem.N * problem.H * problem.W < kFew;
+}
 
 /// Runs a plan that is right on any operands but slow where they or products are subnormal. There
 /// they go in times powers of two that let no sum overflow, and y comes out divided by them: exact,
@@ -73,17 +80,33 @@ class ScaledOperandsPlan final : public Plan<T> {
     return magnitude > 0 && magnitude < std::numeric_limits<T>::min();
   }
 
+  /// Of all weights, or of some where each has few products.
+  static T smallest_weight(const TensorView<const T>& k, bool of_some) {
+    OperandScan<T> scan;
+    const index_t count = element_count(k.extents);
+    constexpr index_t kSome = 128;
+    if (of_some && k.strides == dense_strides(k.extents)) {
+      // An odd step meets all taps of small kernels.
+      for (index_t i = 0; i < count; i += count / kSome | 1) scan.include(k.data + i, 1);
+    } else {
+      scan.include(k);
+    }
+    return scan.smallest();
+  }
+
   /// None where nothing is expected to be subnormal.
   Exponents useful_exponents(const TensorView<const T>& x, const TensorView<const T>& k) const {
+    const T weight = smallest_weight(k, has_few_products_of_a_weight(this->problem()));
+    if (std::isnan(weight)) return {};  // all are 0
+    const SampledRange<T> samples(StridedPlane<const T>(x, 0, 0), this->problem().K, x.strides[1]);
+    const int image_exponent = samples.largest == 0 ? 0 : std::ilogb(samples.largest);
+    // Most samples are less than the largest.
+    constexpr int kLeast = std::numeric_limits<T>::min_exponent + 8;
+    if (!is_subnormal(samples.smallest) && !is_subnormal(weight) &&
+        std::ilogb(weight) + image_exponent >= kLeast)
+      return {};
     OperandScan<T> kernels;
     kernels.include(k);
-    if (kernels.largest() == 0) return {};
-    const T sample =
-        largest_sample(StridedPlane<const T>(x, 0, 0), this->problem().K, x.strides[1]);
-    const int image_exponent = sample == 0 ? 0 : std::ilogb(sample);
-    if (!is_subnormal(sample) &&
-        std::ilogb(kernels.smallest()) + image_exponent >= std::numeric_limits<T>::min_exponent)
-      return {};
     OperandScan<T> images;
     images.include(x);
     if (images.largest() == 0) return {};
@@ -121,13 +144,11 @@ class ScaledOperandsPlan final : public Plan<T> {
     for (index_t n = 0; n < tensor.extents[0]; ++n)
       for (index_t c = 0; c < tensor.extents[1]; ++c)
         for (index_t i = 0; i < tensor.extents[2]; ++i) {
-          T* row = &tensor(n, c, i, 0);
+          T* const row = &tensor(n, c, i, 0);
           if (tensor.strides[3] == 1) {
             fullconv::scale(exponent, row, tensor.extents[3]);
-            continue;
-          }
-          for (index_t j = 0; j < tensor.extents[3]; ++j) {
-            fullconv::scale(exponent, row + j * tensor.strides[3], 1);
+          } else {
+            fullconv::scale(exponent, row, tensor.extents[3], tensor.strides[3]);
           }
         }
   }
@@ -146,14 +167,18 @@ class ScaledOperandsPlan final : public Plan<T> {
 std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& problem,
                                   const PlanOptions& options, std::size_t scalar_size,
                                   std::size_t plan_bytes) {
-  // A look takes 70 ns and more. Loops by single numbers and Winograd's transforms take longer than
-  // that for fewer products, and where these are subnormal most of all.
-  constexpr std::int64_t kWorthLooking = 1 << 18, kOfSlow = 1 << 14;
+  // A look takes 40 ns, more at many weights. Loops by single numbers and Winograd's transforms
+  // take longer than that for fewer products, and where these are subnormal most of all.
+  constexpr std::int64_t kWorthLooking = 1 << 17, kOfFew = 1 << 18, kOfSlow = 1 << 14;
   const bool is_slow = !algorithm.vectorized || algorithm.error_model == ErrorModel::winograd;
-  constexpr index_t kProductsOfAWeight = 64;
-  if (algorithm.error_model == ErrorModel::normwise || algorithm.delegates != Delegates::never ||
-      problem.multiply_adds() < (is_slow ? kOfSlow : kWorthLooking) ||
-      problem.N * problem.H * problem.W < kProductsOfAWeight) {
+  const std::int64_t fewest = has_few_products_of_a_weight(problem) ? kOfFew
+                              : is_slow                             ? kOfSlow
+                                                                    : kWorthLooking;
+  // What delegates has it done by others, but for a layer's parts, which may be too small for that.
+  const bool is_looked_at = algorithm.delegates == Delegates::never
+                                ? algorithm.error_model != ErrorModel::normwise
+                                : !problem.is_dense() || !takes_as_it_is(algorithm, problem);
+  if (!is_looked_at || problem.multiply_adds() < fewest) {
     return 0;
   }
   const auto bytes_of = [&](const Extents& extents) {
@@ -164,9 +189,9 @@ std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& pro
   };
   const std::size_t kernels = bytes_of(problem.k_extents());
   const std::size_t images = bytes_of(problem.x_extents());
-  constexpr std::size_t kMostImages = std::size_t{1} << 28;  // of memory that may not be there
-  if (images <= kMostImages && fits(kernels + images)) return kernels + images;
-  return fits(kernels) ? kernels : 0;
+  constexpr std::size_t kMost = std::size_t{1} << 28;  // of memory that may not be there
+  if (kernels > kMost || !fits(kernels)) return 0;
+  return images <= kMost && fits(kernels + images) ? kernels + images : kernels;
 }
 
 template <class T>

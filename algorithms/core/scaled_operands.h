@@ -8,16 +8,16 @@ namespace fullconv {
 
 /// Bytes that scaled operands take beside what a plan of `algorithm` does: of both, of kernels
 /// where the workspace allows no more, or 0 where they are not looked at: below so many products
-/// the look would be noticed, transforms have a range of their own, and what delegates has it done
-/// by others.
+/// the look would be noticed, transforms have a range of their own, and what delegates a problem as
+/// it is has it done by others.
 std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& problem,
                                   const PlanOptions& options, std::size_t scalar_size,
                                   std::size_t plan_bytes);
 
 /// What was planned, made to scale its operands where they or their products would be subnormal: on
 /// a Xeon direct_simd took 18 times as long with a Gaussian of 41×41 in float whose margin has such
-/// products, and 170 times with an image of 512×512 subnormal samples and 7×7; on an EPYC no
-/// longer.
+/// products, and 170 times with an image of 512×512 subnormal samples and 7×7; an EPYC does not
+/// mind.
 template <class T>
 Planned<T> with_scaled_operands(const Algorithm& algorithm, Planned<T> planned,
                                 const PlanOptions& options);

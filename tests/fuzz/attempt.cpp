@@ -24,14 +24,15 @@ ConformanceResult examine(Examination<T>& examination, const Attempt& attempt,
   constexpr double kMeasurable = 1e-3, kMost = 20;
   // What docs/algorithms.md promises, where there is workspace for it; residues may have half as
   // many products more or less.
-  constexpr std::int64_t kFewestProducts = 1 << 19;
-  constexpr index_t kFewestSamples = 64;
+  constexpr std::int64_t kFewestProducts = 1 << 18, kOfFewSamples = 1 << 19;
+  constexpr index_t kFewSamples = 64;
   const Problem& problem = attempt.c.problem;
   const index_t residues =
       problem.stride.y * problem.stride.x * problem.dilation.y * problem.dilation.x;
-  const bool is_promised = problem.multiply_adds() / residues >= kFewestProducts &&
-                           problem.N * problem.H * problem.W / residues >= kFewestSamples &&
-                           !options.workspace_limit;
+  const bool has_few_samples = problem.N * problem.H * problem.W / residues < kFewSamples;
+  const bool is_promised =
+      problem.multiply_adds() / residues >= (has_few_samples ? kOfFewSamples : kFewestProducts) &&
+      !options.workspace_limit;
   ConformanceResult found = examination.check_conformance(algorithm, options);
   if (!found.declined.empty() || !found.violations.empty() || found.seconds < kMeasurable ||
       !is_promised || attempt.c.family == Family::random) {

@@ -44,6 +44,11 @@ class Times(unittest.TestCase):
         x, k = normal(1, (1024, 1024), (63, 63))
         self.assert_as_fast(call_of(x, (k * 1e-41).astype("f4")), call_of(x, k), most=2)
 
+    def test_samples_below_normal_numbers(self):
+        # Before and after there is a pass over x and over y.
+        x, k = normal(1, (1024, 1024), (9, 9))
+        self.assert_as_fast(call_of((x * 1e-41).astype("f4"), k), call_of(x, k), most=4)
+
     def test_images_of_any_brightness(self):
         x, k = normal(1, (2048, 2048), (127, 127))
         for scale in (1e-22, 1e15):
