@@ -16,8 +16,8 @@ std::size_t scaled_operands_bytes(const Algorithm& algorithm, const Problem& pro
 
 /// What was planned, made to scale its operands where they or their products would be subnormal: on
 /// a Xeon direct_simd took 18 times as long with a Gaussian of 41×41 in float whose margin has such
-/// products, and 170 times with an image of 512×512 subnormal samples and 7×7; an EPYC does not
-/// mind.
+/// products, which an EPYC does not mind, and 170 times with an image of 512×512 subnormal samples
+/// and 7×7.
 template <class T>
 Planned<T> with_scaled_operands(const Algorithm& algorithm, Planned<T> planned,
                                 const PlanOptions& options);
