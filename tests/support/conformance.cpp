@@ -343,6 +343,16 @@ std::vector<Case> make_conformance_cases() {
            "n2_i3_o6_9x8_k3x3_p1x1x1x1_s2x2_g3_op1x1",
            "n1_i6_o3_9x8_k5x5_p2x2x2x2_d2x1_g3_ints",
            "n2_i3_o12_5x6_k3x2_p1x0x1x1_s2x3_d1x2_g3",
+           // channels of their own with stride 2, whose rows fill vectors: first outputs of either
+           // residue, rows and columns in pairs and one more, in several bands and vectors
+           "n2_i5_o5_5x15_k3x3_s2x2_g5",
+           "n1_i3_o3_9x14_k3x3_p1x1x1x1_s2x2_g3_op1x1",
+           "n2_i6_o6_6x29_k5x4_p2x1x1x0_s2x2_g6",
+           "n1_i5_o5_4x14_k7x2_p3x1x0x0_s2x2_g5_ints",
+           "n1_i2_o2_80x60_k5x7_p1x2x3x4_s2x2_g2",
+           "n1_i2_o2_75x61_k7x3_s2x2_g2_op1x0",
+           "n1_i3_o3_4x47_k5x3_p5x0x2x1_s2x2_g3",
+           "n1_i5_o5_9x16_k3x5_p1x1x1x1_s2x2_g5_nonfinite",
            // padding beyond the kernel, on either side
            "9x7_k3x2_p5x3x4x2",
            "n1_i2_o2_9x8_k3x3_p4x0x0x5_s2x2_d1x2",
