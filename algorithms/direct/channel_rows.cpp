@@ -101,6 +101,8 @@ template <class T>
 class Pairing {
  public:
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  static constexpr bool kStoresParts = true;
+
   // Highway's way takes six permutations where two will do.
   Pairing(index_t count, bool whole_lines)
       : last_(count - kLanes<T>),
@@ -140,6 +142,8 @@ class Pairing {
   bool whole_lines_;
   __m512i first_from_, last_from_;
 #else
+  static constexpr bool kStoresParts = false;
+
   Pairing(index_t count, bool) : count_(count) {}
 
   HWY_INLINE void store(Vector<T> a, Vector<T> b, T* to) const {

@@ -35,6 +35,7 @@ struct StagedChannels {
 template <class T>
 struct ChannelRows {
   index_t lanes;
+  bool stores_parts;  ///< of vectors, as fast as whole ones
 
   /// Whole vectors of the columns [begin, end) of these rows, zero where x has none.
   void (*stage)(const Plane<const T>& x, Range rows, Range columns, T* staged, index_t pitch);

@@ -97,13 +97,18 @@ RowBlocking choose_row_blocking(const Problem& p) {
 /// Xeon n1_i256_o256_14x14_k3x3_p1x1x1x1_s2x2_g256_op1x1 took 0.63 times as long so,
 /// n1_i128_o128_28x28_k3x3_p1x1x1x1_s2x2_g128_op1x1 0.57 times; with ten pairs for sixteen lanes
 /// n1_i480_o480_10x10_k3x3_p1x1x1x1_s2x2_g480_op1x1 1.04 times, in double 0.87 times, and with
-/// eight of them 1.18 times.
+/// eight of them 1.18 times. With AVX2 n1_i480_o480_10x17_k3x3_s2x2_g480, whose rows end within a
+/// vector, took 1.15 times as long, n1_i512_o512_7x7_k3x3_p1x1x1x1_s2x2_g512_op1x1 2 times,
+/// n1_i256_o256_14x14_k3x3_p1x1x1x1_s2x2_g256_op1x1 0.65 times.
 template <class T>
 bool takes_rows(const Problem& p) {
   if (p.stride != PerAxis{2, 2} || p.dilation != PerAxis{1, 1}) return false;
   if (!has_rows_kernel(p.h) || p.w < 2) return false;
   const index_t lanes = channel_rows<T>().lanes;
   const index_t pairs = ceil_divide(p.output_columns(), 2);
+  if (!channel_rows<T>().stores_parts && (pairs < lanes || p.output_columns() % 2 > 0)) {
+    return false;
+  }
   return 8 * pairs >= 5 * ceil_divide(pairs, lanes) * lanes;
 }
 
