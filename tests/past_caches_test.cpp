@@ -26,9 +26,11 @@ TEST(PastCaches, DepthwiseIsRight) {
 }
 
 TEST(PastCaches, PointwiseGemmIsRight) {
-  constexpr const char* kLayer = "n8_i16_o32_160x160_k1x1";
-  expect_right<float>("pointwise_gemm", kLayer);
-  expect_right<double>("pointwise_gemm", kLayer);
+  // Weights across, whose sums are written past the caches, and pixels across.
+  for (const char* layer : {"n4_i48_o32_160x160_k1x1", "n2_i20_o40_201x301_k1x1"}) {
+    expect_right<float>("pointwise_gemm", layer);
+    expect_right<double>("pointwise_gemm", layer);
+  }
 }
 
 }  // namespace

@@ -86,13 +86,17 @@ inline bool has_many_registers() { return tiles_of(14) == 1; }
 /// what the core fetches by itself. Times of this way as multiples of the other on a Zen 4:
 /// n4_i10_o3_53x53_k1x1 0.14, n1_i24_o64_28x28_k1x1 0.85, n1_i128_o512_28x28_k1x1 0.97,
 /// n1_i512_o512_14x14_k1x1 1.04, n1_i100_o64_7x7_k1x1 1.20; n1_i12_o8_400x400_k1x1 0.35,
-/// n1_i10_o16_500x500_k1x1 0.7, n1_i64_o16_300x300_k1x1 1.8.
+/// n1_i10_o16_500x500_k1x1 0.7, n1_i64_o16_300x300_k1x1 1.8; on a Xeon n1_i16_o16_400x400_k1x1
+/// 0.82, n1_i20_o40_501x501_k1x1 0.36, n8_i32_o64_112x112_k1x1 0.75, n2_i34_o389_165x165_k1x1 0.58,
+/// n1_i64_o64_301x301_k1x1 1.22.
 template <class T>
 bool puts_pixels_across(const Problem& p) {
   const Layer layer(p);
   if (!p.is_dense() && !puts_pairs<T>(p)) return false;
   constexpr double kMostBytes = 6.5e6;
-  if (image_bytes(p, sizeof(T)) > kMostBytes) return layer.weights <= 8 || p.K <= 12;
+  if (image_bytes(p, sizeof(T)) > kMostBytes) {
+    return layer.weights <= 8 || p.K <= 12 || (p.is_dense() && p.K <= 40 && p.C >= p.K);
+  }
   constexpr index_t kDeepest = 256, kOneTile = 14;
   if (p.K > kDeepest && layer.weights > kOneTile) return false;
   const index_t lanes = vector_lanes<T>(), pixels = layer.pixels();
