@@ -43,7 +43,7 @@ std::vector<Forecast::Term> depthwise_terms(const Problem& p, const depthwise::R
   const index_t lanes = channel_rows<T>().lanes;
   const double rows = of(b.rows.pairs() + b.bands * (b.staged_rows - b.band_pairs));
   const double vectors = of(ceil_divide(b.columns.pairs(), lanes));
-  constexpr double kFma = 0.13e-9, kVector = 5e-9, kPlane = 10e-9;
+  constexpr double kFma = 0.1e-9, kVector = 4e-9, kPlane = 8e-9;
   return {{"sums", planes * (rows * vectors * (of(p.h * p.w) * kFma + kVector) + kPlane)},
           {"copies", 1e-9 * kFar.of(image_bytes(p, sizeof(T)))}};
 }
