@@ -112,12 +112,12 @@ constexpr Factors kFarCaches[] = {
     {"pointwise_gemm", "outputs", 0.95, 1.19},
     {"pointwise_gemm", "parts", 1.04, 1.05},
     {"pointwise_gemm", "products", 1.55, 1.61},
-    {"winograd", "calls", 1.17, 1.04},
-    {"winograd", "images", 1.81, 1.91},
-    {"winograd", "kernels", 1.73, 1.85},
-    {"winograd", "memory", 0.94, 0.82},
-    {"winograd", "outputs", 1.97, 1.58},
-    {"winograd", "products", 1.53, 1.69},
+    {"winograd", "calls", 1.06, 1.04},
+    {"winograd", "images", 1.65, 1.91},
+    {"winograd", "kernels", 1.57, 1.85},
+    {"winograd", "memory", 0.85, 0.82},
+    {"winograd", "outputs", 1.79, 1.58},
+    {"winograd", "products", 1.39, 1.69},
 };
 
 /// AMD's family 25 is Zen 3 and Zen 4, of which only the latter has AVX-512.

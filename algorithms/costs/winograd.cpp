@@ -43,6 +43,14 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   // And reading them, where no near cache holds them.
   constexpr FarByte kFarTap{0.03, 0x1p21, 8};
   const double kernel_bytes = sizeof(T) * static_cast<double>(element_count(problem.k_extents()));
+  // And writing all of them, where they are kept, for four residues: on a Xeon transforms of
+  // n1_i128_o128_28x28_k3x3_p1x1x1x1_s2x2_op1x1 took 526 µs by tiles of 2×2, 703 by 3×3, 887 by
+  // 4×4, whose kernels are 2.4, 4.2 and 6.6 MB. Without stride n1_i256_o256_56x56_k3x3_p1x1x1x1
+  // takes 9.4 MB of them for no more than they are forecast to take without this.
+  constexpr FarByte kFarKernel{0.034, 1.5e6, 4};
+  const double kept_bytes =
+      sizeof(T) * static_cast<double>(lanes) * K * vectors_C * residues * points;
+  const double kept = b.keeps_kernels && b.residues() > 1 ? 1e-9 * kFarKernel.of(kept_bytes) : 0;
   // Of a vector of channels of samples and outputs, for each tile:
   constexpr double kImagePoint = 0.42e-9, kOutputPoint = 0.75e-9, kOutputRow = 14e-9;
   // These are transposed by squares of as many columns as a vector has lanes, whether a row has as
@@ -67,7 +75,7 @@ std::vector<Forecast::Term> winograd_terms(const Problem& problem, const winogra
   return {
       {"products", products * K * vectors_C * waits * kFma},
       {"calls", calls * kProduct},
-      {"kernels", passes * K * vectors_C * of_kernels + 1e-9 * kFarTap.of(kernel_bytes)},
+      {"kernels", passes * K * vectors_C * of_kernels + 1e-9 * kFarTap.of(kernel_bytes) + kept},
       {"images", vectors_K * (points * tiles * kImagePoint +
                               square_rows(b.tile.rows.points(), columns + b.tile.columns.taps - 1) *
                                   square_row * kImageSquare) +
