@@ -229,7 +229,8 @@ def main() -> None:
     lines.append(large_image(REFERENCE / "large_image.jsonl"))
     lines += operand_costs(REFERENCE / "numbers.jsonl")
     lines += audit(REFERENCE / "audit.json")
-    for folder in ("regret", "regret-avx2", "regret-layers", "regret-layers-zen4"):
+    regret_runs = ("regret", "regret-avx2", "regret-layers", "regret-layers-zen4", "regret-layers-xeon")
+    for folder in regret_runs:
         lines += [f"{folder}/{line}" for line in regrets(REFERENCE / folder)]
     print("\n".join(lines))
 

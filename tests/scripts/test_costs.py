@@ -73,6 +73,7 @@ class Costs(unittest.TestCase):
         reference = ROOT / "results" / "reference"
         files = [
             *(reference / "regret-layers-zen4").glob("estimate-*.jsonl"),
+            *(reference / "regret-layers-xeon").glob("estimate-*.jsonl"),
             *(reference / "regret-depthwise").glob("estimate-*.jsonl"),
         ]
         samples = costs.collect(regret.read(path) for path in files)
