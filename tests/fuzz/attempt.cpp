@@ -22,8 +22,8 @@ ConformanceResult examine(Examination<T>& examination, const Attempt& attempt,
                           const Algorithm& algorithm, const PlanOptions& options) {
   // Of twenty times what takes 50 µs: less than that may be a disturbance.
   constexpr double kMeasurable = 1e-3, kMost = 20;
-  // What docs/algorithms.md promises, where there is workspace for it; residues may have half as
-  // many products more or less.
+  // What docs/algorithms.md promises of the library's own, where there is workspace for it;
+  // residues may have half as many products more or less.
   constexpr std::int64_t kFewestProducts = 1 << 18, kOfFewSamples = 1 << 19;
   constexpr index_t kFewSamples = 64;
   const Problem& problem = attempt.c.problem;
@@ -32,7 +32,7 @@ ConformanceResult examine(Examination<T>& examination, const Attempt& attempt,
   const bool has_few_samples = problem.N * problem.H * problem.W / residues < kFewSamples;
   const bool is_promised =
       problem.multiply_adds() / residues >= (has_few_samples ? kOfFewSamples : kFewestProducts) &&
-      !options.workspace_limit;
+      !options.workspace_limit && find_algorithm(algorithm.name) == &algorithm;
   ConformanceResult found = examination.check_conformance(algorithm, options);
   if (!found.declined.empty() || !found.violations.empty() || found.seconds < kMeasurable ||
       !is_promised || attempt.c.family == Family::random) {
