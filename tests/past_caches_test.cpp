@@ -20,9 +20,12 @@ void expect_right(const char* name, const char* text) {
 }
 
 TEST(PastCaches, DepthwiseIsRight) {
-  constexpr const char* kLayer = "n2_i64_o64_128x128_k3x3_p1x1x1x1_s2x2_g64_op1x1";
-  expect_right<float>("depthwise", kLayer);
-  expect_right<double>("depthwise", kLayer);
+  // Rows as they lie, and channels as lanes.
+  for (const char* layer : {"n2_i64_o64_128x128_k3x3_p1x1x1x1_s2x2_g64_op1x1",
+                            "n4_i64_o64_128x128_k3x3_p1x1x1x1_g64"}) {
+    expect_right<float>("depthwise", layer);
+    expect_right<double>("depthwise", layer);
+  }
 }
 
 TEST(PastCaches, PointwiseGemmIsRight) {
