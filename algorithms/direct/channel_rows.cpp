@@ -252,8 +252,11 @@ void convolve(const StagedChannels<T>& channels) {
 }
 
 template <class T>
-constexpr ChannelRows<T> kChannelRows{
-    .lanes = kLanes<T>, .stage = stage<T>, .is_finite = is_finite<T>, .convolve = convolve<T>};
+constexpr ChannelRows<T> kChannelRows{.lanes = kLanes<T>,
+                                      .stores_parts = Pairing<T>::kStoresParts,
+                                      .stage = stage<T>,
+                                      .is_finite = is_finite<T>,
+                                      .convolve = convolve<T>};
 
 const ChannelRows<float>* rows_f32() { return &kChannelRows<float>; }
 const ChannelRows<double>* rows_f64() { return &kChannelRows<double>; }
